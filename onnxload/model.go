@@ -1,0 +1,72 @@
+package onnxload
+
+import (
+	"finetune/internal/onnxpb"
+	"finetune/optim"
+)
+
+// Model is a validated ONNX model. It holds what the file says, in our words;
+// Lower turns it into a graph that can be run.
+type Model struct {
+	Path     string // where it was read from; empty for Parse
+	Bytes    []byte // the file as it was read; export patches a copy of these
+	Proto    *onnxpb.ModelProto
+	Opsets   map[string]int64 // by domain; the default domain is ""
+	Inputs   []Value          // what a caller must feed: graph inputs that are not initializers
+	Outputs  []Value
+	Nodes    []*Node // in execution order
+	Tensors  map[string]*Tensor
+	Params   []*optim.Param // float tensors that some node reads, in file order
+	Warnings []string
+}
+
+// DType is an element type by its ONNX name in lower case: "float32", "int64", "bool", …
+type DType string
+
+// Dim is one axis of a declared shape.
+type Dim struct {
+	Size   int    // -1 when the file leaves it open
+	Symbol string // its name in the file when open, such as "batch_size"
+}
+
+// Value is a declared input or output.
+type Value struct {
+	Name  string
+	DType DType
+	Dims  []Dim // nil when the rank is not declared
+	Rank  int   // -1 when not declared
+}
+
+// Node is one operation.
+type Node struct {
+	Name    string // as in the file, or "Op_index" where it has none
+	Op      string
+	Domain  string // "" for ONNX's own
+	Opset   int64  // version of Domain that the model imports
+	Inputs  []string
+	Outputs []string // "" for an output that is not wanted
+	Attrs   Attrs
+	Index   int // position in the file
+}
+
+// Tensor is an initializer or the value of a Constant node. Exactly one of F
+// and I is set: float types are widened to float32, integers and bool to int64.
+// Types that cannot be computed with (string, complex) leave both nil.
+type Tensor struct {
+	Name  string
+	DType DType
+	Shape []int
+	F     []float32
+	I     []int64
+	At    Origin
+}
+
+// Origin says where in the file a tensor's payload lies, for export.
+type Origin struct {
+	Node     int  // index of the Constant node, or -1 for an initializer
+	Index    int  // position among the graph's initializers when Node is -1
+	External bool // the payload is in a file of its own
+	Location string
+	Offset   int64
+	Length   int64
+}

@@ -1,0 +1,2 @@
+// Package optim selects, regularises, updates and prunes parameters.
+package optim
