@@ -58,8 +58,9 @@ type Op struct {
 	Alias   bool   // the result is input 0 under another shape; Run is nil
 	Scratch int    // float32 elements of scratch Run needs
 
-	// Run computes c.Out. It must write every element of it.
-	Run func(c *Call)
+	// Run computes c.Out. It must write every element of it. It fails only on
+	// data, such as an index out of range; shapes were checked before.
+	Run func(c *Call) error
 
 	// Grad returns the gradients with respect to the inputs, nil where Diff is
 	// false. out is this op's node, g the gradient of the cost with respect to it.
@@ -169,7 +170,9 @@ func (o *Op) Do(in ...G.Value) (G.Value, error) {
 		return Value(c.In[0], o.Shape), nil
 	}
 	c.Out = NewBuffer(o.Dtype, o.Shape.TotalSize())
-	o.Run(&c)
+	if err := o.Run(&c); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Name, err)
+	}
 	return Value(c.Out, o.Shape), nil
 }
 
