@@ -14,9 +14,9 @@ type Model struct {
 	Opsets   map[string]int64 // by domain; the default domain is ""
 	Inputs   []Value          // what a caller must feed: graph inputs that are not initializers
 	Outputs  []Value
-	Nodes    []*Node // in execution order
-	Tensors  map[string]*Tensor
-	Params   []*optim.Param // float tensors that some node reads, in file order
+	Nodes    []*Node            // in execution order, without Constant nodes: their values are in Tensors
+	Tensors  map[string]*Tensor // by name: initializers and the values of Constant nodes
+	Params   []*optim.Param     // float tensors that some node reads, in file order
 	Warnings []string
 }
 
@@ -32,7 +32,7 @@ type Dim struct {
 // Value is a declared input or output.
 type Value struct {
 	Name  string
-	DType DType
+	DType DType // for what is no tensor its kind: "sequence", "map", "optional"
 	Dims  []Dim // nil when the rank is not declared
 	Rank  int   // -1 when not declared
 }
@@ -47,11 +47,17 @@ type Node struct {
 	Outputs []string // "" for an output that is not wanted
 	Attrs   Attrs
 	Index   int // position in the file
+
+	// Captures are the values of the outer graph that the node's subgraphs
+	// read, each once, in order of first use. They count as uses of the value.
+	Captures []string
+	Overload string // tells model-local functions of one name apart; mostly ""
 }
 
 // Tensor is an initializer or the value of a Constant node. Exactly one of F
 // and I is set: float types are widened to float32, integers and bool to int64.
-// Types that cannot be computed with (string, complex) leave both nil.
+// Types that cannot be computed with (string, complex, the 8-bit and 4-bit
+// floats) leave both nil; a tensor without elements has a slice of length 0.
 type Tensor struct {
 	Name  string
 	DType DType
@@ -63,10 +69,12 @@ type Tensor struct {
 
 // Origin says where in the file a tensor's payload lies, for export.
 type Origin struct {
-	Node     int  // index of the Constant node, or -1 for an initializer
-	Index    int  // position among the graph's initializers when Node is -1
-	External bool // the payload is in a file of its own
-	Location string
-	Offset   int64
-	Length   int64
+	Node     int    // index of the Constant node, or -1 for an initializer
+	Index    int    // position among the graph's initializers when Node is -1
+	Sparse   bool   // it is a sparse tensor: Index counts the sparse initializers
+	Attr     string // attribute of the Constant node that holds the payload: "value", "value_float", …
+	External bool   // the payload is in a file of its own
+	Location string // that file, relative to the model's folder
+	Offset   int64  // of the payload in that file
+	Length   int64  // in bytes
 }

@@ -1,0 +1,147 @@
+package onnxload
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"finetune/internal/onnxpb"
+)
+
+// external reads payloads that lie in files beside the model. Such a file must
+// be inside the model's folder; os.Root holds us to that, symbolic links included.
+type external struct {
+	dir   string // the model's folder; "" when external data is not allowed
+	root  *os.Root
+	files map[string]*os.File
+}
+
+func newExternal(dir string) *external {
+	return &external{dir: dir, files: make(map[string]*os.File)}
+}
+
+func (x *external) close() {
+	for _, f := range x.files {
+		f.Close()
+	}
+	if x.root != nil {
+		x.root.Close()
+	}
+}
+
+// read fetches the payload of p, which has n elements, and notes where it was.
+func (x *external) read(p *onnxpb.TensorProto, n int, e element, at *Origin) ([]byte, error) {
+	if len(p.RawData) > 0 || typedLen(p) > 0 {
+		return nil, formatError("", "the payload is there twice, in the model and in a file of its own")
+	}
+	if e.bits == 0 {
+		return nil, formatError("", "strings cannot be stored in a file of their own")
+	}
+	at.External, at.Length = true, int64(byteLen(n, e))
+	for _, entry := range p.GetExternalData() {
+		var err error
+		switch entry.GetKey() {
+		case "location":
+			at.Location = entry.GetValue()
+		case "offset":
+			at.Offset, err = strconv.ParseInt(entry.GetValue(), 10, 64)
+		case "length":
+			var length int64
+			length, err = strconv.ParseInt(entry.GetValue(), 10, 64)
+			if err == nil && length != at.Length {
+				return nil, formatError("", "%d elements of %s take %d bytes, the external data has %d", n, e.dtype, at.Length, length)
+			}
+		}
+		if err != nil {
+			return nil, formatError("", "%s of the external data is %q, want a number of bytes", entry.GetKey(), entry.GetValue())
+		}
+	}
+	switch {
+	case at.Location == "":
+		return nil, formatError("", "the external data has no location")
+	case x.dir == "":
+		return nil, formatError("", "the payload is in the file %q, and a model without a folder cannot have external data", at.Location)
+	case at.Offset < 0:
+		return nil, formatError("", "negative offset %d into %q", at.Offset, at.Location)
+	}
+	f, size, err := x.open(at.Location)
+	if err != nil {
+		return nil, err
+	}
+	if at.Offset > size || at.Length > size-at.Offset {
+		return nil, &FormatError{
+			What: "external data file " + strconv.Quote(at.Location) + " has " + strconv.FormatInt(size, 10) + " bytes, too few for " +
+				strconv.FormatInt(at.Length, 10) + " at offset " + strconv.FormatInt(at.Offset, 10),
+			Hint: "the file may be cut off, or belong to another model",
+		}
+	}
+	raw := make([]byte, at.Length)
+	if _, err := f.ReadAt(raw, at.Offset); err != nil && !(errors.Is(err, io.EOF) && at.Length == 0) {
+		return nil, &FormatError{What: "external data file " + strconv.Quote(at.Location), Err: err}
+	}
+	return raw, nil
+}
+
+// open returns a file of the model's folder and its size. Files stay open until
+// the model is loaded: models put a thousand tensors into one.
+func (x *external) open(location string) (*os.File, int64, error) {
+	f := x.files[location]
+	if f == nil {
+		name, err := inside(location)
+		if err != nil {
+			return nil, 0, err
+		}
+		if x.root == nil {
+			if x.root, err = os.OpenRoot(x.dir); err != nil {
+				return nil, 0, &FormatError{What: "external data", Err: err}
+			}
+		}
+		// A pipe or a device would block the open.
+		info, err := x.root.Stat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, 0, &FormatError{
+				What: "external data file " + strconv.Quote(location) + " is not in the folder " + strconv.Quote(x.dir),
+				Hint: "models with external data come as several files that belong together",
+				Err:  nil,
+			}
+		case err != nil:
+			return nil, 0, &FormatError{What: "external data", Err: err}
+		case !info.Mode().IsRegular():
+			return nil, 0, formatError("", "external data %q in the folder %q is not a regular file", location, x.dir)
+		}
+		if f, err = x.root.Open(name); err != nil {
+			return nil, 0, &FormatError{What: "external data", Err: err}
+		}
+		x.files[location] = f
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, &FormatError{What: "external data", Err: err}
+	}
+	return f, info.Size(), nil
+}
+
+// inside checks that a location is a relative path that stays where it starts.
+// Files from Windows may spell it with backslashes.
+func inside(location string) (string, error) {
+	slashed := strings.ReplaceAll(location, `\`, "/")
+	drive := len(slashed) > 1 && slashed[1] == ':'
+	if path.IsAbs(slashed) || drive {
+		return "", formatError("", "external data %q is an absolute path; only files in the model's folder are read", location)
+	}
+	for part := range strings.SplitSeq(slashed, "/") {
+		if part == ".." {
+			return "", formatError("", "external data %q leaves the model's folder", location)
+		}
+	}
+	clean := path.Clean(slashed)
+	if clean == "." || strings.ContainsRune(clean, 0) {
+		return "", formatError("", "external data %q is not the name of a file", location)
+	}
+	return clean, nil
+}
