@@ -1,0 +1,252 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"finetune/internal/op"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// A plan says in which order the nodes run and where each value lies.
+//
+// Values that outlive a run (leaves, outputs, whatever the caller bound) have
+// storage of their own. The others share two arenas, one of float32 and one of
+// int64: a value takes a piece of it when it is computed and gives it back
+// after the step that reads it last.
+type plan struct {
+	steps  []planned
+	stores []store
+	at     map[*G.Node]int // index into stores
+	floats arena
+	ints   arena
+}
+
+// planned is the execution of one node.
+type planned struct {
+	node    *G.Node
+	op      *op.Op
+	copies  bool // an alias that has to lie elsewhere than what it aliases
+	in      []int
+	out     int
+	scratch span
+}
+
+// store is the place of one value. An alias has the store of what it aliases.
+type store struct {
+	ints   bool
+	len    int
+	leaf   bool
+	pinned bool      // never given back, never overwritten by another value
+	bound  op.Buffer // pinned, and the caller's
+	isSet  bool      // whether bound is
+	last   int       // index of the step that reads it last
+	span   span      // where in the arena, unless pinned
+}
+
+const forever = math.MaxInt
+
+// children are the inputs of n, in order.
+func children(n *G.Node) G.Nodes {
+	it := n.Graph().From(n.ID())
+	if it == nil {
+		return nil
+	}
+	in := make(G.Nodes, 0, it.Len())
+	for it.Next() {
+		in = append(in, it.Node().(*G.Node))
+	}
+	return in
+}
+
+// executionOrder lists what roots depend on, each node after its inputs: nodes
+// are numbered as they are made, and are made from nodes that exist.
+func executionOrder(roots []*G.Node) ([]*G.Node, error) {
+	seen := map[*G.Node]bool{}
+	var order []*G.Node
+	todo := slices.Clone(roots)
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		order = append(order, n)
+		for _, in := range children(n) {
+			if in.ID() >= n.ID() {
+				return nil, fmt.Errorf("node %q: its input %q was made after it", n.Name(), in.Name())
+			}
+			todo = append(todo, in)
+		}
+	}
+	sortByID(order)
+	return order, nil
+}
+
+// newPlan lays out the computation of outputs. What they do not depend on is
+// not in it.
+func newPlan(outputs []*G.Node, bind map[*G.Node]op.Buffer) (*plan, error) {
+	order, err := executionOrder(outputs)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{at: make(map[*G.Node]int, len(order))}
+	for _, n := range order {
+		bound, isBound := bind[n]
+		if err := p.add(n, bound, isBound); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range outputs {
+		p.stores[p.at[n]].pinned = true
+	}
+	p.findLastUses()
+	p.assign()
+	return p, nil
+}
+
+// add gives n a store and, if it computes anything, a step.
+func (p *plan) add(n *G.Node, bound op.Buffer, isBound bool) error {
+	s := store{len: size(n.Shape()), bound: bound, isSet: isBound, pinned: isBound}
+	switch n.Dtype() {
+	case tensor.Float32:
+	case tensor.Int64:
+		s.ints = true
+	default:
+		return fmt.Errorf("node %q: no storage for elements of %v", n.Name(), n.Dtype())
+	}
+	if isBound {
+		if bound.Len() != s.len || s.len > 0 && s.ints != (bound.I != nil) {
+			return fmt.Errorf("node %q: bound to %d float32 and %d int64, want %d of %v", n.Name(), len(bound.F), len(bound.I), s.len, n.Dtype())
+		}
+	}
+	if n.Op() == nil {
+		s.leaf, s.pinned = true, true
+		p.place(n, s)
+		return nil
+	}
+
+	o, ok := n.Op().(*op.Op)
+	if !ok {
+		return fmt.Errorf("node %q: operation %s is not one of package op", n.Name(), n.Op())
+	}
+	step := planned{node: n, op: o}
+	for _, in := range children(n) {
+		step.in = append(step.in, p.at[in])
+	}
+	if o.Alias {
+		root := &p.stores[step.in[0]]
+		switch {
+		case !isBound || root.isSet && sameStorage(root.bound, bound):
+			p.at[n] = step.in[0]
+			return nil
+		case !root.leaf && !root.isSet:
+			root.bound, root.isSet, root.pinned = bound, true, true
+			p.at[n] = step.in[0]
+			return nil
+		}
+		step.copies = true
+	}
+	step.out = p.place(n, s)
+	p.steps = append(p.steps, step)
+	return nil
+}
+
+func (p *plan) place(n *G.Node, s store) int {
+	p.stores = append(p.stores, s)
+	p.at[n] = len(p.stores) - 1
+	return p.at[n]
+}
+
+func (p *plan) findLastUses() {
+	for i, step := range p.steps {
+		p.stores[step.out].last = i
+		for _, in := range step.in {
+			p.stores[in].last = i
+		}
+	}
+	for i := range p.stores {
+		if p.stores[i].pinned {
+			p.stores[i].last = forever
+		}
+	}
+}
+
+// assign walks through the steps as a run would and hands out the arenas.
+func (p *plan) assign() {
+	for i := range p.steps {
+		step := &p.steps[i]
+		out := &p.stores[step.out]
+		taken := -1
+		if !out.pinned {
+			if taken = p.inPlace(i); taken >= 0 {
+				out.span = p.stores[taken].span
+			} else {
+				out.span = p.arena(out).take(out.len)
+			}
+		}
+		step.scratch = p.floats.take(step.op.Scratch)
+		p.floats.give(step.scratch)
+		for k, in := range step.in {
+			s := &p.stores[in]
+			if s.last == i && in != taken && !slices.Contains(step.in[:k], in) {
+				p.arena(s).give(s.span)
+			}
+		}
+		if out.last == i {
+			p.arena(out).give(out.span)
+		}
+	}
+}
+
+// inPlace is the store that step i may overwrite with its result, or -1. Its
+// value must not be needed again, nor be read by the step as another input too.
+func (p *plan) inPlace(i int) int {
+	step := p.steps[i]
+	k := step.op.InPlace
+	if step.copies || k < 0 || k >= len(step.in) {
+		return -1
+	}
+	out, old := p.stores[step.out], p.stores[step.in[k]]
+	if old.last != i || old.ints != out.ints || old.len != out.len {
+		return -1
+	}
+	for j, in := range step.in {
+		if j != k && in == step.in[k] {
+			return -1
+		}
+	}
+	return step.in[k]
+}
+
+func (p *plan) arena(s *store) *arena {
+	if s.ints {
+		return &p.ints
+	}
+	return &p.floats
+}
+
+// size is the number of elements of a shape; a scalar has one.
+func size(shape tensor.Shape) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+func sortByID(nodes []*G.Node) {
+	slices.SortFunc(nodes, func(a, b *G.Node) int { return cmp.Compare(a.ID(), b.ID()) })
+}
+
+func sameStorage(a, b op.Buffer) bool {
+	if len(a.F) != len(b.F) || len(a.I) != len(b.I) {
+		return false
+	}
+	return (len(a.F) == 0 || &a.F[0] == &b.F[0]) && (len(a.I) == 0 || &a.I[0] == &b.I[0])
+}
