@@ -101,7 +101,11 @@ func Split(src Source, fraction float64, seed uint64) (rest, held Source, err er
 func byClass(src Source) ([][]int, error) {
 	target := src.Target()
 	if !target.Labels || target.Size() != 1 {
-		return [][]int{Order(src.Len(), 0, 0)}, nil
+		all := make([]int, src.Len())
+		for i := range all {
+			all[i] = i
+		}
+		return [][]int{all}, nil
 	}
 	members := map[int][]int{}
 	var value [1]float32
