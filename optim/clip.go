@@ -1,0 +1,95 @@
+package optim
+
+import (
+	"fmt"
+	"math"
+
+	"finetune/internal/kernel"
+)
+
+// ClipValue moves each gradient of the trainable parameters into [−limit,
+// limit]. A NaN stays. It panics if limit is not above 0.
+func ClipValue(params []*Param, limit float64) {
+	if !(limit > 0) {
+		panic(fmt.Sprintf("optim: ClipValue: limit %g is not above 0", limit))
+	}
+	hi := float32(limit)
+	eachGrad(params, func(g []float32) {
+		for i, v := range g {
+			switch {
+			case v > hi:
+				g[i] = hi
+			case v < -hi:
+				g[i] = -hi
+			}
+		}
+	})
+}
+
+// ClipNorm scales the gradients of the trainable parameters by
+//
+//	min(1, limit / (‖g‖₂ + 1e-6))
+//
+// where the norm is that of all of them as one vector, and returns that norm as
+// it was before. Gradients of pruned weights do not count. A norm that is not
+// finite is returned and nothing is changed. It panics if limit is not above 0.
+//
+// Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural
+// networks", ICML 2013; the 1e-6 is PyTorch's.
+func ClipNorm(params []*Param, limit float64) (norm float64) {
+	if !(limit > 0) {
+		panic(fmt.Sprintf("optim: ClipNorm: limit %g is not above 0", limit))
+	}
+	norm = GradNorm(params)
+	scale := float32(limit / (norm + 1e-6))
+	if !(scale < 1) || math.IsInf(norm, 1) {
+		return norm
+	}
+	eachGrad(params, func(g []float32) {
+		for i, v := range g {
+			g[i] = float32(v * scale)
+		}
+	})
+	return norm
+}
+
+// GradNorm is ‖g‖₂ of the gradients of all trainable parameters as one vector,
+// without those of pruned weights.
+func GradNorm(params []*Param) float64 {
+	var sum float64
+	for _, p := range params {
+		if !p.Trainable {
+			continue
+		}
+		sum += chunkSum(len(p.Grad), func(lo, hi int) float64 {
+			if p.Mask == nil {
+				return sumSquares(p.Grad[lo:hi])
+			}
+			return sumSquaresKept(p.Grad[lo:hi], p.Mask[lo:hi])
+		})
+	}
+	return math.Sqrt(sum)
+}
+
+func sumSquaresKept(x []float32, keep []bool) float64 {
+	var sum float64
+	for i, v := range x {
+		if keep[i] {
+			sum += float64(v) * float64(v)
+		}
+	}
+	return sum
+}
+
+// eachGrad runs f over the gradients, in chunks and in parallel.
+func eachGrad(params []*Param, f func(g []float32)) {
+	for _, p := range params {
+		if !p.Trainable {
+			continue
+		}
+		g := p.Grad
+		kernel.Parallel((len(g)+taskLen-1)/taskLen, func(i int) {
+			f(g[i*taskLen : min((i+1)*taskLen, len(g))])
+		})
+	}
+}

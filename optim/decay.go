@@ -1,0 +1,12 @@
+package optim
+
+// shrink is decay beside the gradient: w ← c·w, with c = 1 − ηλ when decoupled
+// (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019)
+// and c = 1 − λ when absolute.
+type shrink struct{ keep float32 }
+
+func (s shrink) apply(b *block) {
+	for i, w := range b.w {
+		b.w[i] = float32(s.keep * w)
+	}
+}

@@ -1,0 +1,12 @@
+package optim
+
+// addL2 puts the penalty λ/2·w² into the gradient, as PyTorch's weight_decay
+// does outside AdamW: u ← u + λw.
+type addL2 struct{ lambda float32 }
+
+func (a addL2) apply(b *block) {
+	u := b.u[:len(b.w)]
+	for i, w := range b.w {
+		u[i] += float32(a.lambda * w)
+	}
+}

@@ -1,0 +1,105 @@
+package optim
+
+import (
+	"fmt"
+	"math"
+)
+
+// PruneThreshold prunes the weights of p with |w| < limit and returns how many
+// are pruned now. NaN is never below a limit.
+func PruneThreshold(p *Param, limit float64) int {
+	t := float32(limit)
+	for i, w := range p.Value {
+		if w < t && w > -t {
+			p.prune(i)
+		}
+	}
+	return p.Pruned()
+}
+
+// PruneMagnitude prunes the smallest weights of p until a share sparsity of them,
+// in [0, 1), is pruned: exactly round(n·sparsity) of n, halves away from zero,
+// but never the last one. Of equal weights the first go first; zeros, being
+// smallest, go before all, and what is pruned stays so: where more is pruned
+// already, nothing changes.
+//
+// Han, Pool, Tran and Dally, "Learning both Weights and Connections for
+// Efficient Neural Networks", NIPS 2015.
+func PruneMagnitude(p *Param, sparsity float64) {
+	if k := pruneCount(len(p.Value), sparsity); k > p.Pruned() {
+		p.pruneSmallest(k)
+	}
+}
+
+// pruneCount is how many of n weights a sparsity asks for.
+func pruneCount(n int, sparsity float64) int {
+	k := int(math.Round(float64(n) * sparsity))
+	return max(0, min(k, n-1))
+}
+
+// PruneGlobal prunes the smallest weights of all params, ranked together, until
+// exactly round(n·sparsity) of their n weights are pruned.
+//
+// A ranking across layers can empty a layer whose weights are small, and with it
+// the network. So each parameter keeps at least a share floor of the density
+// that is asked for, max(1, ceil(floor·(1−sparsity)·n)) of its n weights: at
+// floor 0.2 and sparsity 0.9, two in a hundred. What a parameter keeps by that
+// is taken from the others, next in rank. floor 0 keeps one weight in each,
+// floor 1 is [PruneMagnitude] up to rounding. It is an error if sparsity leaves
+// fewer weights than the floors need.
+func PruneGlobal(params []*Param, sparsity, floor float64) error {
+	total, room := 0, 0
+	limits := make([]int, len(params)) // the most to prune of each
+	for i, p := range params {
+		n := len(p.Value)
+		least := max(1, int(math.Ceil(floor*(1-sparsity)*float64(n))))
+		limits[i] = max(p.Pruned(), n-least)
+		total += n
+		room += limits[i]
+	}
+	k := int(math.Round(float64(total) * sparsity))
+	if k > room {
+		return fmt.Errorf("sparsity %g of %d weights leaves %d, fewer than the %d that keep every one of %d layers alive", sparsity, total, total-k, total-room, len(params))
+	}
+	for i, n := range share(params, limits, k) {
+		if n > params[i].Pruned() {
+			params[i].pruneSmallest(n)
+		}
+	}
+	return nil
+}
+
+// share splits k prunings among params by rank, none above its limit: whoever
+// would be above gets its limit, and the rest is ranked again without it.
+func share(params []*Param, limits []int, k int) []int {
+	result := make([]int, len(params))
+	open := make([]int, len(params))
+	for i := range open {
+		open[i] = i
+	}
+	for {
+		var ranked []*Param
+		pruned := 0
+		for _, i := range open {
+			ranked = append(ranked, params[i])
+			pruned += params[i].Pruned()
+		}
+		k = max(k, pruned)
+		counts := smallest(ranked, k).count(ranked)
+		var under []int
+		rest := k
+		for j, i := range open {
+			result[i] = counts[j]
+			if counts[j] > limits[i] {
+				result[i] = limits[i]
+				rest -= limits[i]
+			} else {
+				under = append(under, i)
+			}
+		}
+		if len(under) == len(open) {
+			return result
+		}
+		open, k = under, rest
+	}
+}

@@ -1,0 +1,57 @@
+package optim
+
+import (
+	"fmt"
+	"math"
+)
+
+// Ramp is a sparsity schedule. From step Begin to step End the sparsity rises
+// from Initial to the final one along a cubic, fast while there is much to
+// prune and slowly towards the end:
+//
+//	s(t) = s_f + (s_i − s_f)·(1 − (t−t₀)/(t₁−t₀))³
+//
+// and stays at s_f after. With End = Begin all is pruned at once.
+//
+// Zhu and Gupta, "To prune, or not to prune: exploring the efficacy of pruning
+// for model compression", 2017, https://arxiv.org/abs/1710.01878.
+type Ramp struct {
+	Begin, End int     // steps, 0 ≤ Begin ≤ End
+	Every      int     // prune each so many steps from Begin on, and at End; 0 means 1
+	Initial    float64 // sparsity at Begin, [0, 1)
+}
+
+// Check reports a field outside its range.
+func (r Ramp) Check() error {
+	switch {
+	case r.Begin < 0:
+		return fmt.Errorf("prune begin: step %d is not in [0, inf)", r.Begin)
+	case r.End < r.Begin:
+		return fmt.Errorf("prune end: step %d is before the begin, step %d", r.End, r.Begin)
+	case r.Every < 0:
+		return fmt.Errorf("prune every: %d steps is not in [0, inf)", r.Every)
+	case !belowOne.contains(r.Initial):
+		return outside("initial sparsity", "", r.Initial, belowOne)
+	}
+	return nil
+}
+
+// Due reports whether pruning happens at step t.
+func (r Ramp) Due(t int) bool {
+	if t < r.Begin || t > r.End {
+		return false
+	}
+	return t == r.End || (t-r.Begin)%max(1, r.Every) == 0
+}
+
+// At is the sparsity at step t on the way to final: 0 before Begin.
+func (r Ramp) At(t int, final float64) float64 {
+	switch {
+	case t < r.Begin:
+		return 0
+	case t >= r.End:
+		return final
+	}
+	left := 1 - float64(t-r.Begin)/float64(r.End-r.Begin)
+	return final + float64((min(r.Initial, final)-final)*math.Pow(left, 3))
+}
