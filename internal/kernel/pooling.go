@@ -1,0 +1,255 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// Pool is a pooling of planes, one for each image and channel.
+type Pool struct {
+	Planes int
+	Window
+	area []float32 // for averages: what the sum of each output is divided by
+}
+
+// NewPool makes a pooling that takes maxima or averages. An average divides by
+// the number of inputs under the window. With countPadding, elements of the
+// padding count too; padEnd holds how many there are behind the last input of
+// each axis, and nothing counts that lies behind these.
+func NewPool(planes int, w Window, countPadding bool, padEnd []int) *Pool {
+	p := &Pool{Planes: planes, Window: w, area: make([]float32, w.outputs())}
+	ends := w.In
+	if countPadding {
+		for i, n := range padEnd {
+			ends[3-len(padEnd)+i] += n
+		}
+	}
+	var counts [3][]int
+	for axis := range counts {
+		counts[axis] = make([]int, w.Out[axis])
+		for o := range counts[axis] {
+			for k := range w.Kernel[axis] {
+				at := o*w.Stride[axis] - w.Pad[axis] + k*w.Dilation[axis]
+				if (at >= 0 || countPadding) && at < ends[axis] {
+					counts[axis][o]++
+				}
+			}
+		}
+	}
+	i := 0
+	for _, d := range counts[0] {
+		for _, h := range counts[1] {
+			for _, x := range counts[2] {
+				p.area[i] = float32(max(1, d*h*x))
+				i++
+			}
+		}
+	}
+	return p
+}
+
+func (p *Pool) check(x, y []float32) {
+	if len(x) != p.Planes*p.pixels() || len(y) != p.Planes*p.outputs() {
+		panic(fmt.Sprintf("kernel: Pool of %d planes %v to %v: got %d inputs, %d outputs", p.Planes, p.In, p.Out, len(x), len(y)))
+	}
+}
+
+type poolArgs struct {
+	p        *Pool
+	x, y, dx []float32
+}
+
+var (
+	maxForward      = split(maxForwardPlanes)
+	maxBackward     = split(maxBackwardPlanes)
+	averageForward  = split(averageForwardPlanes)
+	averageBackward = split(averageBackwardPlanes)
+)
+
+// grain is how many planes are worth a task.
+func (p *Pool) grain() int { return max(1, chunk/(p.taps()*p.outputs()+1)) }
+
+// Max computes the maximum y under the window for each output. Padding never
+// wins; NaN always does. A window that sees only padding gives -Inf.
+func (p *Pool) Max(x, y []float32) {
+	p.check(x, y)
+	maxForward.do(p.Planes, p.grain(), poolArgs{p: p, x: x, y: y})
+}
+
+func maxForwardPlanes(a *poolArgs, lo, hi int) {
+	p := a.p
+	lowest := float32(math.Inf(-1))
+	for plane := lo; plane < hi; plane++ {
+		x := a.x[plane*p.pixels():][:p.pixels()]
+		y := a.y[plane*p.outputs():][:p.outputs()]
+		fill(y, lowest)
+		for i := range p.taps() {
+			t := p.tap(i)
+			t.each(func(x, y []float32, step int) {
+				for j, v := range y {
+					y[j] = max(v, x[j*step])
+				}
+			}, x, y)
+		}
+	}
+}
+
+// MaxBackward computes the gradient dx of the input from the gradient dy of the
+// output: each goes to the input that was the maximum, the first of equals.
+func (p *Pool) MaxBackward(x, dy, dx []float32) {
+	p.check(x, dy)
+	p.check(dx, dy)
+	maxBackward.do(p.Planes, p.grain(), poolArgs{p: p, x: x, y: dy, dx: dx})
+}
+
+func maxBackwardPlanes(a *poolArgs, lo, hi int) {
+	p := a.p
+	for plane := lo; plane < hi; plane++ {
+		x := a.x[plane*p.pixels():][:p.pixels()]
+		dx := a.dx[plane*p.pixels():][:p.pixels()]
+		clear(dx)
+		for i, g := range a.y[plane*p.outputs():][:p.outputs()] {
+			if at := p.first(x, i); at >= 0 {
+				dx[at] += g
+			}
+		}
+	}
+}
+
+// first is the place of the first maximum under the window of output i, or -1
+// if it sees only padding.
+func (p *Pool) first(x []float32, i int) int {
+	w := &p.Window
+	d := i / (w.Out[1] * w.Out[2])
+	h := i / w.Out[2] % w.Out[1]
+	d0, d1, d := w.inside(0, d)
+	h0, h1, h := w.inside(1, h)
+	c0, c1, c := w.inside(2, i%w.Out[2])
+	at, best := -1, float32(0)
+	for kd := d0; kd < d1; kd++ {
+		for kh := h0; kh < h1; kh++ {
+			row := ((d+kd*w.Dilation[0])*w.In[1]+h+kh*w.Dilation[1])*w.In[2] + c
+			for kc := c0; kc < c1; kc++ {
+				j := row + kc*w.Dilation[2]
+				v := x[j]
+				if v > best || at < 0 || (v != v && best == best) {
+					at, best = j, v
+				}
+			}
+		}
+	}
+	return at
+}
+
+// inside is the range of taps of output o that read no padding along an axis,
+// and where tap 0 reads.
+func (w *Window) inside(axis, o int) (from, to, at int) {
+	at = o*w.Stride[axis] - w.Pad[axis]
+	step := w.Dilation[axis]
+	if at < 0 {
+		from = blocks(-at, step)
+	}
+	if at < w.In[axis] {
+		to = min(w.Kernel[axis], blocks(w.In[axis]-at, step))
+	}
+	return from, to, at
+}
+
+// Average computes the mean y under the window for each output.
+func (p *Pool) Average(x, y []float32) {
+	p.check(x, y)
+	averageForward.do(p.Planes, p.grain(), poolArgs{p: p, x: x, y: y})
+}
+
+func averageForwardPlanes(a *poolArgs, lo, hi int) {
+	p := a.p
+	for plane := lo; plane < hi; plane++ {
+		x := a.x[plane*p.pixels():][:p.pixels()]
+		y := a.y[plane*p.outputs():][:p.outputs()]
+		clear(y)
+		for i := range p.taps() {
+			t := p.tap(i)
+			t.each(func(x, y []float32, step int) {
+				for j := range y {
+					y[j] += x[j*step]
+				}
+			}, x, y)
+		}
+		for i, n := range p.area {
+			y[i] /= n
+		}
+	}
+}
+
+// AverageBackward computes the gradient dx of the input from the gradient dy of
+// the output.
+func (p *Pool) AverageBackward(dy, dx []float32) {
+	p.check(dx, dy)
+	averageBackward.do(p.Planes, p.grain(), poolArgs{p: p, y: dy, dx: dx})
+}
+
+func averageBackwardPlanes(a *poolArgs, lo, hi int) {
+	p := a.p
+	for plane := lo; plane < hi; plane++ {
+		dx := a.dx[plane*p.pixels():][:p.pixels()]
+		dy := a.y[plane*p.outputs():][:p.outputs()]
+		clear(dx)
+		for i := range p.taps() {
+			t := p.tap(i)
+			step := p.Stride[2]
+			for r := range p.rows() {
+				at, ok := t.row(r)
+				if !ok {
+					continue
+				}
+				for j := t.lo; j < t.hi; j++ {
+					o := r*p.Out[2] + j
+					dx[at+j*step] += dy[o] / p.area[o]
+				}
+			}
+		}
+	}
+}
+
+// PlaneMeans computes the mean of each plane of x: y[i] is that of the i-th of
+// len(y) equal parts of x.
+func PlaneMeans(x, y []float32) {
+	size := checkPlanes(x, y)
+	planeMeans.do(len(y), max(1, chunk/(size+1)), poolArgs{x: x, y: y})
+}
+
+// PlaneMeansBackward computes the gradient dx of the input of PlaneMeans from
+// the gradient dy of its output.
+func PlaneMeansBackward(dy, dx []float32) {
+	size := checkPlanes(dx, dy)
+	planeMeansBack.do(len(dy), max(1, chunk/(size+1)), poolArgs{y: dy, dx: dx})
+}
+
+var (
+	planeMeans     = split(planeMeansOf)
+	planeMeansBack = split(planeMeansBackOf)
+)
+
+func checkPlanes(x, y []float32) (size int) {
+	if len(y) == 0 {
+		return 0
+	}
+	if len(x)%len(y) != 0 {
+		panic(fmt.Sprintf("kernel: PlaneMeans: got %d elements for %d planes", len(x), len(y)))
+	}
+	return len(x) / len(y)
+}
+
+func planeMeansOf(a *poolArgs, lo, hi int) {
+	size := len(a.x) / len(a.y)
+	for i := lo; i < hi; i++ {
+		a.y[i] = float32(total(a.x[i*size:][:size]) / float64(size))
+	}
+}
+
+func planeMeansBackOf(a *poolArgs, lo, hi int) {
+	size := len(a.dx) / len(a.y)
+	for i := lo; i < hi; i++ {
+		fill(a.dx[i*size:][:size], a.y[i]/float32(size))
+	}
+}

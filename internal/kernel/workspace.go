@@ -1,0 +1,61 @@
+package kernel
+
+import "sync"
+
+// workspace is the memory that a task needs to multiply blocks of matrices.
+type workspace struct {
+	a, b []float32                  // packed panels
+	line [tileN][]float32           // for operands that compute their lines
+	tile [tileM * tileN]float32     // a tile of the result
+	buf  [maxEdge * maxEdge]float32 // a block of the caller's own
+
+	// Operands are kept here so that an interface can point to them without an
+	// allocation.
+	dense [2]dense
+	image [2]imageLines
+}
+
+// workspaces holds those not in use, at most as many as were ever in use at one
+// time. Unlike in a sync.Pool, they survive garbage collections.
+var workspaces struct {
+	mu   sync.Mutex
+	free []*workspace
+}
+
+func getWorkspace() *workspace {
+	workspaces.mu.Lock()
+	defer workspaces.mu.Unlock()
+	if n := len(workspaces.free); n > 0 {
+		w := workspaces.free[n-1]
+		workspaces.free = workspaces.free[:n-1]
+		return w
+	}
+	w := &workspace{
+		a: make([]float32, maxEdge/tileM*(panelK*tileM+panelPad)),
+		b: make([]float32, maxEdge/tileN*(panelK*tileN+panelPad)),
+	}
+	for i := range w.line {
+		w.line[i] = make([]float32, max(panelK, maxEdge))
+	}
+	return w
+}
+
+// put gives the workspace back. A resting one must not keep buffers alive.
+func (w *workspace) put() {
+	w.dense, w.image = [2]dense{}, [2]imageLines{}
+	workspaces.mu.Lock()
+	workspaces.free = append(workspaces.free, w)
+	workspaces.mu.Unlock()
+}
+
+// matrix makes slot i the operand whose rows are stride elements apart.
+func (w *workspace) matrix(i int, data []float32, stride int, along bool) operand {
+	w.dense[i] = dense{data, stride}
+	return operand{&w.dense[i], along}
+}
+
+// lines makes slot i the operand that reads images through a window.
+func (w *workspace) lines(i int, win *Window, data []float32, along bool) operand {
+	w.image[i] = imageLines{win, data}
+	return operand{&w.image[i], along}
+}
