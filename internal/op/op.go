@@ -15,6 +15,8 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"finetune/internal/kernel"
+
 	"github.com/chewxy/hm"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -81,11 +83,15 @@ var lastID atomic.Uint64
 func apply(o Op, in ...*G.Node) (*G.Node, error) {
 	op := o
 	op.id = lastID.Add(1)
+	op.Shape = slices.Clone(o.Shape) // gorgonia recycles the shapes of nodes
 	op.Inputs = len(in)
 	if op.Diff == nil {
 		op.Diff = make([]bool, len(in))
 	}
 	for _, n := range in {
+		if n.Dims() > kernel.MaxAxes {
+			return nil, fmt.Errorf("%s: %d axes, at most %d are supported", o.Name, n.Dims(), kernel.MaxAxes)
+		}
 		op.types = append(op.types, nodeType(n.Shape(), n.Dtype()))
 	}
 	n, err := G.ApplyOp(&op, in...)

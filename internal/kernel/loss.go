@@ -1,0 +1,91 @@
+package kernel
+
+import "fmt"
+
+// lossParts bounds the chunks of a loss, whose partial sums are kept.
+const lossParts = 64
+
+// CrossEntropy sums log Σexp(row) - row[label] over the rows of an array of n
+// rows and c columns. Labels must lie in [0, c).
+func CrossEntropy(logits []float32, labels []int64, n, c int) float64 {
+	a := entropyArgs{logits: logits, labels: labels, c: c}
+	a.check(n, len(logits))
+	return crossEntropy.do(n, max(chunk/4/c, n/lossParts), a)
+}
+
+// CrossEntropyGrad computes factor·(softmax(row) - onehot(label)) for each row:
+// the gradient of CrossEntropy times factor. out may be logits.
+func CrossEntropyGrad(out, logits []float32, labels []int64, n, c int, factor float32) {
+	a := entropyArgs{out: out, logits: logits, labels: labels, c: c, factor: factor}
+	a.check(n, len(out))
+	crossEntropyGrad.do(n, chunk/4/c, a)
+}
+
+type entropyArgs struct {
+	out, logits []float32
+	labels      []int64
+	c           int
+	factor      float32
+}
+
+func (a *entropyArgs) check(n, out int) {
+	if len(a.logits) != n*a.c || len(a.labels) != n || out != n*a.c {
+		panic(fmt.Sprintf("kernel: got %d logits, %d labels and %d results for %d rows of %d",
+			len(a.logits), len(a.labels), out, n, a.c))
+	}
+}
+
+var crossEntropy = splitSum(func(a *entropyArgs, lo, hi int) float64 {
+	total := 0.0
+	for r := lo; r < hi; r++ {
+		row := a.logits[r*a.c : (r+1)*a.c]
+		total += logSumExp(row) - float64(row[a.labels[r]])
+	}
+	return total
+})
+
+var crossEntropyGrad = split(func(a *entropyArgs, lo, hi int) {
+	for r := lo; r < hi; r++ {
+		row, out := a.logits[r*a.c:(r+1)*a.c], a.out[r*a.c:(r+1)*a.c]
+		top, sum := maximum(row), 0.0
+		for i := range out {
+			out[i] = exp(row[i] - top)
+			sum += float64(out[i])
+		}
+		f := float32(float64(a.factor) / sum)
+		for i := range out {
+			out[i] *= f
+		}
+		out[a.labels[r]] -= a.factor
+	}
+})
+
+// SquaredError sums (a-b)² over the elements.
+func SquaredError(a, b []float32) float64 {
+	if len(a) != len(b) {
+		panic(fmt.Sprintf("kernel: got %d elements to compare with %d", len(a), len(b)))
+	}
+	return squaredError.do(len(a), max(chunk, len(a)/lossParts), pointArgs{x: a, g: b})
+}
+
+var squaredError = splitSum(func(a *pointArgs, lo, hi int) float64 {
+	x, y := a.x[lo:hi], a.g[lo:hi]
+	total := 0.0
+	for i := range x {
+		d := float64(x[i]) - float64(y[i])
+		total += d * d
+	}
+	return total
+})
+
+// SquaredErrorGrad computes factor·(a-b). out may be a or b.
+func SquaredErrorGrad(out, a, b []float32, factor float32) {
+	point(squaredErrorGrad, pointArgs{out: out, x: a, g: b, p: factor})
+}
+
+var squaredErrorGrad = split(func(a *pointArgs, lo, hi int) {
+	out, x, y := a.out[lo:hi], a.x[lo:hi], a.g[lo:hi]
+	for i := range out {
+		out[i] = a.p * (x[i] - y[i])
+	}
+})

@@ -1,0 +1,285 @@
+package kernel
+
+import "fmt"
+
+// Number is an element type of a buffer.
+type Number interface{ float32 | int64 }
+
+// MaxAxes is the highest rank that kernels walk.
+const MaxAxes = 32
+
+// View describes a strided walk over a buffer: element (i0, i1, …) of Shape is
+// at Offset + Σ ik·Strides[k]. Strides may be 0 (the axis repeats) or negative.
+// Transposing, slicing and expanding are all views. NewView merges axes, so the
+// walk has long inner runs.
+type View struct {
+	Shape, Strides []int
+	Offset         int
+
+	size int
+	tile int // axis of stride 1 when the last axis is not it, otherwise -1
+}
+
+// NewView returns the walk with as few axes as can describe it.
+func NewView(shape, strides []int, offset int) View {
+	shape, merged := mergeAxes(shape, strides)
+	v := View{Shape: shape, Strides: merged[0], Offset: offset, size: product(shape), tile: -1}
+	last := len(shape) - 1
+	for k, s := range v.Strides {
+		if s == 1 && k != last && v.Strides[last] != 0 && v.Strides[last] != 1 {
+			v.tile = k
+		}
+	}
+	return v
+}
+
+// Size is the number of elements the view walks.
+func (v *View) Size() int { return v.size }
+
+// Read copies the elements of x under the view to out, in order.
+func Read[T Number](out, x []T, v *View) {
+	checkView(len(out), len(x), v)
+	if v.size == 0 {
+		return
+	}
+	switch out := any(out).(type) {
+	case []float32:
+		x := any(x).([]float32)
+		if v.tile >= 0 {
+			strips, size := v.strips()
+			readTiles.do(strips, max(chunk/size, 1), viewArgs[float32]{out, x, v})
+			return
+		}
+		readFloats.do(v.size, chunk, viewArgs[float32]{out, x, v})
+	case []int64:
+		readRuns(&viewArgs[int64]{out, any(x).([]int64), v}, 0, v.size)
+	}
+}
+
+// Write copies x, in order, to the elements of out under the view and leaves
+// the others as they are.
+func Write[T Number](out, x []T, v *View) {
+	checkView(len(x), len(out), v)
+	if v.size == 0 {
+		return
+	}
+	switch out := any(out).(type) {
+	case []float32:
+		writeFloats.do(v.size, chunk, viewArgs[float32]{out, any(x).([]float32), v})
+	case []int64:
+		writeRuns(&viewArgs[int64]{out, any(x).([]int64), v}, 0, v.size)
+	}
+}
+
+type viewArgs[T Number] struct {
+	out, x []T
+	v      *View
+}
+
+var (
+	readFloats  = split(readRuns[float32])
+	writeFloats = split(writeRuns[float32])
+	readTiles   = split(readStrips[float32])
+)
+
+func checkView(walked, buffer int, v *View) {
+	if walked != v.size {
+		panic(fmt.Sprintf("kernel: a view of %d elements over %d", v.size, walked))
+	}
+	if v.size == 0 {
+		return
+	}
+	lo, hi := v.Offset, v.Offset
+	for k, s := range v.Strides {
+		if end := s * (v.Shape[k] - 1); end < 0 {
+			lo += end
+		} else {
+			hi += end
+		}
+	}
+	if lo < 0 || hi >= buffer {
+		panic(fmt.Sprintf("kernel: a view of elements %d to %d in a buffer of %d", lo, hi, buffer))
+	}
+}
+
+func readRuns[T Number](a *viewArgs[T], lo, hi int) {
+	var at cursor
+	last := at.seek(a.v.Shape, lo)
+	stride := a.v.Strides[last]
+	for lo < hi {
+		run := min(a.v.Shape[last]-at[last], hi-lo)
+		pos := a.v.Offset + at.offset(a.v.Strides)
+		out := a.out[lo : lo+run]
+		switch stride {
+		case 1:
+			copy(out, a.x[pos:pos+run])
+		case 0:
+			x := a.x[pos]
+			for i := range out {
+				out[i] = x
+			}
+		default:
+			for i := range out {
+				out[i] = a.x[pos]
+				pos += stride
+			}
+		}
+		lo += run
+		at.advance(a.v.Shape, run)
+	}
+}
+
+func writeRuns[T Number](a *viewArgs[T], lo, hi int) {
+	var at cursor
+	last := at.seek(a.v.Shape, lo)
+	stride := a.v.Strides[last]
+	for lo < hi {
+		run := min(a.v.Shape[last]-at[last], hi-lo)
+		pos := a.v.Offset + at.offset(a.v.Strides)
+		x := a.x[lo : lo+run]
+		if stride == 1 {
+			copy(a.out[pos:pos+run], x)
+		} else {
+			for i := range x {
+				a.out[pos] = x[i]
+				pos += stride
+			}
+		}
+		lo += run
+		at.advance(a.v.Shape, run)
+	}
+}
+
+// tileEdge is the side of the square that a transposing read holds in cache.
+const tileEdge = 32
+
+// strips is how many pieces of tileEdge indices of the tile axis, by all of the
+// last axis, the view has, and the elements in one.
+func (v *View) strips() (n, size int) {
+	last, edge := len(v.Shape)-1, v.Shape[v.tile]
+	perPlane := blocks(edge, tileEdge)
+	return v.size / (edge * v.Shape[last]) * perPlane, min(edge, tileEdge) * v.Shape[last]
+}
+
+// readStrips reads a plane whose contiguous axis is not the last: both sides
+// are touched a square at a time, or each element would cost a cache line.
+func readStrips[T Number](a *viewArgs[T], lo, hi int) {
+	v := a.v
+	last, edge, cols := len(v.Shape)-1, v.Shape[v.tile], v.Shape[len(v.Shape)-1]
+	perPlane := blocks(edge, tileEdge)
+	between := product(v.Shape[v.tile+1:])
+	for s := lo; s < hi; s++ {
+		// The plane's position: every axis but the two of the tile.
+		plane, src, dst, step := s/perPlane, v.Offset, 0, cols
+		for k := last - 1; k >= 0; k-- {
+			if k == v.tile {
+				step = between * edge
+				continue
+			}
+			i := plane % v.Shape[k]
+			plane /= v.Shape[k]
+			src += i * v.Strides[k]
+			dst += i * step
+			step *= v.Shape[k]
+		}
+		r0 := s % perPlane * tileEdge
+		r1 := min(r0+tileEdge, edge)
+		for c0 := 0; c0 < cols; c0 += tileEdge {
+			c1 := min(c0+tileEdge, cols)
+			for r := r0; r < r1; r++ {
+				out := a.out[dst+r*between+c0 : dst+r*between+c1]
+				p := src + r + c0*v.Strides[last]
+				for i := range out {
+					out[i] = a.x[p]
+					p += v.Strides[last]
+				}
+			}
+		}
+	}
+}
+
+// cursor is a position in a walk, one index per axis.
+type cursor [MaxAxes]int
+
+// seek moves to the i-th element of the shape and returns the last axis.
+func (at *cursor) seek(shape []int, i int) (last int) {
+	for k := len(shape) - 1; k >= 0; k-- {
+		at[k] = i % shape[k]
+		i /= shape[k]
+	}
+	return len(shape) - 1
+}
+
+func (at *cursor) offset(strides []int) int {
+	o := 0
+	for k, s := range strides {
+		o += at[k] * s
+	}
+	return o
+}
+
+// advance moves on by n elements, at most to the end of the innermost run.
+func (at *cursor) advance(shape []int, n int) {
+	k := len(shape) - 1
+	at[k] += n
+	for ; k > 0 && at[k] == shape[k]; k-- {
+		at[k] = 0
+		at[k-1]++
+	}
+}
+
+// mergeAxes drops axes of one element and joins neighbours that every stride
+// set walks as one. At least one axis is left.
+func mergeAxes(shape []int, strides ...[]int) ([]int, [][]int) {
+	merged := make([][]int, len(strides))
+	var dims []int
+	for k, d := range shape {
+		if d == 1 {
+			continue
+		}
+		last := len(dims) - 1
+		joins := last >= 0
+		for i := range strides {
+			joins = joins && merged[i][last] == strides[i][k]*d
+		}
+		if joins {
+			dims[last] *= d
+		} else {
+			dims = append(dims, d)
+			last++
+		}
+		for i := range strides {
+			merged[i] = append(merged[i][:last], strides[i][k])
+		}
+	}
+	if len(dims) == 0 {
+		dims = []int{1}
+		for i := range merged {
+			merged[i] = []int{1}
+		}
+	}
+	if len(dims) > MaxAxes {
+		panic(fmt.Sprintf("kernel: %d axes, at most %d are walked", len(dims), MaxAxes))
+	}
+	return dims, merged
+}
+
+// Strides returns the distances between neighbours along each axis of a
+// row-major array.
+func Strides(shape []int) []int {
+	s := make([]int, len(shape))
+	n := 1
+	for k := len(shape) - 1; k >= 0; k-- {
+		s[k] = n
+		n *= shape[k]
+	}
+	return s
+}
+
+func product(dims []int) int {
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	return n
+}

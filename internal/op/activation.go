@@ -1,0 +1,84 @@
+package op
+
+import (
+	"finetune/internal/kernel"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Relu is max(x, 0). Its gradient at 0 is 0.
+func Relu(x *G.Node) (*G.Node, error) {
+	return pointwise("Relu", x, ofResult, kernel.Relu, kernel.ReluGrad)
+}
+
+// LeakyRelu is x where x >= 0, otherwise alpha·x. Its gradient at 0 is alpha.
+func LeakyRelu(x *G.Node, alpha float32) (*G.Node, error) {
+	from := ofResult // it has the sign of x
+	if !(alpha >= 0) {
+		from = ofInput
+	}
+	return pointwise("LeakyRelu", x, from,
+		func(out, x []float32) { kernel.LeakyRelu(out, x, alpha) },
+		func(out, x, g []float32) { kernel.LeakyReluGrad(out, x, g, alpha) })
+}
+
+// Sigmoid is 1/(1+exp(-x)).
+func Sigmoid(x *G.Node) (*G.Node, error) {
+	return pointwise("Sigmoid", x, ofResult, kernel.Sigmoid, kernel.SigmoidGrad)
+}
+
+// Tanh is the hyperbolic tangent.
+func Tanh(x *G.Node) (*G.Node, error) {
+	return pointwise("Tanh", x, ofResult, kernel.Tanh, kernel.TanhGrad)
+}
+
+// Clip is min(max(x, low), high); infinite limits leave a side open. The
+// gradient passes where low <= x <= high.
+func Clip(x *G.Node, low, high float32) (*G.Node, error) {
+	return pointwise("Clip", x, ofInput,
+		func(out, x []float32) { kernel.Clip(out, x, low, high) },
+		func(out, x, g []float32) { kernel.ClipGrad(out, x, g, low, high) })
+}
+
+// What the gradient of a pointwise function is computed from. A function that
+// needs only its result can overwrite its input.
+const (
+	ofResult = false
+	ofInput  = true
+)
+
+// pointwise is a function of each element. grad computes the gradient of x from
+// x or from the result, as fromInput says, and the gradient of the result.
+func pointwise(name string, x *G.Node, fromInput bool, run func(out, x []float32), grad func(out, from, g []float32)) (*G.Node, error) {
+	if err := needFloat(name, x); err != nil {
+		return nil, err
+	}
+	return apply(Op{
+		Name: name, Shape: x.Shape(), Dtype: tensor.Float32, InPlace: 0, Diff: []bool{true},
+		Run: func(c *Call) error {
+			run(c.Out.F, c.In[0].F)
+			return nil
+		},
+		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
+			from := out
+			if fromInput {
+				from = in[0]
+			}
+			dx, err := backward(name+"Grad", from, g, grad)
+			return G.Nodes{dx}, err
+		},
+	}, x)
+}
+
+// backward is the gradient of an operation as a node of its own, computed from
+// a tensor of its shape and the gradient of its result. It has no gradient.
+func backward(name string, from, g *G.Node, run func(out, from, g []float32)) (*G.Node, error) {
+	return apply(Op{
+		Name: name, Shape: from.Shape(), Dtype: tensor.Float32, InPlace: 1,
+		Run: func(c *Call) error {
+			run(c.Out.F, c.In[0].F, c.In[1].F)
+			return nil
+		},
+	}, from, g)
+}

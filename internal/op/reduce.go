@@ -1,0 +1,163 @@
+package op
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"finetune/internal/kernel"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Sum is the element-wise total of nodes of one shape. Gradients of a node that
+// is used several times are added up with it.
+func Sum(xs ...*G.Node) (*G.Node, error) {
+	if len(xs) == 0 {
+		return nil, errors.New("Sum: nothing to add")
+	}
+	if err := needFloat("Sum", xs...); err != nil {
+		return nil, err
+	}
+	if len(xs) == 1 {
+		return xs[0], nil
+	}
+	shape := xs[0].Shape()
+	diff := make([]bool, len(xs))
+	for i, x := range xs {
+		if !slices.Equal(x.Shape(), shape) {
+			return nil, fmt.Errorf("Sum: shapes %v and %v differ", shape, x.Shape())
+		}
+		diff[i] = true
+	}
+	walk := kernel.NewBroadcast(shape, shape, shape)
+	inPlace := -1 // a later input may be the first one again
+	if len(xs) == 2 {
+		inPlace = 0
+	}
+	return apply(Op{
+		Name: "Sum", Shape: shape, Dtype: tensor.Float32, Diff: diff, InPlace: inPlace,
+		Run: func(c *Call) error {
+			kernel.Combine(kernel.Add, c.Out.F, c.In[0].F, c.In[1].F, &walk)
+			for _, x := range c.In[2:] {
+				kernel.Combine(kernel.Add, c.Out.F, c.Out.F, x.F, &walk)
+			}
+			return nil
+		},
+		Grad: func(in G.Nodes, _, g *G.Node) (G.Nodes, error) {
+			grads := make(G.Nodes, len(in))
+			for i := range grads {
+				grads[i] = g
+			}
+			return grads, nil
+		},
+	}, xs...)
+}
+
+// ReduceSum adds up x over the given axes, all of them if there are none.
+// Negative axes count from the end. keepDims leaves the axes in place, with
+// size 1. Totals of float32 are accumulated in float64.
+func ReduceSum(x *G.Node, axes []int, keepDims bool) (*G.Node, error) {
+	return reduce("ReduceSum", x, axes, keepDims, false)
+}
+
+// ReduceMean is ReduceSum divided by the number of elements that are added up.
+// x is float32.
+func ReduceMean(x *G.Node, axes []int, keepDims bool) (*G.Node, error) {
+	if err := needFloat("ReduceMean", x); err != nil {
+		return nil, err
+	}
+	return reduce("ReduceMean", x, axes, keepDims, true)
+}
+
+func reduce(name string, x *G.Node, axes []int, keepDims, mean bool) (*G.Node, error) {
+	over := make([]bool, x.Dims())
+	for _, axis := range axes {
+		k, err := wrapAxis(axis, x.Dims())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if over[k] {
+			return nil, fmt.Errorf("%s: axis %d comes twice", name, k)
+		}
+		over[k] = true
+	}
+	shape, count := tensor.Shape{}, 1
+	for k, d := range x.Shape() {
+		switch {
+		case len(axes) == 0 || over[k]:
+			over[k] = true
+			count *= d
+			if keepDims {
+				shape = append(shape, 1)
+			}
+		default:
+			shape = append(shape, d)
+		}
+	}
+	if !mean {
+		count = 1
+	}
+	return reduceTo(name, x, over, shape, count)
+}
+
+// sumTo sums x over the axes along which the shape repeats in x's.
+func sumTo(x *G.Node, shape tensor.Shape) (*G.Node, error) {
+	if slices.Equal(x.Shape(), shape) {
+		return x, nil
+	}
+	over := make([]bool, x.Dims())
+	lead := len(over) - len(shape)
+	for k := range over {
+		over[k] = k < lead || shape[k-lead] == 1
+	}
+	return reduceTo("ReduceSum", x, over, shape, 1)
+}
+
+// reduceTo sums x over the marked axes, divides by div, and calls the result's
+// shape as given: what is left of x's, with or without axes of size 1.
+func reduceTo(name string, x *G.Node, over []bool, shape tensor.Shape, div int) (*G.Node, error) {
+	r := kernel.NewReduction(x.Shape(), over)
+	o := Op{Name: name, Shape: shape, Dtype: x.Dtype(), InPlace: -1}
+	if o.Dtype == tensor.Int64 {
+		o.Run = func(c *Call) error {
+			kernel.Sum(c.Out.I, c.In[0].I, &r, div)
+			return nil
+		}
+		return apply(o, x)
+	}
+	o.Run = func(c *Call) error {
+		kernel.Sum(c.Out.F, c.In[0].F, &r, div)
+		return nil
+	}
+	o.Diff = []bool{true}
+	o.Grad = func(in G.Nodes, _, g *G.Node) (G.Nodes, error) {
+		kept := slices.Clone(in[0].Shape())
+		for k := range kept {
+			if over[k] {
+				kept[k] = 1
+			}
+		}
+		dx, err := Reshape(g, kept...)
+		if err == nil && div != 1 {
+			dx, err = scale(dx, float32(1/float64(div)))
+		}
+		if err == nil {
+			dx, err = Expand(dx, in[0].Shape())
+		}
+		return G.Nodes{dx}, err
+	}
+	return apply(o, x)
+}
+
+// wrapAxis counts a negative axis from the end.
+func wrapAxis(axis, rank int) (int, error) {
+	if axis < -rank || axis >= rank {
+		return 0, fmt.Errorf("axis %d of a tensor of rank %d", axis, rank)
+	}
+	if axis < 0 {
+		axis += rank
+	}
+	return axis, nil
+}
