@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/x448/float16"
 )
 
 // array is a block of numbers as it lay in a file, row-major, first axis first:
@@ -67,6 +69,8 @@ func (e elem) reader() func(b []byte) float64 {
 		return func(b []byte) float64 { return float64(int32(order.Uint32(b))) }
 	case e.kind == 'i' && e.size == 8:
 		return func(b []byte) float64 { return float64(int64(order.Uint64(b))) }
+	case e.kind == 'f' && e.size == 2:
+		return func(b []byte) float64 { return float64(float16.Frombits(order.Uint16(b)).Float32()) }
 	case e.kind == 'f' && e.size == 4:
 		return func(b []byte) float64 { return float64(math.Float32frombits(order.Uint32(b))) }
 	case e.kind == 'f' && e.size == 8:
@@ -96,10 +100,13 @@ func (a *array) check() (integer bool, err error) {
 
 // field describes the array as an input. Bytes of rank 3 are grey images, those
 // of rank 4 that end in 1, 3 or 4 channels are images in colour; everything else
-// is taken as it lies.
+// is taken as it lies, single numbers as one feature.
 func (a *array) field(name string) (Field, error) {
 	integer, err := a.check()
 	f := Field{Name: name, Shape: slices.Clone(a.shape[1:]), Integer: integer}
+	if len(f.Shape) == 0 {
+		f.Shape = []int{1}
+	}
 	if bytes := a.elem.kind == 'u' && a.elem.size == 1; bytes {
 		switch last := a.shape[len(a.shape)-1]; {
 		case len(a.shape) == 3:

@@ -34,8 +34,8 @@ func TestOpenCorpus(t *testing.T) {
 		{path: "mnist/t10k-images-idx3-ubyte.gz", n: 10000, shape: []int{28, 28, 1}, classes: 10, label: 7},
 		{path: "iris/iris.csv", n: 150, shape: []int{4}, classes: 3, first: []float32{5.1, 3.5, 1.4, 0.2}, label: 0, where: "iris/iris.csv: line 1"},
 		{path: "wine/wine.csv", opt: Options{LabelBase: 1}, n: 178, shape: []int{13}, classes: 3, first: []float32{14.23, 1.71}, label: 0},
-		{path: "breast-cancer-wdbc/wdbc.data", opt: Options{Drop: []string{"0"}}, n: 569, shape: []int{30}, classes: 2, first: []float32{17.99, 10.38}, label: 0, where: "breast-cancer-wdbc/wdbc.data: line 2"},
-		{path: "uci-digits/optdigits.tra", n: 3823, shape: []int{64}, classes: 10, first: []float32{0, 1, 6, 15}, label: 0},
+		{path: "breast-cancer-wdbc/wdbc.data", opt: Options{Drop: []string{"0", "31"}}, n: 569, shape: []int{30}, classes: 2, first: []float32{17.99, 10.38}, label: 0, where: "breast-cancer-wdbc/wdbc.data: line 2"},
+		{path: "uci-digits/optdigits.tra", n: 2999, shape: []int{64}, classes: 10, first: []float32{0, 1, 6, 15}, label: 0},
 		{path: "california-housing/housing.csv", opt: Options{Label: "median_income", Drop: []string{"total_bedrooms", "ocean_proximity"}}, n: 20640, shape: []int{7}, first: []float32{-122.23, 37.88, 41, 880, 322}, label: 8.3252},
 	} {
 		path := corpus.Path(t, "datasets/"+c.path)

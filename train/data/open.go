@@ -19,7 +19,10 @@ import (
 //   - a folder with a subfolder of PNG or JPEG images per class, or with folders
 //     train and test of that kind;
 //   - a table of text, values separated by commas, semicolons, tabs or bars;
-//   - NumPy arrays: an .npy file, its labels beside it, or an .npz archive.
+//   - NumPy arrays: an .npy file, its labels beside it, or an .npz archive, with
+//     its halves in arrays such as x_train and x_test if it has two;
+//   - a folder with one .csv, .tsv, .data or .npz file, or with train.csv and
+//     test.csv.
 //
 // It is an error if there are no examples. Options that the format has no use
 // for are ignored.
@@ -45,7 +48,10 @@ func Open(path string, opt Options) (Source, error) {
 
 // kinds are the formats of single files, by what openFile calls them.
 var kinds = map[string]func(path string, opt Options) (Source, error){
+	"cifar": func(path string, _ Options) (Source, error) { return openCifar(path) },
 	"idx":   openIdx,
+	"npy":   openNpy,
+	"npz":   openNpz,
 	"table": openTable,
 }
 
@@ -57,6 +63,9 @@ func openFile(path string, opt Options) (Source, error) {
 	open := kinds[kind]
 	if open == nil {
 		return nil, fmt.Errorf("%s: expected an idx, CIFAR-10 (.bin), CSV, .npy or .npz file, or a folder of images, found %s", path, kind)
+	}
+	if opt.Split != "train" && kind != "npz" {
+		return nil, fmt.Errorf("%s: %s half: %w", path, opt.Split, ErrNoSplit)
 	}
 	return open(path, opt)
 }
@@ -134,12 +143,104 @@ func openFolder(dir string, opt Options) (Source, error) {
 	}
 	slices.Sort(names)
 
-	images, err := findIdx(dir, names, opt.Split)
-	if err != nil {
+	if images, err := findIdx(dir, names, opt.Split); err != nil {
 		return nil, err
-	}
-	if images != "" {
+	} else if images != "" {
 		return openIdx(images, opt)
 	}
-	return nil, fmt.Errorf("%s: expected idx files, CIFAR-10 batches, a folder of images per class, or one table, found %s", dir, strings.Join(names, ", "))
+	if batches, err := findCifar(dir, names, opt.Split); err != nil {
+		return nil, err
+	} else if len(batches) > 0 {
+		return openCifar(batches...)
+	}
+
+	var folders, files []string
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.IsDir() {
+			folders = append(folders, name)
+		} else {
+			files = append(files, name)
+		}
+	}
+	if len(folders) > 0 {
+		return openFolders(dir, folders, opt)
+	}
+	if file, err := findFile(dir, files, &opt); err != nil {
+		return nil, err
+	} else if file != "" {
+		return openFile(filepath.Join(dir, file), opt)
+	}
+	return nil, fmt.Errorf("%s: expected idx files, CIFAR-10 batches, a folder of images per class, or one file of data, found %s", dir, summary(files))
+}
+
+// findFile is the one table or archive in a folder, or that of the wanted half,
+// such as test.csv; opt.Split becomes that of the file. It is empty if there is
+// none or more than one.
+func findFile(dir string, files []string, opt *Options) (string, error) {
+	var found []string
+	stems := map[string]string{}
+	for _, name := range files {
+		switch ext := strings.ToLower(filepath.Ext(name)); ext {
+		case ".csv", ".tsv", ".data", ".npz":
+			found = append(found, name)
+			stems[strings.ToLower(strings.TrimSuffix(name, filepath.Ext(name)))] = name
+		}
+	}
+	divided := false
+	for _, split := range []string{opt.Split, "train", "test"} {
+		for _, stem := range halves[split] {
+			switch name := stems[stem]; {
+			case name == "":
+			case split == opt.Split:
+				opt.Split = "train" // of what is in there: all
+				return name, nil
+			default:
+				divided = true
+			}
+		}
+	}
+	switch {
+	case divided:
+		return "", fmt.Errorf("%s: %s half: %w; found %s", dir, opt.Split, ErrNoSplit, summary(found))
+	case len(found) == 1:
+		return found[0], nil
+	}
+	return "", nil
+}
+
+// halves are the names of folders and files that hold one half of a dataset each.
+var halves = map[string][]string{
+	"train": {"train", "training"},
+	"test":  {"test", "testing", "val", "valid", "validation"},
+}
+
+// openFolders reads folders that are classes, or the halves of a dataset.
+func openFolders(dir string, folders []string, opt Options) (Source, error) {
+	divided := !slices.ContainsFunc(folders, func(name string) bool {
+		return !slices.Contains(halves["train"], name) && !slices.Contains(halves["test"], name)
+	})
+	if divided {
+		for _, name := range halves[opt.Split] {
+			if slices.Contains(folders, name) {
+				opt.Split = "train" // of what is in there: all
+				return openFolder(filepath.Join(dir, name), opt)
+			}
+		}
+	}
+	if divided || opt.Split != "train" {
+		return nil, fmt.Errorf("%s: %s half: %w; found folders %s", dir, opt.Split, ErrNoSplit, summary(folders))
+	}
+	return openImages(dir, folders, opt)
+}
+
+// summary lists the first few names.
+func summary(names []string) string {
+	const most = 8
+	switch n := len(names); {
+	case n == 0:
+		return "nothing"
+	case n > most:
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), n-most)
+	}
+	return strings.Join(names, ", ")
 }
