@@ -36,8 +36,9 @@ func adam(c []transform, h Hyper, lr float64, step int) []transform {
 type moments struct{ beta1, rest1, beta2, rest2 float32 }
 
 func (a moments) apply(b *block) {
-	m, v := b.slot[0][:len(b.u)], b.slot[1][:len(b.u)]
-	for i, u := range b.u {
+	u := b.u
+	m, v := b.slot[0][:len(u)], b.slot[1][:len(u)]
+	for i, u := range u {
 		m[i] = float32(a.beta1*m[i]) + float32(a.rest1*u)
 		v[i] = float32(a.beta2*v[i]) + float32(float32(a.rest2*u)*u)
 	}
@@ -47,8 +48,8 @@ func (a moments) apply(b *block) {
 type adaptive struct{ root, eps float32 }
 
 func (a adaptive) apply(b *block) {
-	m, v := b.slot[0][:len(b.u)], b.slot[1][:len(b.u)]
-	for i := range b.u {
-		b.u[i] = m[i] / (float32(math.Sqrt(float64(v[i])))/a.root + a.eps)
+	u, m, v := b.u, b.slot[0][:len(b.u)], b.slot[1][:len(b.u)]
+	for i := range u {
+		u[i] = m[i] / (float32(math.Sqrt(float64(v[i])))/a.root + a.eps)
 	}
 }

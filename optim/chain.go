@@ -61,8 +61,8 @@ func (o *Optimizer) chain(h Hyper, lr float64, step int) []transform {
 type descend struct{ lr float32 }
 
 func (d descend) apply(b *block) {
-	u := b.u[:len(b.w)]
-	for i, w := range b.w {
-		b.w[i] = w - float32(d.lr*u[i])
+	w := b.w
+	for i, u := range b.u[:len(w)] {
+		w[i] -= float32(d.lr * u)
 	}
 }

@@ -6,7 +6,8 @@ package optim
 type shrink struct{ keep float32 }
 
 func (s shrink) apply(b *block) {
-	for i, w := range b.w {
-		b.w[i] = float32(s.keep * w)
+	w := b.w
+	for i := range w {
+		w[i] *= s.keep
 	}
 }

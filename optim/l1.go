@@ -12,8 +12,8 @@ const signBit = 1 << 31
 type addL1 struct{ lambda float32 }
 
 func (a addL1) apply(b *block) {
-	u, lambda := b.u[:len(b.w)], math.Float32bits(a.lambda)
-	for i, w := range b.w {
+	u, lambda := b.u, math.Float32bits(a.lambda)
+	for i, w := range b.w[:len(u)] {
 		bits := math.Float32bits(w)
 		step := lambda | bits&signBit
 		if bits&^signBit == 0 {
@@ -34,13 +34,14 @@ func (a addL1) apply(b *block) {
 type softThreshold struct{ t float32 }
 
 func (s softThreshold) apply(b *block) {
-	for i, w := range b.w {
-		bits := math.Float32bits(w)
+	w := b.w
+	for i := range w {
+		bits := math.Float32bits(w[i])
 		left := math.Float32bits(math.Float32frombits(bits&^signBit) - s.t)
 		left &^= uint32(int32(left) >> 31) // 0 where negative
 		if left != 0 {
 			left |= bits & signBit
 		}
-		b.w[i] = math.Float32frombits(left)
+		w[i] = math.Float32frombits(left)
 	}
 }

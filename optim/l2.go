@@ -5,8 +5,8 @@ package optim
 type addL2 struct{ lambda float32 }
 
 func (a addL2) apply(b *block) {
-	u := b.u[:len(b.w)]
-	for i, w := range b.w {
+	u := b.u
+	for i, w := range b.w[:len(u)] {
 		u[i] += float32(a.lambda * w)
 	}
 }

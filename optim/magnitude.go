@@ -42,31 +42,47 @@ func pruneCount(n int, sparsity float64) int {
 //
 // A ranking across layers can empty a layer whose weights are small, and with it
 // the network. So each parameter keeps at least a share floor of the density
-// that is asked for, max(1, ceil(floor·(1−sparsity)·n)) of its n weights: at
-// floor 0.2 and sparsity 0.9, two in a hundred. What a parameter keeps by that
-// is taken from the others, next in rank. floor 0 keeps one weight in each,
-// floor 1 is [PruneMagnitude] up to rounding. It is an error if sparsity leaves
-// fewer weights than the floors need.
+// that is asked for, max(1, ⌊floor·(1−sparsity)·n⌋) of its n weights: at floor
+// 0.2 and sparsity 0.9, two in a hundred. What a parameter keeps by that is taken
+// from the others, next in rank. floor 0 keeps one weight in each, floor 1 is
+// [PruneMagnitude] up to rounding. It is an error if sparsity leaves fewer
+// weights than that.
 func PruneGlobal(params []*Param, sparsity, floor float64) error {
-	total, room := 0, 0
-	limits := make([]int, len(params)) // the most to prune of each
-	for i, p := range params {
-		n := len(p.Value)
-		least := max(1, int(math.Ceil(floor*(1-sparsity)*float64(n))))
-		limits[i] = max(p.Pruned(), n-least)
-		total += n
-		room += limits[i]
+	limits, err := globalLimits(params, sparsity, floor)
+	if err != nil {
+		return err
 	}
-	k := int(math.Round(float64(total) * sparsity))
-	if k > room {
-		return fmt.Errorf("sparsity %g of %d weights leaves %d, fewer than the %d that keep every one of %d layers alive", sparsity, total, total-k, total-room, len(params))
-	}
-	for i, n := range share(params, limits, k) {
-		if n > params[i].Pruned() {
-			params[i].pruneSmallest(n)
+	for i, k := range share(params, limits, globalCount(params, sparsity)) {
+		if k > params[i].Pruned() {
+			params[i].pruneSmallest(k)
 		}
 	}
 	return nil
+}
+
+// globalCount is how many weights of all params a sparsity asks for.
+func globalCount(params []*Param, sparsity float64) int {
+	total := 0
+	for _, p := range params {
+		total += len(p.Value)
+	}
+	return int(math.Round(float64(total) * sparsity))
+}
+
+// globalLimits is the most that may be pruned of each parameter.
+func globalLimits(params []*Param, sparsity, floor float64) ([]int, error) {
+	limits := make([]int, len(params))
+	room := 0
+	for i, p := range params {
+		n := len(p.Value)
+		least := max(1, int(floor*(1-sparsity)*float64(n)))
+		limits[i] = max(p.Pruned(), n-least)
+		room += limits[i]
+	}
+	if k := globalCount(params, sparsity); k > room {
+		return nil, fmt.Errorf("sparsity %g asks for %d zeros, and only %d are left when all %d parameters keep what they must", sparsity, k, room, len(params))
+	}
+	return limits, nil
 }
 
 // share splits k prunings among params by rank, none above its limit: whoever

@@ -4,8 +4,8 @@ import "fmt"
 
 // Pruning says what is pruned and when. A pruned weight is false in Param.Mask,
 // and zero from then on. A bare setting concerns the parameters that are
-// [Param.Decayed] and Trainable; biases, scales and the like are pruned only
-// where a selector names them.
+// [Param.Decayed] and Trainable; biases, scales and frozen weights are pruned
+// only where a selector names them, the roles Running and Constant never.
 type Pruning struct {
 	Threshold Settings // |w| below which weights go, [0, inf)
 	Sparsity  Settings // share of weights to end with at zero, [0, 1)
@@ -72,13 +72,21 @@ func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
 			pr.addToPool(plan.Sparsity, p)
 		}
 	}
+	for _, pool := range pr.pools {
+		if !cfg.Global {
+			break
+		}
+		if _, err := globalLimits(pool.params, pool.sparsity, cfg.Floor); err != nil {
+			return nil, err
+		}
+	}
 	return pr, nil
 }
 
 // decide finds the value of a field and notes why.
 func (plan *PrunePlan) decide(field string, list Settings) float64 {
 	s, ok := list.decide(plan.Param, func(p *Param) bool { return p.Decayed() && p.Trainable })
-	if !ok {
+	if !ok || plan.Param.Role == Running || plan.Param.Role == Constant {
 		return 0
 	}
 	plan.Why = append(plan.Why, Reason{Field: field, Value: s.Value, From: s.String()})

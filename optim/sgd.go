@@ -38,8 +38,8 @@ func sgd(c []transform, h Hyper, lr float64, step int) []transform {
 type momentum struct{ mu, keep float32 }
 
 func (m momentum) apply(b *block) {
-	buf := b.slot[0][:len(b.u)]
-	for i, u := range b.u {
+	buf := b.slot[0]
+	for i, u := range b.u[:len(buf)] {
 		buf[i] = float32(m.mu*buf[i]) + float32(m.keep*u)
 	}
 }
@@ -53,8 +53,8 @@ func (followMomentum) apply(b *block) { copy(b.u, b.slot[0]) }
 type nesterov struct{ mu float32 }
 
 func (n nesterov) apply(b *block) {
-	buf := b.slot[0][:len(b.u)]
-	for i, u := range b.u {
-		b.u[i] = u + float32(n.mu*buf[i])
+	u := b.u
+	for i, v := range b.slot[0][:len(u)] {
+		u[i] += float32(n.mu * v)
 	}
 }
