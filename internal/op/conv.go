@@ -1,0 +1,175 @@
+package op
+
+import (
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"finetune/internal/kernel"
+)
+
+// ConvSpec says how a convolution slides over an image. Lists have an element
+// for each spatial axis, at most three; Pads has the elements before the first
+// input along each axis, then those behind the last. Nil lists mean strides and
+// dilations of 1, no padding, and the kernel of the weights; Groups 0 means 1.
+type ConvSpec struct {
+	Kernel, Strides, Dilations, Pads []int
+	Groups                           int
+}
+
+// Conv is the convolution of x (N, C, spatial) with the weights w (M, C/Groups,
+// kernel) plus the bias b (M), which may be nil. The result has shape (N, M,
+// spatial).
+func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
+	xs, ws := x.Shape(), w.Shape()
+	fail := func(format string, args ...any) (*G.Node, error) {
+		return nil, fmt.Errorf("Conv: input %v, weights %v: %s", xs, ws, fmt.Sprintf(format, args...))
+	}
+	if err := needFloat("Conv", x, w); err != nil {
+		return nil, err
+	}
+	if len(xs) != len(ws) || len(xs) < 3 || len(xs) > 5 {
+		return fail("want the same rank, 3 to 5, for both")
+	}
+	groups := max(s.Groups, 1)
+	if s.Groups < 0 || xs[1]%groups != 0 || ws[0]%groups != 0 || ws[1] != xs[1]/groups {
+		return fail("%d input channels and %d output channels in %d groups do not fit", xs[1], ws[0], s.Groups)
+	}
+	if s.Kernel != nil && !slices.Equal(s.Kernel, ws[2:]) {
+		return fail("kernel is said to be %v", s.Kernel)
+	}
+	slide, err := newSliding(xs[2:], ws[2:], s.Strides, s.Dilations, s.Pads, false)
+	if err != nil {
+		return fail("%v", err)
+	}
+	shape := append(tensor.Shape{xs[0], ws[0]}, slide.out...)
+	conv := &kernel.Conv{N: xs[0], C: xs[1], M: ws[0], Groups: groups, Window: slide.window()}
+	o := Op{
+		Name:    "Conv",
+		Shape:   shape,
+		Dtype:   tensor.Float32,
+		Diff:    []bool{true, true},
+		InPlace: -1,
+		Run: func(c *Call) error {
+			conv.Forward(c.In[0].F, c.In[1].F, nil, c.Out.F)
+			return nil
+		},
+		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
+			return convGrads(conv, in, g)
+		},
+	}
+	if b == nil {
+		return apply(o, x, w)
+	}
+	if err := needFloat("Conv", b); err != nil {
+		return nil, err
+	}
+	if bs := b.Shape(); len(bs) != 1 || bs[0] != ws[0] {
+		return fail("got a bias of shape %v, want (%d)", bs, ws[0])
+	}
+	o.Diff = append(o.Diff, true)
+	o.Run = func(c *Call) error {
+		conv.Forward(c.In[0].F, c.In[1].F, c.In[2].F, c.Out.F)
+		return nil
+	}
+	return apply(o, x, w, b)
+}
+
+// convGrads are the gradients of input, weights and, if there is one, bias.
+func convGrads(conv *kernel.Conv, in G.Nodes, g *G.Node) (G.Nodes, error) {
+	dx, err := apply(Op{
+		Name:    "ConvInputGrad",
+		Shape:   in[0].Shape(),
+		Dtype:   tensor.Float32,
+		InPlace: -1,
+		Run: func(c *Call) error {
+			conv.BackwardData(c.In[0].F, c.In[1].F, c.Out.F)
+			return nil
+		},
+	}, g, in[1])
+	if err != nil {
+		return nil, err
+	}
+	dw, err := apply(Op{
+		Name:    "ConvWeightGrad",
+		Shape:   in[1].Shape(),
+		Dtype:   tensor.Float32,
+		InPlace: -1,
+		Scratch: conv.Scratch(),
+		Run: func(c *Call) error {
+			conv.BackwardWeights(c.In[0].F, c.In[1].F, c.Out.F, c.Scratch)
+			return nil
+		},
+	}, in[0], g)
+	if err != nil || len(in) == 2 {
+		return G.Nodes{dx, dw}, err
+	}
+	db, err := channelSums("ConvBiasGrad", g)
+	return G.Nodes{dx, dw, db}, err
+}
+
+// channelSums is the sum of each channel of x (N, C, spatial).
+func channelSums(name string, x *G.Node) (*G.Node, error) {
+	channels := channelsOf(x.Shape())
+	return apply(Op{
+		Name:    name,
+		Shape:   tensor.Shape{channels.C},
+		Dtype:   tensor.Float32,
+		InPlace: -1,
+		Run: func(c *Call) error {
+			kernel.ChannelSums(channels, c.In[0].F, c.Out.F)
+			return nil
+		},
+	}, x)
+}
+
+// sliding is a window on its way over an image, with an element in each list
+// for each spatial axis.
+type sliding struct {
+	in, out, kernel, strides, dilations []int
+	begin, end                          []int // padding
+}
+
+// newSliding checks a window and computes the sizes of its output. With ceil,
+// a last window that is not filled counts, unless it starts in the padding
+// behind the input.
+func newSliding(in, kernel, strides, dilations, pads []int, ceil bool) (sliding, error) {
+	ones := slices.Repeat([]int{1}, len(in))
+	if strides == nil {
+		strides = ones
+	}
+	if dilations == nil {
+		dilations = ones
+	}
+	if pads == nil {
+		pads = make([]int, 2*len(in))
+	}
+	var s sliding
+	if len(kernel) != len(in) || len(strides) != len(in) || len(dilations) != len(in) || len(pads) != 2*len(in) {
+		return s, fmt.Errorf("%d spatial axes, but kernel %v, strides %v, dilations %v, pads %v", len(in), kernel, strides, dilations, pads)
+	}
+	s = sliding{in: in, kernel: kernel, strides: strides, dilations: dilations, begin: pads[:len(in)], end: pads[len(in):]}
+	for i := range in {
+		if kernel[i] < 1 || strides[i] < 1 || dilations[i] < 1 || s.begin[i] < 0 || s.end[i] < 0 {
+			return s, fmt.Errorf("kernel %v, strides %v, dilations %v, pads %v: want sizes of 1 or more and no negative padding", kernel, strides, dilations, pads)
+		}
+		span := (kernel[i]-1)*dilations[i] + 1
+		room := in[i] + s.begin[i] + s.end[i] - span
+		if room < 0 {
+			return s, fmt.Errorf("a window of %d does not fit into %d elements and padding of %d and %d", span, in[i], s.begin[i], s.end[i])
+		}
+		out := room/strides[i] + 1
+		if ceil && room%strides[i] != 0 && out*strides[i] < in[i]+s.begin[i] {
+			out++
+		}
+		s.out = append(s.out, out)
+	}
+	return s, nil
+}
+
+// window is the sliding as kernels know it.
+func (s sliding) window() kernel.Window {
+	return kernel.NewWindow(s.in, s.out, s.kernel, s.strides, s.dilations, s.begin)
+}
