@@ -50,7 +50,7 @@ func readAttrs(list []*onnxpb.AttributeProto, r *tensorReader) (Attrs, error) {
 			t, err = r.sparse(p.SparseTensor)
 		}
 		if err != nil {
-			return Attrs{}, fmt.Errorf("attribute %q: %w", name, err)
+			return Attrs{}, inside(fmt.Sprintf("attribute %q", name), err)
 		}
 		if t != nil {
 			if a.tensors == nil {
@@ -218,6 +218,9 @@ func (a Attrs) Tensor(name string) *Tensor {
 func (a Attrs) Graph(name string) *onnxpb.GraphProto {
 	return a.find(name, onnxpb.AttributeProto_GRAPH).GetG()
 }
+
+// graphs are all subgraphs of the node.
+func (a Attrs) graphs() []*onnxpb.GraphProto { return graphs(a.list) }
 
 // graphs are all subgraphs among the attributes.
 func graphs(list []*onnxpb.AttributeProto) []*onnxpb.GraphProto {

@@ -2,6 +2,7 @@ package onnxload
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -74,14 +75,13 @@ func (x *external) read(p *onnxpb.TensorProto, n int, e element, at *Origin) ([]
 	}
 	if at.Offset > size || at.Length > size-at.Offset {
 		return nil, &FormatError{
-			What: "external data file " + strconv.Quote(at.Location) + " has " + strconv.FormatInt(size, 10) + " bytes, too few for " +
-				strconv.FormatInt(at.Length, 10) + " at offset " + strconv.FormatInt(at.Offset, 10),
+			What: fmt.Sprintf("external data file %q has %d bytes, too few for %d at offset %d", at.Location, size, at.Length, at.Offset),
 			Hint: "the file may be cut off, or belong to another model",
 		}
 	}
 	raw := make([]byte, at.Length)
 	if _, err := f.ReadAt(raw, at.Offset); err != nil && !(errors.Is(err, io.EOF) && at.Length == 0) {
-		return nil, &FormatError{What: "external data file " + strconv.Quote(at.Location), Err: err}
+		return nil, &FormatError{What: fmt.Sprintf("external data file %q", at.Location), Err: err}
 	}
 	return raw, nil
 }
@@ -91,7 +91,7 @@ func (x *external) read(p *onnxpb.TensorProto, n int, e element, at *Origin) ([]
 func (x *external) open(location string) (*os.File, int64, error) {
 	f := x.files[location]
 	if f == nil {
-		name, err := inside(location)
+		name, err := folderPath(location)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -105,9 +105,8 @@ func (x *external) open(location string) (*os.File, int64, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil, 0, &FormatError{
-				What: "external data file " + strconv.Quote(location) + " is not in the folder " + strconv.Quote(x.dir),
+				What: fmt.Sprintf("external data file %q is not in the folder %q", location, x.dir),
 				Hint: "models with external data come as several files that belong together",
-				Err:  nil,
 			}
 		case err != nil:
 			return nil, 0, &FormatError{What: "external data", Err: err}
@@ -126,9 +125,9 @@ func (x *external) open(location string) (*os.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// inside checks that a location is a relative path that stays where it starts.
+// folderPath checks that a location is a relative path that stays where it starts.
 // Files from Windows may spell it with backslashes.
-func inside(location string) (string, error) {
+func folderPath(location string) (string, error) {
 	slashed := strings.ReplaceAll(location, `\`, "/")
 	drive := len(slashed) > 1 && slashed[1] == ':'
 	if path.IsAbs(slashed) || drive {

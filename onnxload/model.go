@@ -1,6 +1,8 @@
 package onnxload
 
 import (
+	"fmt"
+
 	"finetune/internal/onnxpb"
 	"finetune/optim"
 )
@@ -17,7 +19,7 @@ type Model struct {
 	Nodes    []*Node            // in execution order, without Constant nodes: their values are in Tensors
 	Tensors  map[string]*Tensor // by name: initializers and the values of Constant nodes
 	Params   []*optim.Param     // float tensors that some node reads, in file order
-	Warnings []string
+	Warnings []string           // oddities of the file that a user may want to know
 }
 
 // DType is an element type by its ONNX name in lower case: "float32", "int64", "bool", …
@@ -77,4 +79,8 @@ type Origin struct {
 	Location string // that file, relative to the model's folder
 	Offset   int64  // of the payload in that file
 	Length   int64  // in bytes
+}
+
+func (m *Model) warn(format string, args ...any) {
+	m.Warnings = append(m.Warnings, fmt.Sprintf(format, args...))
 }

@@ -2,7 +2,6 @@ package onnxload
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"math/bits"
 
@@ -20,6 +19,14 @@ type tensorReader struct {
 	external *external
 	spare    int // elements that sparse tensors may still unfold to
 }
+
+// newTensorReader is for a model file of the given size in the folder dir.
+func newTensorReader(size int, dir string) *tensorReader {
+	const free, perByte = 1 << 22, 256
+	return &tensorReader{external: newExternal(dir), spare: free + perByte*size}
+}
+
+func (r *tensorReader) close() { r.external.close() }
 
 // dense decodes one tensor. Memory is allocated only after the payload has been
 // found to be as long as the shape says.
@@ -260,11 +267,11 @@ func (r *tensorReader) sparse(p *onnxpb.SparseTensorProto) (*Tensor, error) {
 	}
 	values, err := r.dense(p.Values)
 	if err != nil {
-		return nil, fmt.Errorf("values: %w", err)
+		return nil, inside("sparse values", err)
 	}
 	indices, err := r.dense(p.Indices)
 	if err != nil {
-		return nil, fmt.Errorf("indices: %w", err)
+		return nil, inside("sparse indices", err)
 	}
 	shape, n, err := checkShape(p.GetDims())
 	if err != nil {

@@ -1,0 +1,173 @@
+package onnxload
+
+import (
+	"slices"
+	"strings"
+
+	"finetune/optim"
+)
+
+// slots says what an operator takes each of its inputs for. Operators that are
+// not here, and slots beyond the list, read constants as constants; MatMul,
+// Gather and the arithmetic ones depend on what else they read.
+//
+// The slope of PRelu multiplies a value channel by channel, as a scale does, and
+// like a scale it must not be drawn to zero: hence its role. Peepholes of an
+// LSTM lead from the cell to its own gates, which makes them recurrent.
+var slots = map[string][]optim.Role{
+	"Conv":                         {optim.Weight, optim.Weight, optim.Bias},
+	"ConvTranspose":                {optim.Weight, optim.Weight, optim.Bias},
+	"DeformConv":                   {optim.Constant, optim.Weight, optim.Constant, optim.Bias},
+	"Gemm":                         {optim.Weight, optim.Weight, optim.Bias},
+	"MatMul":                       {optim.Weight, optim.Weight},
+	"BatchNormalization":           {optim.Constant, optim.Scale, optim.Shift, optim.Running, optim.Running},
+	"LayerNormalization":           {optim.Constant, optim.Scale, optim.Shift},
+	"InstanceNormalization":        {optim.Constant, optim.Scale, optim.Shift},
+	"GroupNormalization":           {optim.Constant, optim.Scale, optim.Shift},
+	"RMSNormalization":             {optim.Constant, optim.Scale},
+	"SimplifiedLayerNormalization": {optim.Constant, optim.Scale},
+	"PRelu":                        {optim.Constant, optim.Scale},
+	"RNN":                          {optim.Constant, optim.Weight, optim.Recurrent, optim.Bias},
+	"GRU":                          {optim.Constant, optim.Weight, optim.Recurrent, optim.Bias},
+	"LSTM": {optim.Constant, optim.Weight, optim.Recurrent, optim.Bias,
+		optim.Constant, optim.Constant, optim.Constant, optim.Recurrent},
+}
+
+// precedence decides the role of a tensor with several readers: the first that
+// any of them gives it. Running comes first, for steps must not move statistics,
+// and Embedding before Weight, for a table tied to an output layer is still one.
+var precedence = []optim.Role{
+	optim.Running, optim.Embedding, optim.Recurrent, optim.Weight, optim.Scale, optim.Bias, optim.Shift, optim.Constant,
+}
+
+// readParams lists the float tensors that are read by a node.
+func (m *Model) readParams() {
+	u := newUses(m)
+	for _, t := range m.fileOrder() {
+		if t.F == nil || len(u.readers[t.Name]) == 0 {
+			continue
+		}
+		role, by := u.role(t)
+		p := &optim.Param{
+			Name:      t.Name,
+			Role:      role,
+			Op:        by.Op,
+			Layer:     layer(by, t.Name),
+			Shape:     t.Shape,
+			DType:     string(t.DType),
+			Trainable: role != optim.Constant && role != optim.Running,
+			Value:     slices.Clone(t.F),
+		}
+		m.Params = append(m.Params, p)
+	}
+}
+
+// fileOrder lists the tensors: initializers, sparse ones, Constant nodes.
+func (m *Model) fileOrder() []*Tensor {
+	var list []*Tensor
+	for _, name := range initializerNames(m.Proto.Graph) {
+		list = append(list, m.Tensors[name])
+	}
+	for _, p := range m.Proto.Graph.Node {
+		if p.GetOpType() != "Constant" || len(p.Output) == 0 {
+			continue
+		}
+		if t := m.Tensors[p.Output[0]]; t != nil {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// layer is the name of the node that reads a parameter. Where the file has none
+// it is what the parameter's name says, such as "conv1" of "conv1.weight".
+func layer(n *Node, param string) string {
+	if n.Name != defaultName(n.Op, n.Index) {
+		return n.Name
+	}
+	if i := strings.LastIndexAny(param, "./"); i > 0 {
+		return param[:i]
+	}
+	return n.Name
+}
+
+// role is the role of a tensor, and the node that gives it.
+func (u *uses) role(t *Tensor) (optim.Role, *Node) {
+	reads := u.reads(t)
+	best, by := optim.Constant, u.readers[t.Name][0].node
+	if len(reads) > 0 {
+		by = reads[0].node
+	}
+	for _, r := range reads {
+		role := u.slotRole(r, t)
+		if slices.Index(precedence, role) < slices.Index(precedence, best) {
+			best, by = role, r.node
+		}
+	}
+	return best, by
+}
+
+// slotRole is the role of a tensor for one of its readers.
+func (u *uses) slotRole(r read, t *Tensor) optim.Role {
+	n := r.node
+	if n.Domain != "" {
+		return optim.Constant
+	}
+	switch n.Op {
+	case "Einsum":
+		return optim.Weight
+	case "Gather":
+		if r.slot == 0 && len(t.Shape) > 1 {
+			return optim.Embedding
+		}
+	case "Add", "Sum", "Sub", "Mul":
+		return u.arithmeticRole(r, t)
+	default:
+		if list := slots[n.Op]; r.slot < len(list) {
+			return list[r.slot]
+		}
+	}
+	return optim.Constant
+}
+
+// arithmeticRole tells a bias, a scale and a shift that are written out as
+// element-wise operators from the constants of formulas: they have one free
+// axis, and they meet a value that was learned, not a raw input or the scores of
+// an attention, where the constant is a normalisation or a mask.
+func (u *uses) arithmeticRole(r read, t *Tensor) optim.Role {
+	from := none
+	for slot, name := range r.node.Inputs {
+		if slot != r.slot {
+			from = max(from, u.origin(name))
+		}
+	}
+	wide := len(t.F) > 1 && freeAxes(t.Shape) == 1
+	if !wide && !(len(t.F) == 1 && len(t.Shape) > 0 && u.single(r)) {
+		if r.node.Op == "Add" && from > raw && freeAxes(t.Shape) > 1 && strings.Contains(strings.ToLower(t.Name), "embed") {
+			return optim.Embedding // of positions: a table that is added whole
+		}
+		return optim.Constant
+	}
+	switch {
+	case from <= raw:
+		return optim.Constant
+	case r.node.Op == "Mul":
+		return optim.Scale
+	case r.node.Op == "Sub" && r.slot == 0 && from != normalised:
+		return optim.Constant
+	case from == normalised:
+		return optim.Shift
+	}
+	return optim.Bias
+}
+
+// freeAxes counts the axes along which a tensor extends.
+func freeAxes(shape []int) int {
+	n := 0
+	for _, d := range shape {
+		if d != 1 {
+			n++
+		}
+	}
+	return n
+}
