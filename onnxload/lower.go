@@ -1,0 +1,196 @@
+package onnxload
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+
+	"finetune/internal/op"
+	"finetune/optim"
+)
+
+// Lower turns the model into a graph for the sizes and the use that cfg
+// describes. Parts that depend on no input and no trained parameter, such as
+// the arithmetic on shapes that exporters leave behind, are computed right away.
+//
+// The error lists all nodes that are not supported, before any work is done;
+// otherwise it names the first node that is used outside its specification.
+func (m *Model) Lower(cfg Config) (*Program, error) {
+	if err := m.checkSupported(); err != nil {
+		return nil, err
+	}
+	l := newLowering(m, cfg)
+	prog, err := l.run()
+	if err != nil {
+		return nil, m.located(err)
+	}
+	return prog, nil
+}
+
+// lowering is the state of one Lower.
+type lowering struct {
+	model    *Model
+	cfg      Config
+	prog     *Program
+	values   map[string]*value
+	declared map[string]*value // the same at the declared batch; nil unless lifting
+}
+
+func newLowering(m *Model, cfg Config) *lowering {
+	return &lowering{
+		model: m,
+		cfg:   cfg,
+		prog: &Program{
+			Graph:  G.NewGraph(),
+			Params: map[*optim.Param]*G.Node{},
+			Bind:   map[*G.Node]op.Buffer{},
+			source: map[*G.Node]string{},
+		},
+		values: map[string]*value{"": nil},
+	}
+}
+
+func (l *lowering) run() (*Program, error) {
+	if err := l.constants(); err != nil {
+		return nil, err
+	}
+	if err := l.inputs(); err != nil {
+		return nil, err
+	}
+	if err := l.lift(); err != nil {
+		return nil, err
+	}
+	for _, n := range l.model.Nodes {
+		if err := l.lowerNode(n); err != nil {
+			return nil, l.nodeError(n, err)
+		}
+	}
+	if err := l.outputs(); err != nil {
+		return nil, err
+	}
+	return l.prog, nil
+}
+
+// constants gives every tensor of the file, and those of Config.Feed, a value.
+func (l *lowering) constants() error {
+	for name, t := range l.model.Tensors {
+		v, err := tensorValue(name, t)
+		if err != nil {
+			return err
+		}
+		l.values[name] = v
+	}
+	for _, p := range l.model.Params {
+		v := &value{name: p.Name, dtype: DType(p.DType), shape: p.Shape, param: p}
+		if p.Role == optim.Constant && !p.Trainable {
+			v.known, v.data = true, op.Buffer{F: p.Value}
+		}
+		l.values[p.Name] = v
+	}
+	for name, t := range l.cfg.Feed {
+		if !slices.ContainsFunc(l.model.Inputs, func(in Value) bool { return in.Name == name }) {
+			return fmt.Errorf("feed %q: no such input", name)
+		}
+		v, err := tensorValue(name, t)
+		if err != nil {
+			return err
+		}
+		l.values[name] = v
+	}
+	return nil
+}
+
+// inputs makes a leaf for every input that is to be fed.
+func (l *lowering) inputs() error {
+	for i := range l.model.Inputs {
+		in := &l.model.Inputs[i]
+		if l.values[in.Name] != nil {
+			continue // fed
+		}
+		shape, err := l.inputShape(in)
+		if err != nil {
+			return fmt.Errorf("input %q: %w", in.Name, err)
+		}
+		dt, ok := in.DType.storage()
+		if !ok {
+			return fmt.Errorf("input %q: element type %s is not supported", in.Name, in.DType)
+		}
+		v := &value{name: in.Name, dtype: in.DType, shape: shape, node: l.newLeaf(in.Name, dt, shape)}
+		l.values[in.Name] = v
+		l.prog.Inputs = append(l.prog.Inputs, Port{
+			Name: in.Name, Node: v.node, Shape: shape, DType: in.DType, Logits: v.node, Axis: -1,
+		})
+	}
+	return nil
+}
+
+// lowerNode gives the outputs of n their values.
+func (l *lowering) lowerNode(n *Node) error {
+	c, err := l.newCall(n)
+	if err != nil {
+		return err
+	}
+	results, err := c.lower()
+	if err != nil {
+		return err
+	}
+	for i, name := range n.Outputs {
+		if name == "" {
+			continue
+		}
+		if i >= len(results) {
+			return unsupported(n, fmt.Sprintf("output %d (%q) is not supported", i, name))
+		}
+		l.values[name] = results[i]
+	}
+	return nil
+}
+
+// outputs makes a port for every output of the model.
+func (l *lowering) outputs() error {
+	for _, out := range l.model.Outputs {
+		v := l.values[out.Name]
+		if v == nil {
+			return fmt.Errorf("output %q is computed by no node", out.Name)
+		}
+		if _, ok := v.dtype.storage(); !ok {
+			return fmt.Errorf("output %q: element type %s is not supported", out.Name, v.dtype)
+		}
+		p := Port{Name: out.Name, Node: l.leaf(v), Shape: v.shape, DType: v.dtype, Axis: -1}
+		p.Logits = p.Node
+		if err := v.head.describe(&p); err != nil {
+			return fmt.Errorf("output %q: %w", out.Name, err)
+		}
+		l.prog.Outputs = append(l.prog.Outputs, p)
+	}
+	return nil
+}
+
+// located says in which file an error is.
+func (m *Model) located(err error) error {
+	if m.Path == "" {
+		return err
+	}
+	if _, ok := errors.AsType[*FormatError](err); ok {
+		return withPath(err, m.Path)
+	}
+	if _, ok := errors.AsType[*UnsupportedError](err); ok {
+		return withPath(err, m.Path)
+	}
+	return fmt.Errorf("%s: %w", m.Path, err)
+}
+
+// nodeError says which node an error is about, and whether the file or this
+// program falls short.
+func (l *lowering) nodeError(n *Node, err error) error {
+	if _, ok := errors.AsType[*UnsupportedError](err); ok {
+		return err
+	}
+	where := fmt.Sprintf("node %q (%s, opset %d)", n.Name, n.Op, n.Opset)
+	if l.prog.Lifted {
+		return fmt.Errorf("%s: at batch size %d instead of the declared %d: %w", where, l.cfg.Batch, l.model.BatchDim(), err)
+	}
+	return &FormatError{Where: where, Err: err}
+}
