@@ -18,7 +18,7 @@ import (
 // The error lists all nodes that are not supported, before any work is done;
 // otherwise it names the first node that is used outside its specification.
 func (m *Model) Lower(cfg Config) (*Program, error) {
-	if err := m.checkSupported(); err != nil {
+	if err := m.Supported(); err != nil {
 		return nil, err
 	}
 	l := newLowering(m, cfg)
@@ -170,7 +170,7 @@ func (l *lowering) outputs() error {
 
 // located says in which file an error is.
 func (m *Model) located(err error) error {
-	if m.Path == "" {
+	if err == nil || m.Path == "" {
 		return err
 	}
 	if _, ok := errors.AsType[*FormatError](err); ok {

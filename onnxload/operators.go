@@ -71,9 +71,9 @@ func Operators() []Operator {
 	return list
 }
 
-// checkSupported finds every node that an output depends on and that has no
-// place in the table.
-func (m *Model) checkSupported() error {
+// Supported returns nil if Lower knows every operator that an output depends on,
+// else an UnsupportedError that lists all nodes it does not know.
+func (m *Model) Supported() error {
 	var bad []Unsupported
 	needed := m.needed()
 	for _, n := range m.Nodes {
