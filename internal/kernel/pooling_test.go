@@ -1,0 +1,175 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+)
+
+func poolWindows() []Window {
+	one, two, none := []int{1, 1}, []int{2, 2}, []int{0, 0}
+	ragged := slide{[]int{6, 7}, two, two, one, none, none}.window()
+	ragged.Out[2] = 4 // the last window is half outside
+	return []Window{
+		slide{[]int{6, 8}, two, two, one, none, none}.window(),
+		slide{[]int{7, 5}, []int{3, 3}, two, one, one, one}.window(),
+		slide{[]int{9, 8}, []int{3, 2}, []int{1, 3}, two, []int{2, 0}, []int{0, 1}}.window(),
+		slide{[]int{11}, []int{4}, []int{3}, []int{2}, []int{1}, []int{3}}.window(),
+		slide{[]int{3, 4, 5}, []int{2, 2, 3}, []int{1, 2, 2}, []int{1, 1, 1}, []int{1, 0, 1}, []int{0, 0, 1}}.window(),
+		ragged,
+	}
+}
+
+func TestMaxPool(t *testing.T) {
+	for _, w := range poolWindows() {
+		p := NewPool(3, w, false, nil)
+		x, dy := noise(1, p.Planes*p.pixels()), noise(2, p.Planes*p.outputs())
+		for i := range x {
+			x[i] = float32(math.Round(float64(x[i]) * 2)) // many equal maxima
+		}
+		y, dx := make([]float64, len(dy)), make([]float64, len(x))
+		first := make([]int, len(dy))
+		for i := range y {
+			y[i] = math.Inf(-1)
+		}
+		for plane := range p.Planes {
+			visit(&w, func(o, _, i int) {
+				o, i = plane*p.outputs()+o, plane*p.pixels()+i
+				if v := float64(x[i]); v > y[o] {
+					y[o], first[o] = v, i
+				}
+			})
+		}
+		for o, i := range first {
+			dx[i] += float64(dy[o])
+		}
+		got := dirty(len(y))
+		p.Max(x, got)
+		for i := range y {
+			if float64(got[i]) != y[i] {
+				t.Fatalf("window %+v: output %d: got %v, want %v", w, i, got[i], y[i])
+			}
+		}
+		got = dirty(len(x))
+		p.MaxBackward(x, dy, got)
+		compare(t, fmt.Sprintf("gradient under window %+v", w), got, dx, 1e-6)
+	}
+}
+
+func TestMaxPoolNaN(t *testing.T) {
+	nan := float32(math.NaN())
+	p := NewPool(1, NewWindow([]int{4}, []int{2}, []int{2}, []int{2}, []int{1}, []int{0}), false, nil)
+	y, dx := make([]float32, 2), make([]float32, 4)
+	x := []float32{5, nan, 1, 2}
+	p.Max(x, y)
+	if y[0] == y[0] || y[1] != 2 {
+		t.Errorf("maxima: got %v, want NaN and 2", y)
+	}
+	p.MaxBackward(x, []float32{1, 1}, dx)
+	if want := []float32{0, 1, 0, 1}; !slices.Equal(dx, want) {
+		t.Errorf("gradient: got %v, want %v", dx, want)
+	}
+}
+
+func TestMaxPoolOfPadding(t *testing.T) {
+	p := NewPool(1, NewWindow([]int{1}, []int{1}, []int{2}, []int{1}, []int{2}, []int{1}), false, nil)
+	y, dx := make([]float32, 1), make([]float32, 1)
+	p.Max([]float32{3}, y)
+	p.MaxBackward([]float32{3}, []float32{1}, dx)
+	if !math.IsInf(float64(y[0]), -1) || dx[0] != 0 {
+		t.Errorf("window over padding only: got %v with gradient %v, want -Inf with 0", y[0], dx[0])
+	}
+}
+
+func TestAveragePool(t *testing.T) {
+	for _, w := range poolWindows() {
+		for _, padding := range []bool{false, true} {
+			end := make([]int, 3)
+			for i := range end {
+				end[i] = max(0, (w.Out[i]-1)*w.Stride[i]+(w.Kernel[i]-1)*w.Dilation[i]+1-w.In[i]-w.Pad[i])
+			}
+			p := NewPool(2, w, padding, end)
+			x, dy := noise(1, p.Planes*p.pixels()), noise(2, p.Planes*p.outputs())
+			counts := make([]float64, p.outputs())
+			visit(&w, func(o, _, _ int) { counts[o]++ })
+			if padding {
+				for i := range counts {
+					counts[i] = float64(p.taps())
+				}
+			}
+			y, dx := make([]float64, len(dy)), make([]float64, len(x))
+			for plane := range p.Planes {
+				visit(&w, func(o, _, i int) {
+					at := plane*p.outputs() + o
+					y[at] += float64(x[plane*p.pixels()+i]) / counts[o]
+					dx[plane*p.pixels()+i] += float64(dy[at]) / counts[o]
+				})
+			}
+			got := dirty(len(y))
+			p.Average(x, got)
+			compare(t, fmt.Sprintf("window %+v, padding %t", w, padding), got, y, 1e-6)
+			got = dirty(len(x))
+			p.AverageBackward(dy, got)
+			compare(t, fmt.Sprintf("gradient under window %+v, padding %t", w, padding), got, dx, 1e-6)
+		}
+	}
+}
+
+// A window that reaches beyond the padding divides by what lies before its end.
+func TestAveragePoolBeyondPadding(t *testing.T) {
+	w := NewWindow([]int{4}, []int{3}, []int{3}, []int{2}, []int{1}, []int{1})
+	y := make([]float32, 3)
+	NewPool(1, w, true, []int{1}).Average([]float32{1, 2, 3, 4}, y)
+	if want := []float32{1, 3, 2}; !slices.Equal(y, want) { // (0+1+2)/3, (2+3+4)/3, (4+0)/2
+		t.Errorf("averages: got %v, want %v", y, want)
+	}
+}
+
+func TestPlaneMeans(t *testing.T) {
+	x := noise(1, 5*13)
+	want := make([]float64, 5)
+	for i, v := range x {
+		want[i/13] += float64(v) / 13
+	}
+	y, dx := make([]float32, 5), dirty(len(x))
+	PlaneMeans(x, y)
+	compare(t, "means", y, want, 1e-6)
+	PlaneMeansBackward(y, dx)
+	for i, got := range dx {
+		if want := y[i/13] / 13; got != want {
+			t.Errorf("gradient of element %d: got %v, want %v", i, got, want)
+		}
+	}
+}
+
+func TestPoolAllocates(t *testing.T) {
+	p := NewPool(64, slide{[]int{28, 28}, []int{2, 2}, []int{2, 2}, []int{1, 1}, []int{0, 0}, []int{0, 0}}.window(), false, nil)
+	x, y := noise(1, 64*28*28), noise(2, 64*14*14)
+	dx := make([]float32, len(x))
+	got := testing.AllocsPerRun(5, func() {
+		p.Max(x, y)
+		p.MaxBackward(x, y, dx)
+		p.Average(x, y)
+		p.AverageBackward(y, dx)
+	})
+	if got > 0 {
+		t.Errorf("allocations: got %v, want 0", got)
+	}
+}
+
+func BenchmarkMaxPool(b *testing.B) {
+	p := NewPool(512, slide{[]int{28, 28}, []int{2, 2}, []int{2, 2}, []int{1, 1}, []int{0, 0}, []int{0, 0}}.window(), false, nil)
+	x, y := noise(1, p.Planes*p.pixels()), noise(2, p.Planes*p.outputs())
+	dx := make([]float32, len(x))
+	b.Run("forward", func(b *testing.B) {
+		for b.Loop() {
+			p.Max(x, y)
+		}
+	})
+	b.Run("backward", func(b *testing.B) {
+		for b.Loop() {
+			p.MaxBackward(x, y, dx)
+		}
+	})
+}
