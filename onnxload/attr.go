@@ -20,7 +20,8 @@ type Attrs struct {
 }
 
 // misread collects the attributes that were asked for by the wrong type. It has
-// a lock because one Model may be lowered by several goroutines.
+// a lock because one Model may be lowered by several goroutines. Nodes of
+// subgraphs that are only looked at have none.
 type misread struct {
 	mu   sync.Mutex
 	what []string
@@ -111,6 +112,9 @@ func (a Attrs) find(name string, want onnxpb.AttributeProto_AttributeType) *onnx
 }
 
 func (a Attrs) wrong(name string, got, want onnxpb.AttributeProto_AttributeType) {
+	if a.misread == nil {
+		return
+	}
 	what := fmt.Sprintf("attribute %q: got type %s, want %s", name, got, want)
 	a.misread.mu.Lock()
 	defer a.misread.mu.Unlock()

@@ -18,11 +18,17 @@ import (
 type external struct {
 	dir   string // the model's folder; "" when external data is not allowed
 	root  *os.Root
-	files map[string]*os.File
+	files map[string]*externalFile // by location
+}
+
+type externalFile struct {
+	*os.File
+	size int64
+	read int64 // bytes, over all tensors
 }
 
 func newExternal(dir string) *external {
-	return &external{dir: dir, files: make(map[string]*os.File)}
+	return &external{dir: dir, files: make(map[string]*externalFile)}
 }
 
 func (x *external) close() {
@@ -69,15 +75,19 @@ func (x *external) read(p *onnxpb.TensorProto, n int, e element, at *Origin) ([]
 	case at.Offset < 0:
 		return nil, formatError("", "negative offset %d into %q", at.Offset, at.Location)
 	}
-	f, size, err := x.open(at.Location)
+	f, err := x.open(at.Location)
 	if err != nil {
 		return nil, err
 	}
-	if at.Offset > size || at.Length > size-at.Offset {
+	if at.Offset > f.size || at.Length > f.size-at.Offset {
 		return nil, &FormatError{
-			What: fmt.Sprintf("external data file %q has %d bytes, too few for %d at offset %d", at.Location, size, at.Length, at.Offset),
+			What: fmt.Sprintf("external data file %q has %d bytes, too few for %d at offset %d", at.Location, f.size, at.Length, at.Offset),
 			Hint: "the file may be cut off, or belong to another model",
 		}
+	}
+	// Tensors may share bytes, but not without end.
+	if f.read += at.Length; f.read > 1<<20+4*f.size {
+		return nil, formatError("", "the tensors in external data file %q overlap many times over", at.Location)
 	}
 	raw := make([]byte, at.Length)
 	if _, err := f.ReadAt(raw, at.Offset); err != nil && !(errors.Is(err, io.EOF) && at.Length == 0) {
@@ -86,43 +96,42 @@ func (x *external) read(p *onnxpb.TensorProto, n int, e element, at *Origin) ([]
 	return raw, nil
 }
 
-// open returns a file of the model's folder and its size. Files stay open until
-// the model is loaded: models put a thousand tensors into one.
-func (x *external) open(location string) (*os.File, int64, error) {
-	f := x.files[location]
-	if f == nil {
-		name, err := folderPath(location)
-		if err != nil {
-			return nil, 0, err
-		}
-		if x.root == nil {
-			if x.root, err = os.OpenRoot(x.dir); err != nil {
-				return nil, 0, &FormatError{What: "external data", Err: err}
-			}
-		}
-		// A pipe or a device would block the open.
-		info, err := x.root.Stat(name)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil, 0, &FormatError{
-				What: fmt.Sprintf("external data file %q is not in the folder %q", location, x.dir),
-				Hint: "models with external data come as several files that belong together",
-			}
-		case err != nil:
-			return nil, 0, &FormatError{What: "external data", Err: err}
-		case !info.Mode().IsRegular():
-			return nil, 0, formatError("", "external data %q in the folder %q is not a regular file", location, x.dir)
-		}
-		if f, err = x.root.Open(name); err != nil {
-			return nil, 0, &FormatError{What: "external data", Err: err}
-		}
-		x.files[location] = f
+// open returns a file of the model's folder. Files stay open until the model is
+// loaded: models put a thousand tensors into one.
+func (x *external) open(location string) (*externalFile, error) {
+	if f := x.files[location]; f != nil {
+		return f, nil
 	}
-	info, err := f.Stat()
+	name, err := folderPath(location)
 	if err != nil {
-		return nil, 0, &FormatError{What: "external data", Err: err}
+		return nil, err
 	}
-	return f, info.Size(), nil
+	fail := func(err error) error {
+		return &FormatError{What: fmt.Sprintf("external data file %q in the folder %q", location, x.dir), Err: err}
+	}
+	if x.root == nil {
+		if x.root, err = os.OpenRoot(x.dir); err != nil {
+			return nil, fail(err)
+		}
+	}
+	info, err := x.root.Stat(name) // opening a pipe would block
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &FormatError{
+			What: fmt.Sprintf("external data file %q is not in the folder %q", location, x.dir),
+			Hint: "models with external data come as several files that belong together",
+		}
+	case err != nil:
+		return nil, fail(err)
+	case !info.Mode().IsRegular():
+		return nil, fail(errors.New("not a regular file"))
+	}
+	f, err := x.root.Open(name)
+	if err != nil {
+		return nil, fail(err)
+	}
+	x.files[location] = &externalFile{File: f, size: info.Size()}
+	return x.files[location], nil
 }
 
 // folderPath checks that a location is a relative path that stays where it starts.

@@ -93,7 +93,7 @@ func (u *uses) scales(n *Node) bool {
 // an epsilon added.
 func (u *uses) deviation(name string) bool {
 	n := u.producer[name]
-	if n == nil || n.Op != "Sqrt" || len(n.Inputs) != 1 {
+	if n == nil || n.Op != "Sqrt" || len(n.Inputs) == 0 {
 		return false
 	}
 	for range 8 {
@@ -104,41 +104,70 @@ func (u *uses) deviation(name string) bool {
 		case n.Op == "ReduceMean":
 			return true
 		case n.Op == "Add" && len(n.Inputs) == 2 && u.fixed[n.Inputs[0]]:
-			n = &Node{Inputs: n.Inputs[1:]}
-		case n.Op == "Add", n.Op == "Max", n.Op == "Clip", slices.Contains(movement, n.Op):
-		default:
+			n = &Node{Inputs: n.Inputs[1:]} // the epsilon comes first
+		case n.Op != "Add" && n.Op != "Max" && n.Op != "Clip" && !slices.Contains(movement, n.Op):
 			return false
 		}
 	}
 	return false
 }
 
-// single reports whether the other operand comes from a layer that is one wide,
-// so that its bias is one number.
-func (u *uses) single(r read) bool {
-	if r.node.Op != "Add" || len(r.node.Inputs) != 2 {
+// afresh reports whether a value has just been normalised or, when a shape is
+// given, just been multiplied by a scale of that shape afterwards.
+func (u *uses) afresh(name string, scaled []int) bool {
+	n := u.source(name)
+	switch {
+	case n == nil || n.Domain != "":
 		return false
+	case scaled != nil && n.Op == "Mul" && len(n.Inputs) == 2:
+		for slot, factor := range n.Inputs {
+			t := u.model.Tensors[factor]
+			if t != nil && slices.Equal(t.Shape, scaled) && u.afresh(n.Inputs[1-slot], nil) {
+				return true
+			}
+		}
+		return false
+	case slices.Contains(normalOps, n.Op):
+		return true
 	}
-	n := u.producer[r.node.Inputs[1-r.slot]]
-	for n != nil && slices.Contains(movement, n.Op) && len(n.Inputs) > 0 {
+	return n.Op == "Div" && len(n.Inputs) == 2 && u.deviation(n.Inputs[1])
+}
+
+// source is the node that computed a value, seen through movement.
+func (u *uses) source(name string) *Node {
+	n := u.producer[name]
+	for range 8 {
+		if n == nil || !slices.Contains(movement, n.Op) || len(n.Inputs) == 0 {
+			break
+		}
 		n = u.producer[n.Inputs[0]]
 	}
-	if n == nil || len(n.Inputs) < 2 {
-		return false
+	return n
+}
+
+// width is the number of output features if the value comes straight from a
+// layer, and 0 if it does not or the weights hide behind other nodes.
+func (u *uses) width(name string) int {
+	n := u.source(name)
+	if n == nil || n.Domain != "" || len(n.Inputs) < 2 {
+		return 0
 	}
 	w := u.model.Tensors[n.Inputs[1]]
 	if w == nil || len(w.Shape) < 2 {
-		return false
+		return 0
 	}
 	switch n.Op {
 	case "MatMul":
-		return w.Shape[len(w.Shape)-1] == 1
+		return w.Shape[len(w.Shape)-1]
 	case "Gemm":
-		return w.Shape[1-n.Attrs.Int("transB", 0)&1] == 1
+		if n.Attrs.Int("transB", 0) != 0 {
+			return w.Shape[0]
+		}
+		return w.Shape[1]
 	case "Conv":
-		return w.Shape[0] == 1
+		return w.Shape[0]
 	case "ConvTranspose":
-		return w.Shape[1] == 1
+		return w.Shape[1] * n.Attrs.Int("group", 1)
 	}
-	return false
+	return 0
 }

@@ -79,13 +79,13 @@ func (m *Model) fileOrder() []*Tensor {
 	return list
 }
 
-// layer is the name of the node that reads a parameter. Where the file has none
-// it is what the parameter's name says, such as "conv1" of "conv1.weight".
+// layer is the name of the node that reads a parameter. Where that says no more
+// than the operator, such as "Conv_69", it is what the parameter's name says:
+// "conv1" of "conv1.weight".
 func layer(n *Node, param string) string {
-	if n.Name != defaultName(n.Op, n.Index) {
-		return n.Name
-	}
-	if i := strings.LastIndexAny(param, "./"); i > 0 {
+	i := strings.LastIndexByte(param, '.')
+	number, generic := strings.CutPrefix(n.Name, n.Op+"_")
+	if i > 0 && generic && strings.Trim(number, "_0123456789") == "" {
 		return param[:i]
 	}
 	return n.Name
@@ -131,32 +131,38 @@ func (u *uses) slotRole(r read, t *Tensor) optim.Role {
 }
 
 // arithmeticRole tells a bias, a scale and a shift that are written out as
-// element-wise operators from the constants of formulas: they have one free
-// axis, and they meet a value that was learned, not a raw input or the scores of
-// an attention, where the constant is a normalisation or a mask.
+// element-wise operators from the constants of formulas. They meet a value that
+// was learned, not a raw input or the scores of an attention, where a constant
+// is a normalisation or a mask; and they have one axis, or the very shape of a
+// layer's output or of a normalised value.
 func (u *uses) arithmeticRole(r read, t *Tensor) optim.Role {
-	from := none
+	from, other := none, ""
 	for slot, name := range r.node.Inputs {
-		if slot != r.slot {
-			from = max(from, u.origin(name))
+		if o := u.origin(name); slot != r.slot && o >= from {
+			from, other = o, name
 		}
 	}
-	wide := len(t.F) > 1 && freeAxes(t.Shape) == 1
-	if !wide && !(len(t.F) == 1 && len(t.Shape) > 0 && u.single(r)) {
-		if r.node.Op == "Add" && from > raw && freeAxes(t.Shape) > 1 && strings.Contains(strings.ToLower(t.Name), "embed") {
-			return optim.Embedding // of positions: a table that is added whole
-		}
+	if from <= raw || len(t.Shape) == 0 {
 		return optim.Constant
 	}
+	mul := r.node.Op == "Mul"
 	switch {
-	case from <= raw:
-		return optim.Constant
-	case r.node.Op == "Mul":
+	case mul && u.afresh(other, nil):
 		return optim.Scale
-	case r.node.Op == "Sub" && r.slot == 0 && from != normalised:
+	case !mul && u.afresh(other, t.Shape):
+		return optim.Shift
+	case !mul && len(t.F) == u.width(other):
+		return optim.Bias
+	case freeAxes(t.Shape) > 1 && r.node.Op == "Add" && strings.Contains(strings.ToLower(t.Name), "embed"):
+		return optim.Embedding // of positions: a table that is added whole
+	case freeAxes(t.Shape) != 1:
 		return optim.Constant
+	case mul:
+		return optim.Scale
 	case from == normalised:
 		return optim.Shift
+	case r.node.Op == "Sub" && r.slot == 0:
+		return optim.Constant
 	}
 	return optim.Bias
 }

@@ -14,6 +14,7 @@ type uses struct {
 	readers  map[string][]read
 	fixed    map[string]bool // values that depend on no input
 	origins  map[string]origin
+	sizes    map[string]int
 }
 
 // read is one use of a value.
@@ -29,6 +30,7 @@ func newUses(m *Model) *uses {
 		readers:  make(map[string][]read),
 		fixed:    make(map[string]bool),
 		origins:  make(map[string]origin),
+		sizes:    make(map[string]int),
 	}
 	for name := range m.Tensors {
 		u.fixed[name] = true
@@ -41,7 +43,7 @@ func newUses(m *Model) *uses {
 
 // add notes a node and those of its subgraphs, whose names share one space.
 func (u *uses) add(n *Node) {
-	fixed := len(n.Inputs) > 0 && len(n.Captures) == 0
+	fixed := n.Op == "Constant" || len(n.Inputs) > 0 && len(n.Captures) == 0
 	for slot, name := range n.Inputs {
 		if name != "" {
 			u.readers[name] = append(u.readers[name], read{n, slot})
@@ -55,6 +57,9 @@ func (u *uses) add(n *Node) {
 		}
 	}
 	for _, g := range n.Attrs.graphs() {
+		for _, name := range initializerNames(g) {
+			u.fixed[name] = true
+		}
 		for i, p := range g.Node {
 			u.add(inner(p, i))
 		}
@@ -148,15 +153,20 @@ func (u *uses) size(name string) int {
 	if t := u.model.Tensors[name]; t != nil {
 		return len(t.F) + len(t.I)
 	}
+	if size, ok := u.sizes[name]; ok {
+		return size
+	}
+	u.sizes[name] = math.MaxInt // of what nothing here makes, and while we look
 	n := u.producer[name]
 	if n == nil {
 		return math.MaxInt
 	}
 	size := 0
 	for _, in := range n.Inputs {
-		if in != "" && in != name {
+		if in != "" {
 			size = max(size, u.size(in))
 		}
 	}
+	u.sizes[name] = size
 	return size
 }
