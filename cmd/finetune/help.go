@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+var helpVerb = verb{
+	name:  "help",
+	args:  "[VERB]",
+	short: "say how a verb is used",
+	make:  func() command { return helpCommand{} },
+}
+
+type helpCommand struct{}
+
+func (helpCommand) addFlags(*pflag.FlagSet) {}
+
+func (helpCommand) run(_ context.Context, c *console, args []string) error {
+	switch len(args) {
+	case 0:
+		c.printf("%s", overview())
+		return nil
+	case 1:
+		if args[0] == "selectors" {
+			c.printf("%s", selectorHelp)
+			return nil
+		}
+		v, err := findVerb(args[0])
+		if err != nil {
+			return err
+		}
+		c.printf("%s", verbHelp(v))
+		return nil
+	default:
+		return &usageError{what: "help takes one verb"}
+	}
+}
+
+// overview is the front page.
+func overview() string {
+	var b strings.Builder
+	b.WriteString(`finetune takes an ONNX model, fine-tunes it on your data, makes it sparse, and
+writes ONNX back.
+
+Usage: finetune VERB [arguments] [flags]
+
+`)
+	for _, v := range verbs() {
+		fmt.Fprintf(&b, "  %-8s %s\n", v.name, v.short)
+	}
+	b.WriteString(`
+Try it:
+  finetune demo
+  finetune inspect model.onnx
+  finetune train model.onnx --data photos/ --l1 1e-5 --sparsity 0.9 -o small.onnx
+
+` + "`finetune help VERB`" + ` tells more; ` + "`finetune help selectors`" + ` how parameters are chosen.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted with a checkpoint
+saved.
+`)
+	return b.String()
+}
+
+// verbHelp is the page of one verb.
+func verbHelp(v verb) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Usage: finetune %s %s\n\n", v.name, v.args)
+	if v.long != "" {
+		b.WriteString(strings.TrimSpace(v.long) + "\n\n")
+	} else {
+		fmt.Fprintf(&b, "%s%s.\n\n", strings.ToUpper(v.short[:1]), v.short[1:])
+	}
+	flags := newFlagSet(v, v.make())
+	new(console).addFlags(flags)
+	b.WriteString("Flags:\n" + flags.FlagUsagesWrapped(80))
+	return b.String()
+}
+
+const selectorHelp = `Selectors choose parameters, in --train, --freeze and before the "=" of --lr,
+--l1, --l2, --weight-decay, --sparsity and --prune-threshold.
+
+  features.*.weight    a glob on the name; * stands for any characters
+  name:GLOB            the same, said aloud
+  re:REGEXP            a regular expression on the name
+  role:weight          what the parameter is for: weight, bias, scale, shift,
+                       running, embedding, recurrent, constant
+  op:Conv              the operator that reads it
+  rank:4               its number of axes
+  layer:fc*            a glob on the name of the node that reads it
+
+Parts joined by a comma mean any of them; a part that starts with ! is taken
+out: "role:weight,!layer:fc*" is every weight but those of layers fc….
+
+Values are given as VALUE, or SELECTOR=VALUE, as often as needed; the last that
+matches a parameter wins:
+
+  --l1 1e-5 --l1 'layer:fc*=1e-4'    fc… gets 1e-4, other weights 1e-5
+
+A bare value of --l1, --l2, --weight-decay, --sparsity or --prune-threshold
+applies to weights only: nothing of one axis, no bias, no normalisation, no
+embedding. A selector reaches whatever it matches. One that matches nothing is
+an error.
+
+` + "`finetune params MODEL [flags]`" + ` shows what flags do to each parameter, and why.
+`

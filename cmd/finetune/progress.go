@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"finetune/train"
+)
+
+// progress tells how training goes: a bar on a terminal, a line per epoch
+// everywhere, JSON objects if those are wanted.
+type progress struct {
+	console *console
+	bar     *progressbar.ProgressBar
+}
+
+func newProgress(c *console) *progress { return &progress{console: c} }
+
+func (p *progress) observe(e train.Event) {
+	switch e.Kind {
+	case train.Started:
+		p.startBar(e)
+		if e.Held != nil {
+			p.line("before training: %s", metricsText(*e.Held))
+		}
+	case train.Stepped:
+		if p.bar != nil {
+			p.bar.Describe(fmt.Sprintf("epoch %d/%d loss %.4f", e.Epoch, e.Epochs, e.Loss))
+			_ = p.bar.Set(e.Step)
+		}
+	case train.EpochDone:
+		p.line("%s", epochText(e))
+	case train.Saved:
+		p.line("checkpoint saved to %s", e.Text)
+	case train.Noted:
+		p.line("%s", e.Text)
+	case train.Warned:
+		p.clear()
+		p.console.warnf("%s", e.Text)
+	}
+	if p.console.json && (e.Kind == train.EpochDone || e.Kind == train.Started) {
+		_ = p.console.object(e)
+	}
+}
+
+func (p *progress) startBar(e train.Event) {
+	if !p.console.terminal || p.console.quiet {
+		return
+	}
+	p.bar = progressbar.NewOptions(e.Steps,
+		progressbar.OptionSetWriter(p.console.err),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionClearOnFinish(),
+	)
+}
+
+// line writes above the bar.
+func (p *progress) line(format string, args ...any) {
+	p.clear()
+	p.console.notef(format, args...)
+}
+
+func (p *progress) clear() {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+}
+
+// close takes the bar away.
+func (p *progress) close() {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+		p.bar = nil
+	}
+}
+
+func epochText(e train.Event) string {
+	s := fmt.Sprintf("epoch %d/%d: loss %.4f", e.Epoch, e.Epochs, e.Loss)
+	if e.L1 > 0 {
+		s += fmt.Sprintf(" + l1 %.4g", e.L1)
+	}
+	if e.L2 > 0 {
+		s += fmt.Sprintf(" + l2 %.4g", e.L2)
+	}
+	if e.Held != nil {
+		s += ", held out: " + metricsText(*e.Held)
+	}
+	if e.Sparsity > 0 {
+		s += fmt.Sprintf(", %s zeros", percent(e.Sparsity))
+	}
+	return s + fmt.Sprintf(" (%s)", e.Elapsed.Round(100*time.Millisecond))
+}
+
+func metricsText(m train.Metrics) string {
+	s := fmt.Sprintf("loss %.4f", m.Loss)
+	if m.Accuracy != nil {
+		s += fmt.Sprintf(", accuracy %s", percent(*m.Accuracy))
+	}
+	return s
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }

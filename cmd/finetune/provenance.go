@@ -1,0 +1,48 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"finetune/onnxload"
+)
+
+// notTold are flags that have no bearing on the model that is written.
+var notTold = map[string]bool{
+	"output-file": true, "force": true, "json": true, "quiet": true, "threads": true,
+	"checkpoint": true, "checkpoint-every": true, "resume": true,
+}
+
+// provenance is what a written model says of how it was made. Nothing in it
+// depends on the time or the machine: the same run gives the same file. Paths are
+// cut down to their last element, for they are nobody else's business.
+func provenance(m *onnxload.Model, flags *pflag.FlagSet) map[string]string {
+	sum := sha256.Sum256(m.Bytes)
+	var given []string
+	flags.Visit(func(f *pflag.Flag) {
+		if notTold[f.Name] {
+			return
+		}
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			if f.Name == "data" || f.Name == "val-data" || f.Name == "labels" {
+				v = filepath.Base(v)
+			}
+			given = append(given, fmt.Sprintf("--%s %s", f.Name, v))
+		}
+	})
+	return map[string]string{
+		"version":     version,
+		"verb":        flags.Name(),
+		"flags":       strings.Join(given, " "),
+		"base_sha256": hex.EncodeToString(sum[:]),
+	}
+}

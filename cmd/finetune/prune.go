@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/pflag"
+)
+
+var pruneVerb = verb{
+	name:  "prune",
+	args:  "MODEL.onnx (--sparsity S | --prune-threshold T) -o OUT.onnx",
+	short: "set small weights to zero, once, without data",
+	long: `
+Sets weights to zero: the smallest, up to a share of all, or those below a
+threshold. No data is needed and nothing is trained, so expect to lose accuracy;
+train does the same step by step and lets the other weights make up for it.
+
+  finetune prune model.onnx --sparsity 0.5 -o sparse.onnx
+  finetune prune model.onnx --prune-threshold 1e-3 -o sparse.onnx
+  finetune prune model.onnx --sparsity 'op:Conv=0.5' --sparsity 'op:Gemm=0.9' -o sparse.onnx`,
+	make: func() command { return new(pruneCommand) },
+}
+
+type pruneCommand struct {
+	pruneFlags
+	outputFlags
+}
+
+func (p *pruneCommand) addFlags(flags *pflag.FlagSet) {
+	p.pruneFlags.addFlags(flags)
+	p.outputFlags.addFlags(flags)
+}
+
+func (p *pruneCommand) run(_ context.Context, c *console, args []string) error {
+	path, err := oneModel("prune", args)
+	if err != nil {
+		return err
+	}
+	if len(p.sparsity) == 0 && len(p.threshold) == 0 {
+		return &usageError{what: "nothing to prune by", hints: []string{"add `--sparsity 0.5` or `--prune-threshold 1e-3`"}}
+	}
+	m, err := openModel(c, path)
+	if err != nil {
+		return err
+	}
+	if err := p.outputFlags.check(path); err != nil {
+		return err
+	}
+	pruner, err := p.pruner(m.Params)
+	if err != nil {
+		return err
+	}
+	if err := pruner.Step(0); err != nil {
+		return err
+	}
+	return p.write(c, m, provenance(m, c.flags))
+}

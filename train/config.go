@@ -1,0 +1,129 @@
+package train
+
+import (
+	"fmt"
+	"time"
+
+	"finetune/onnxload"
+	"finetune/optim"
+)
+
+// Config says how to train. DefaultConfig is a start; zero values are literal.
+type Config struct {
+	Epochs int // passes over the data, at least 1
+	Batch  int // examples per update, at least 1; the last of an epoch may have fewer
+
+	// MicroBatch is the most examples that are in memory at once: larger batches
+	// are added up from several runs. 0 runs a batch at once.
+	MicroBatch int
+
+	Loss   Loss   // Auto looks at the data
+	Output string // which of the model's outputs is trained; "" is the first
+
+	// BatchNorm says whether batch normalisation keeps its running statistics
+	// (frozen) or learns them anew from the batches (train).
+	BatchNorm onnxload.BatchNormMode
+
+	// Seed decides the order of the examples and what Dropout drops.
+	Seed uint64
+
+	Optim optim.Config
+	// Schedule is the course of the learning rates over the run: "constant",
+	// "linear" or "cosine", the latter two towards zero. Warmup is the length of
+	// the climb before that, in steps, or as a share of the run below 1.
+	Schedule string
+	Warmup   float64
+	Clip     Clip
+	Prune    Pruning
+
+	// Checkpoint is the path that the state of the run is saved to: every
+	// CheckpointEvery and when ctx is done. "" saves nothing.
+	Checkpoint      string
+	CheckpointEvery time.Duration // 0 saves at the end of each epoch only
+	// Resume continues from Checkpoint. The result is what an uninterrupted run
+	// would have made, to the last bit.
+	Resume bool
+
+	// Observe, if set, is told what goes on. It is called from the goroutine of
+	// Run and holds it up.
+	Observe func(Event) `json:"-"`
+}
+
+// Clip limits gradients before each update. Zero is no limit.
+type Clip struct {
+	Norm  float64 // of all gradients together: g·min(1, Norm/‖g‖₂)
+	Value float64 // of each element
+}
+
+// DefaultConfig is three epochs of AdamW in batches of 64 at a learning rate of
+// 1e-3 that falls to zero along a cosine.
+func DefaultConfig() Config {
+	return Config{
+		Epochs:          3,
+		Batch:           64,
+		BatchNorm:       onnxload.BatchNormFrozen,
+		Optim:           optim.Default("adamw"),
+		Schedule:        "cosine",
+		Prune:           Pruning{End: 0.75},
+		CheckpointEvery: time.Minute,
+	}
+}
+
+func (c Config) checkBatch() error {
+	if c.Batch < 1 {
+		return fmt.Errorf("train: batch is %d, want at least 1", c.Batch)
+	}
+	if c.MicroBatch < 0 {
+		return fmt.Errorf("train: micro-batch is %d, want 0 or more", c.MicroBatch)
+	}
+	return nil
+}
+
+func (c Config) check() error {
+	if err := c.checkBatch(); err != nil {
+		return err
+	}
+	if c.Epochs < 1 {
+		return fmt.Errorf("train: epochs is %d, want at least 1", c.Epochs)
+	}
+	p := c.Prune
+	if !(0 <= p.Begin && p.Begin <= p.End && p.End <= 1) {
+		return fmt.Errorf("train: pruning begins at %v and ends at %v of the run, want 0 ≤ begin ≤ end ≤ 1", p.Begin, p.End)
+	}
+	if p.Every < 0 {
+		return fmt.Errorf("train: steps between prunings is %d, want 0 or more", p.Every)
+	}
+	if !(c.Clip.Norm >= 0) || !(c.Clip.Value >= 0) {
+		return fmt.Errorf("train: clip is %v by norm and %v by value, want 0 or more", c.Clip.Norm, c.Clip.Value)
+	}
+	if !(c.Warmup >= 0) {
+		return fmt.Errorf("train: warm-up is %v, want a number of steps or a share of the run below 1", c.Warmup)
+	}
+	if c.Resume && c.Checkpoint == "" {
+		return fmt.Errorf("train: there is no checkpoint to resume from")
+	}
+	return nil
+}
+
+// schedule is the course of the learning rates over a run of the given length.
+func (c Config) schedule(steps int) (optim.Schedule, error) {
+	warmup := c.Warmup
+	if warmup < 1 {
+		warmup *= float64(steps)
+	}
+	return optim.ParseSchedule(c.Schedule, int(warmup))
+}
+
+func (c Config) tell(e Event) {
+	if c.Observe != nil {
+		c.Observe(e)
+	}
+}
+
+func (c Config) note(format string, args ...any) {
+	c.tell(Event{Kind: Noted, Text: fmt.Sprintf(format, args...)})
+}
+
+func (c Config) warn(format string, args ...any) {
+	c.tell(Event{Kind: Warned, Text: fmt.Sprintf(format, args...)})
+}

@@ -1,0 +1,41 @@
+package train
+
+import "time"
+
+// Event is something worth telling while Run works. Kind says which of the
+// fields are set.
+type Event struct {
+	Kind EventKind `json:"event"`
+
+	Epoch  int `json:"epoch,omitempty"` // from 1
+	Epochs int `json:"epochs,omitempty"`
+	Step   int `json:"step,omitempty"` // steps done, over all epochs
+	Steps  int `json:"steps,omitempty"`
+
+	// Loss is the mean training loss of the epoch so far, without penalties.
+	Loss float64 `json:"loss"`
+	// L1 and L2 are the penalties that are added to it: Σ λ₁|w| and Σ ½λ₂w².
+	L1 float64 `json:"l1_penalty,omitempty"`
+	L2 float64 `json:"l2_penalty,omitempty"`
+	// LearningRate is that of the last step, of parameters with no rate of their own.
+	LearningRate float64 `json:"learning_rate,omitempty"`
+	// Sparsity is the share of zeros in the parameters that pruning is for, 0 to 1.
+	Sparsity float64  `json:"sparsity"`
+	Held     *Metrics `json:"validation,omitempty"`
+
+	Elapsed time.Duration `json:"-"`
+	Text    string        `json:"text,omitempty"`
+}
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	Started   EventKind = "start"      // Held is the model's before training
+	Stepped   EventKind = "step"       // an update was made
+	EpochDone EventKind = "epoch"      // Held is set where there is validation data
+	Saved     EventKind = "checkpoint" // Text is the path
+	Noted     EventKind = "note"       // Text is something the user should know
+	Warned    EventKind = "warning"    // Text is something that may be wrong
+)

@@ -1,0 +1,59 @@
+package train
+
+import (
+	"math"
+
+	"finetune/optim"
+)
+
+// Pruning says what is set to zero, and when. Settings without a selector mean
+// weights only.
+type Pruning struct {
+	// Sparsity is the share of zeros to end with, [0, 1). It is reached along a
+	// cubic curve between the shares Begin and End of the run, by magnitude.
+	Sparsity optim.Settings
+	// Global ranks the weights of all layers together, so that layers that
+	// matter less lose more; else each layer gets the same share.
+	Global     bool
+	Begin, End float64 // 0 ≤ Begin ≤ End ≤ 1
+	Every      int     // steps between two prunings; 0 is a hundredth of the run
+
+	// Threshold sets weights to zero, once and at the end, that are smaller.
+	Threshold optim.Settings
+}
+
+// pruners are for the sparsity that is approached while training, and for the
+// threshold at the end.
+func (c Pruning) pruners(params []*optim.Param, steps int) (gradual, last *optim.Pruner, err error) {
+	every := c.Every
+	if every == 0 {
+		every = max(1, steps/100)
+	}
+	at := func(share float64) int { return int(math.Round(share * float64(steps-1))) }
+	gradual, err = optim.NewPruner(params, optim.Pruning{
+		Sparsity: c.Sparsity, Global: c.Global, Floor: optim.DefaultFloor,
+		Ramp: optim.Ramp{Begin: at(c.Begin), End: at(c.End), Every: every},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	last, err = optim.NewPruner(params, optim.Pruning{Threshold: c.Threshold})
+	return gradual, last, err
+}
+
+// prunable are the parameters that count when sparsity is told: those of a kind
+// that is pruned by default, and those that a setting reaches.
+func prunable(params []*optim.Param, pruners ...*optim.Pruner) []*optim.Param {
+	var list []*optim.Param
+	for i, p := range params {
+		wanted := p.Decayed()
+		for _, pr := range pruners {
+			plan := pr.Plans()[i]
+			wanted = wanted || plan.Sparsity > 0 || plan.Threshold > 0
+		}
+		if wanted {
+			list = append(list, p)
+		}
+	}
+	return list
+}

@@ -1,0 +1,118 @@
+package train
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"finetune/internal/op"
+	"finetune/onnxload"
+	"finetune/train/data"
+)
+
+// Loss is what training makes small.
+type Loss string
+
+// The losses.
+const (
+	// Auto is CrossEntropy where the data has class labels, else MSE.
+	Auto Loss = ""
+	// CrossEntropy is −log softmax(scores)[label], averaged over the examples.
+	// A model that ends in Softmax, LogSoftmax or Sigmoid is trained through the
+	// scores before it. A single score s stands for the two classes (0, s),
+	// which makes it the binary cross-entropy of sigmoid(s).
+	CrossEntropy Loss = "cross-entropy"
+	// MSE is the mean of (output − target)² over all elements.
+	MSE Loss = "mse"
+)
+
+// task is what a model is asked to learn: one of its outputs, and how that is
+// held against the targets of the data.
+type task struct {
+	loss    Loss
+	output  int // index into Model.Outputs
+	perItem int // targets of one example
+}
+
+// newTask chooses what to learn from the data and the names that were asked for.
+func newTask(m *onnxload.Model, target data.Target, loss Loss, output string) (task, error) {
+	t := task{loss: loss, perItem: target.Size()}
+	switch {
+	case loss == Auto && target.Labels:
+		t.loss = CrossEntropy
+	case loss == Auto:
+		t.loss = MSE
+	case loss == CrossEntropy && !target.Labels:
+		return t, fmt.Errorf("train: cross-entropy needs class labels, but the targets of the data are numbers")
+	case loss != CrossEntropy && loss != MSE:
+		return t, fmt.Errorf("train: unknown loss %q, want %q or %q", loss, CrossEntropy, MSE)
+	}
+	if output == "" {
+		return t, nil
+	}
+	var names []string
+	for i, o := range m.Outputs {
+		if o.Name == output {
+			t.output = i
+			return t, nil
+		}
+		names = append(names, o.Name)
+	}
+	return t, fmt.Errorf("train: the model has no output %q; it has %q", output, names)
+}
+
+// head is the end of a graph: the loss and what it was computed from.
+type head struct {
+	loss    *G.Node // scalar
+	scores  *G.Node // cross-entropy: (rows, classes)
+	target  *G.Node // leaf
+	classes int     // 0 for MSE
+}
+
+// attach adds the loss to a lowered model that takes batch examples at a time.
+func (t task) attach(p *onnxload.Program, batch int) (head, error) {
+	if t.loss == MSE {
+		return t.attachMSE(p, batch)
+	}
+	return t.attachCrossEntropy(p, batch)
+}
+
+func (t task) attachCrossEntropy(p *onnxload.Program, batch int) (head, error) {
+	out := p.Outputs[t.output]
+	rows := batch * t.perItem
+	size := tensor.Shape(out.Logits.Shape()).TotalSize()
+	if size == 0 || size%rows != 0 {
+		return head{}, fmt.Errorf("train: output %q has shape %v for %d examples, which does not make scores for %d labels each",
+			out.Name, out.Shape, batch, t.perItem)
+	}
+	scores, err := op.Reshape(out.Logits, rows, size/rows)
+	if err != nil {
+		return head{}, err
+	}
+	classes := size / rows
+	if classes == 1 {
+		zero := op.Input(p.Graph, "loss/zero", tensor.Float32, rows, 1)
+		p.Bind[zero] = op.NewBuffer(tensor.Float32, rows)
+		if scores, err = op.Concat(1, zero, scores); err != nil {
+			return head{}, err
+		}
+		classes = 2
+	}
+	h := head{scores: scores, classes: classes, target: op.Input(p.Graph, "loss/labels", tensor.Int64, rows)}
+	h.loss, err = op.CrossEntropy(scores, h.target)
+	return h, err
+}
+
+func (t task) attachMSE(p *onnxload.Program, batch int) (head, error) {
+	out := p.Outputs[t.output]
+	shape := out.Node.Shape()
+	if shape.TotalSize() != batch*t.perItem {
+		return head{}, fmt.Errorf("train: output %q has shape %v for %d examples, but the data has %d target values for each",
+			out.Name, out.Shape, batch, t.perItem)
+	}
+	h := head{target: op.Input(p.Graph, "loss/target", tensor.Float32, shape...)}
+	var err error
+	h.loss, err = op.MSE(out.Node, h.target)
+	return h, err
+}

@@ -1,0 +1,302 @@
+// Package train fine-tunes a model on examples: it runs batches through the
+// model, follows the gradient of a loss with the updates, regularisers and
+// pruning of package optim, and tells how it goes.
+//
+//	model, err := onnxload.Open("model.onnx")
+//	loader, err := data.NewLoader(examples, data.LoaderOptions{Scale: 1.0 / 255})
+//	cfg := train.DefaultConfig()
+//	cfg.Optim.L1 = optim.Set(1e-5)
+//	result, err := train.Run(ctx, model, loader, nil, cfg)
+//
+// Run changes Param.Value of the model's parameters; package export writes them
+// back. The same model, data, configuration and build give the same bytes,
+// whatever the number of threads, and also if the run was interrupted and
+// resumed.
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"finetune/onnxload"
+	"finetune/optim"
+	"finetune/train/data"
+)
+
+// Result is what a run came to.
+type Result struct {
+	Before *Metrics // on the held-out examples, before the first step
+	After  *Metrics // the same, of the parameters that the model now has
+	Loss   float64  // mean training loss of the last epoch
+	Epochs int
+	Steps  int
+	// Sparsity is the share of zeros in the parameters that pruning is for.
+	Sparsity float64
+}
+
+// Run trains m on the examples of training. held, which may be nil, are examples
+// to measure on before training and after every epoch; they are never learned
+// from.
+//
+// When ctx is done, Run saves a checkpoint, if one was asked for, and returns an
+// InterruptedError. A loss that is not finite is a DivergedError; the last
+// checkpoint stays as it is.
+func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cfg Config) (*Result, error) {
+	r, err := newRun(m, training, held, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.begin(ctx); err != nil {
+		return nil, err
+	}
+	for r.at.Epoch < cfg.Epochs {
+		order := data.Order(training.Len(), cfg.Seed, r.at.Epoch)
+		for r.at.Done < len(order) {
+			if err := r.pause(ctx); err != nil {
+				return nil, err
+			}
+			batch := order[r.at.Done:min(r.at.Done+cfg.Batch, len(order))]
+			// A step is whole or not at all, or a resumed run would differ.
+			loss, err := r.network.gradients(context.WithoutCancel(ctx), training, batch, r.at.Step)
+			if err != nil {
+				return nil, err
+			}
+			r.clip()
+			r.optimizer.Step(r.schedule(r.at.Step, r.steps))
+			if err := r.gradual.Step(r.at.Step); err != nil {
+				return nil, err
+			}
+			r.advance(len(batch), loss)
+		}
+		if err := r.endEpoch(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r.finish(ctx)
+}
+
+// run is a Run at work.
+type run struct {
+	cfg       Config
+	model     *onnxload.Model
+	training  *data.Loader
+	held      *data.Loader
+	network   *network // on training examples
+	judge     *network // on held-out examples; nil without any
+	optimizer *optim.Optimizer
+	gradual   *optim.Pruner
+	last      *optim.Pruner
+	prunable  []*optim.Param
+	schedule  optim.Schedule
+	steps     int // of the whole run
+	at        position
+	started   time.Time
+	saved     time.Time
+	result    Result
+}
+
+// position is how far a run has come. With the parameters and the state of the
+// optimizer it is all that a resumed run needs.
+type position struct {
+	Epoch  int      `json:"epoch"`     // epochs done
+	Done   int      `json:"done"`      // examples of the current epoch done
+	Step   int      `json:"step"`      // updates made
+	Loss   float64  `json:"loss"`      // sum over the examples of this epoch so far
+	Before *Metrics `json:"before"`    // of the model before the first step
+	Last   float64  `json:"last_loss"` // mean loss of the epoch before
+}
+
+func newRun(m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	r := &run{cfg: cfg, model: m, training: training, held: held, started: time.Now(), saved: time.Now()}
+	batch := min(cfg.Batch, training.Len())
+	r.steps = cfg.Epochs * ((training.Len() + cfg.Batch - 1) / cfg.Batch)
+	var err error
+	if r.schedule, err = cfg.schedule(r.steps); err != nil {
+		return nil, err
+	}
+	if r.network, err = newNetwork(m, training, cfg, batch, cfg.note); err != nil {
+		return nil, err
+	}
+	if err := r.network.checkLabels(training); err != nil {
+		return nil, err
+	}
+	if held != nil {
+		if r.judge, err = newNetwork(m, held, cfg, min(r.network.chunk, held.Len()), func(string, ...any) {}); err != nil {
+			return nil, err
+		}
+		if err := r.judge.checkLabels(held); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.dropUnreached(min(r.network.chunk, batch)); err != nil {
+		return nil, err
+	}
+	if r.optimizer, err = optim.New(m.Params, cfg.Optim); err != nil {
+		return nil, err
+	}
+	if r.gradual, r.last, err = cfg.Prune.pruners(m.Params, r.steps); err != nil {
+		return nil, err
+	}
+	r.prunable = prunable(m.Params, r.gradual, r.last)
+	return r, nil
+}
+
+// dropUnreached freezes parameters that the loss does not depend on: decay
+// alone must not move them.
+func (r *run) dropUnreached(examples int) error {
+	p, err := r.network.pass(examples, true)
+	if err != nil {
+		return err
+	}
+	for i, reached := range p.reached {
+		if param := r.network.trainable[i]; !reached {
+			param.Trainable = false
+			r.cfg.note("parameter %q is left as it is: the loss does not depend on it", param.Name)
+		}
+	}
+	return nil
+}
+
+// begin restores the checkpoint, or measures the model as it came.
+func (r *run) begin(ctx context.Context) error {
+	if r.cfg.Resume {
+		if err := r.restore(); err != nil {
+			return err
+		}
+		r.cfg.note("resumed from %s at epoch %d, step %d", r.cfg.Checkpoint, r.at.Epoch+1, r.at.Step)
+	} else if r.judge != nil {
+		before, err := r.judge.evaluate(ctx, r.held)
+		if err != nil {
+			return r.stopped(err)
+		}
+		r.at.Before = &before
+	}
+	r.tell(Started, r.at.Before)
+	return nil
+}
+
+// pause saves a checkpoint when one is due, and stops the run when ctx is done.
+func (r *run) pause(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return r.stopped(ctx.Err())
+	}
+	if r.cfg.CheckpointEvery > 0 && time.Since(r.saved) >= r.cfg.CheckpointEvery {
+		return r.save()
+	}
+	return nil
+}
+
+// stopped saves the run if err is that of a context: the parameters are those
+// after the last complete step, whatever the current one was doing.
+func (r *run) stopped(err error) error {
+	if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	e := &InterruptedError{Step: r.at.Step, Steps: r.steps}
+	if r.cfg.Checkpoint != "" && r.at.Step > 0 {
+		if err := r.save(); err != nil {
+			return fmt.Errorf("interrupted, and the checkpoint could not be saved: %w", err)
+		}
+		e.Checkpoint = r.cfg.Checkpoint
+	}
+	return e
+}
+
+// clip limits the gradients.
+func (r *run) clip() {
+	if r.cfg.Clip.Value > 0 {
+		optim.ClipValue(r.network.trainable, r.cfg.Clip.Value)
+	}
+	if r.cfg.Clip.Norm > 0 {
+		optim.ClipNorm(r.network.trainable, r.cfg.Clip.Norm)
+	}
+}
+
+// advance notes that a batch is done.
+func (r *run) advance(examples int, loss float64) {
+	r.at.Done += examples
+	r.at.Step++
+	r.at.Loss += loss * float64(examples)
+	r.tell(Stepped, nil)
+}
+
+// endEpoch measures and saves.
+func (r *run) endEpoch(ctx context.Context) error {
+	var held *Metrics
+	if r.judge != nil {
+		m, err := r.judge.evaluate(ctx, r.held)
+		if err != nil {
+			return r.stopped(err)
+		}
+		held = &m
+		r.result.After = held
+	}
+	r.tell(EpochDone, held)
+	r.at.Last = r.meanLoss()
+	r.at.Epoch, r.at.Done, r.at.Loss = r.at.Epoch+1, 0, 0
+	if r.cfg.CheckpointEvery == 0 {
+		return r.save()
+	}
+	return nil
+}
+
+func (r *run) meanLoss() float64 {
+	if r.at.Done == 0 {
+		return 0
+	}
+	return r.at.Loss / float64(r.at.Done)
+}
+
+// finish prunes by threshold and sums up.
+func (r *run) finish(ctx context.Context) (*Result, error) {
+	if err := r.last.Step(0); err != nil {
+		return nil, err
+	}
+	if r.judge != nil && (len(r.cfg.Prune.Threshold) > 0 || r.result.After == nil) {
+		after, err := r.judge.evaluate(ctx, r.held)
+		if err != nil {
+			return nil, r.stopped(err)
+		}
+		r.result.After = &after
+	}
+	r.result.Before = r.at.Before
+	r.result.Loss, r.result.Epochs, r.result.Steps = r.at.Last, r.at.Epoch, r.at.Step
+	r.result.Sparsity = optim.Sparsity(r.prunable)
+	return &r.result, nil
+}
+
+// tell reports an event with all that is known now.
+func (r *run) tell(kind EventKind, held *Metrics) {
+	if r.cfg.Observe == nil {
+		return
+	}
+	e := Event{
+		Kind: kind, Epoch: r.at.Epoch + 1, Epochs: r.cfg.Epochs, Step: r.at.Step, Steps: r.steps,
+		Loss: r.meanLoss(), Held: held, Elapsed: time.Since(r.started),
+	}
+	if kind == EpochDone {
+		e.L1, e.L2 = r.optimizer.Penalty()
+		e.Sparsity = optim.Sparsity(r.prunable)
+		e.LearningRate = r.schedule(max(r.at.Step-1, 0), r.steps)
+	}
+	r.cfg.Observe(e)
+}
+
+// InterruptedError is a run that was stopped through its context.
+type InterruptedError struct {
+	Step, Steps int
+	Checkpoint  string // where the run was saved; "" if it was not
+}
+
+// Error says how far the run had come.
+func (e *InterruptedError) Error() string {
+	return fmt.Sprintf("interrupted after step %d of %d", e.Step, e.Steps)
+}
+
+// Unwrap makes the error a context.Canceled.
+func (e *InterruptedError) Unwrap() error { return context.Canceled }
