@@ -46,31 +46,37 @@ type Digits struct {
 	Seed  uint64
 }
 
-// Draw draws picture number index into pixels, row by row, 0 for black to 255
-// for white, and returns the digit that it shows. Digits come in turn: picture
-// i shows i mod 10. Draw may be called from several goroutines at once.
-//
-// It panics if index is negative or pixels does not hold Side·Side elements.
-func (d Digits) Draw(index int, pixels []uint8) (digit int) {
+// Label is the digit that picture number index shows. Digits come in turn, from
+// 0 to 9 and over again. It panics if index is negative.
+func (d Digits) Label(index int) int {
 	if index < 0 {
 		panic(fmt.Sprintf("models: no picture %d", index))
 	}
+	return index % 10
+}
+
+// Draw draws picture number index into pixels, row by row, 0 for black to 255
+// for white, and returns its Label. It may be called from several goroutines at
+// once.
+//
+// It panics if index is negative or pixels does not hold Side·Side elements.
+func (d Digits) Draw(index int, pixels []uint8) (label int) {
+	label = d.Label(index)
 	if len(pixels) != Side*Side {
 		panic(fmt.Sprintf("models: a picture has %d pixels, not %d", Side*Side, len(pixels)))
 	}
-	digit = index % 10
 	c := canvases.Get().(*canvas)
 	defer canvases.Put(c)
 	c.source.Seed(mix(d.Seed), mix(uint64(d.Style)<<56^uint64(index)))
 	switch d.Style {
 	case Clean:
-		c.clean(digit, pixels)
+		c.clean(label, pixels)
 	case Rough:
-		c.rough(digit, pixels)
+		c.rough(label, pixels)
 	default:
 		panic("models: no style " + d.Style.String())
 	}
-	return digit
+	return label
 }
 
 // canvas is what drawing one picture needs. It draws its chances from rand.
