@@ -116,8 +116,8 @@ func maxBackwardPlanes(a *poolArgs, lo, hi int) {
 	}
 }
 
-// first is the place of the first maximum under the window of output i, or -1
-// if it sees only padding.
+// first is the place of the first maximum under the window of output i, or -1 if
+// it sees only padding. With NaN under the window it is the place of some input.
 func (p *Pool) first(x []float32, i int) int {
 	w := &p.Window
 	d := i / (w.Out[1] * w.Out[2])
@@ -125,16 +125,21 @@ func (p *Pool) first(x []float32, i int) int {
 	d0, d1, d := w.inside(0, d)
 	h0, h1, h := w.inside(1, h)
 	c0, c1, c := w.inside(2, i%w.Out[2])
-	at, best := -1, float32(0)
+	at, best := -1, float32(math.Inf(-1))
 	for kd := d0; kd < d1; kd++ {
 		for kh := h0; kh < h1; kh++ {
 			row := ((d+kd*w.Dilation[0])*w.In[1]+h+kh*w.Dilation[1])*w.In[2] + c
+			if at < 0 && c0 < c1 {
+				at = row + c0*w.Dilation[2]
+			}
 			for kc := c0; kc < c1; kc++ {
 				j := row + kc*w.Dilation[2]
 				v := x[j]
-				if v > best || at < 0 || (v != v && best == best) {
-					at, best = j, v
+				// Two conditional moves: which branch is taken has no pattern.
+				if !(v <= best) {
+					at = j
 				}
+				best = max(best, v)
 			}
 		}
 	}
