@@ -45,8 +45,8 @@ func pruneCount(n int, sparsity float64) int {
 // that is asked for, max(1, ⌊floor·(1−sparsity)·n⌋) of its n weights: at floor
 // 0.2 and sparsity 0.9, two in a hundred. What a parameter keeps by that is taken
 // from the others, next in rank. floor 0 keeps one weight in each, floor 1 is
-// [PruneMagnitude] up to rounding. It is an error if sparsity leaves fewer
-// weights than that.
+// [PruneMagnitude] up to rounding. Where so few weights are left that the floors
+// do not fit, one in each is kept; it is an error if they are fewer than params.
 func PruneGlobal(params []*Param, sparsity, floor float64) error {
 	limits, err := globalLimits(params, sparsity, floor)
 	if err != nil {
@@ -71,18 +71,21 @@ func globalCount(params []*Param, sparsity float64) int {
 
 // globalLimits is the most that may be pruned of each parameter.
 func globalLimits(params []*Param, sparsity, floor float64) ([]int, error) {
-	limits := make([]int, len(params))
-	room := 0
-	for i, p := range params {
-		n := len(p.Value)
-		least := max(1, int(floor*(1-sparsity)*float64(n)))
-		limits[i] = max(p.Pruned(), n-least)
-		room += limits[i]
+	k := globalCount(params, sparsity)
+	for _, f := range []float64{floor, 0} {
+		limits := make([]int, len(params))
+		room := 0
+		for i, p := range params {
+			n := len(p.Value)
+			least := max(1, int(f*(1-sparsity)*float64(n)))
+			limits[i] = max(p.Pruned(), n-least)
+			room += limits[i]
+		}
+		if k <= room {
+			return limits, nil
+		}
 	}
-	if k := globalCount(params, sparsity); k > room {
-		return nil, fmt.Errorf("sparsity %g asks for %d zeros, and only %d are left when all %d parameters keep what they must", sparsity, k, room, len(params))
-	}
-	return limits, nil
+	return nil, fmt.Errorf("sparsity %g asks for %d zeros, which empties one of the %d parameters", sparsity, k, len(params))
 }
 
 // share splits k prunings among params by rank, none above its limit: whoever
