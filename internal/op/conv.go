@@ -161,8 +161,11 @@ func newSliding(in, kernel, strides, dilations, pads []int, ceil bool) (sliding,
 			return s, fmt.Errorf("a window of %d does not fit into %d elements and padding of %d and %d", span, in[i], s.begin[i], s.end[i])
 		}
 		out := room/strides[i] + 1
-		if ceil && room%strides[i] != 0 && out*strides[i] < in[i]+s.begin[i] {
-			out++
+		if ceil {
+			out = (room+strides[i]-1)/strides[i] + 1
+			if (out-1)*strides[i] >= in[i]+s.begin[i] {
+				out--
+			}
 		}
 		s.out = append(s.out, out)
 	}
