@@ -175,7 +175,9 @@ func (s *arrays) Where(i int) string { return s.inputs[0].where(i) }
 func (s *arrays) Example(i int, in [][]float32, target []float32) error {
 	if in != nil {
 		for k, a := range s.inputs {
-			a.read(i, in[k])
+			if in[k] != nil {
+				a.read(i, in[k])
+			}
 		}
 	}
 	if target != nil {

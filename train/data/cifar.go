@@ -109,7 +109,7 @@ func (c *cifar) Example(i int, in [][]float32, target []float32) error {
 	if target != nil {
 		target[0] = float32(raw[0])
 	}
-	if in != nil {
+	if in != nil && in[0] != nil {
 		pixels := in[0][:3*cifarPlane]
 		for k, v := range raw[1:] {
 			pixels[k%cifarPlane*3+k/cifarPlane] = float32(v)

@@ -129,7 +129,7 @@ func (s *images) Example(i int, in [][]float32, target []float32) error {
 	if target != nil {
 		target[0] = float32(s.labels[i])
 	}
-	if in == nil {
+	if in == nil || in[0] == nil {
 		return nil
 	}
 	pixels, err := s.pixels(i)

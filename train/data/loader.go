@@ -164,14 +164,18 @@ const parallelValues = 1 << 14
 
 // Fill reads the examples with the given numbers, in this order: in[k] receives
 // input k, one example after the other, and target the targets. A buffer may be
-// longer than that; its rest is left alone. A nil target reads the inputs alone.
+// longer than that; its rest is left alone. A nil in[k] leaves input k out, a nil
+// target reads the inputs alone.
 // The error is that of the first example that has one.
 func (l *Loader) Fill(idx []int, in [][]float32, target []float32) error {
 	if len(in) != len(l.inputs) {
 		panic(fmt.Sprintf("data: %d input buffers for %d inputs", len(in), len(l.inputs)))
 	}
 	values := 0
-	for _, f := range l.inputs {
+	for k, f := range l.inputs {
+		if in[k] == nil {
+			continue
+		}
 		values += f.Size() * len(idx)
 	}
 	workers := min(runtime.GOMAXPROCS(0), len(idx))
@@ -223,6 +227,9 @@ func (l *Loader) fill(idx []int, at int, in [][]float32, target []float32, rows 
 	for k := range l.inputs {
 		f := &l.inputs[k]
 		n := f.Size()
+		if rows[k] = nil; in[k] == nil {
+			continue
+		}
 		rows[k] = in[k][at*n : (at+1)*n]
 		if f.transpose {
 			if scratch != nil {
@@ -240,6 +247,9 @@ func (l *Loader) fill(idx []int, at int, in [][]float32, target []float32, rows 
 	}
 	for k := range l.inputs {
 		f := &l.inputs[k]
+		if in[k] == nil {
+			continue
+		}
 		n := f.Size()
 		f.apply(in[k][at*n:(at+1)*n], rows[k])
 	}

@@ -32,9 +32,9 @@ type Source interface {
 	Target() Target
 	// Example writes example i: in[k] receives the Inputs()[k].Size() values of
 	// input k, row-major, and target the Target().Size() values of its target.
-	// A nil in reads the target alone, which is cheap, and a nil target the
-	// inputs alone. Buffers shorter than needed and an i outside of
-	// 0 ≤ i < Len() panic.
+	// A nil in[k] leaves input k out. A nil in reads the target alone, which is
+	// cheap, and a nil target the inputs alone. Buffers shorter than needed and
+	// an i outside of 0 ≤ i < Len() panic.
 	Example(i int, in [][]float32, target []float32) error
 	// Where names the place that example i was read from, for messages: a file,
 	// with the line (from 1) of a table or the record (from 0) of a binary file.

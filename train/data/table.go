@@ -31,7 +31,7 @@ func (t *table) Target() Target     { return t.target }
 func (t *table) Where(i int) string { return fmt.Sprintf("%s: line %d", t.path, t.lines[i]) }
 
 func (t *table) Example(i int, in [][]float32, target []float32) error {
-	if in != nil {
+	if in != nil && in[0] != nil {
 		n := t.field.Size()
 		copy(in[0][:n], t.values[i*n:])
 	}
