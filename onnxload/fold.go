@@ -13,7 +13,15 @@ import (
 // evaluate computes nodes of a graph from its bound leaves, one operation after
 // the other. It is for small work while loading: constants, and the check of a
 // lifted graph. Package engine is what trains.
-func evaluate(bind map[*G.Node]op.Buffer, want ...*G.Node) ([]op.Buffer, error) {
+//
+// It does not panic, whatever an operation does, and refuses to allocate more
+// than maxEvaluated elements at a time.
+func evaluate(bind map[*G.Node]op.Buffer, want ...*G.Node) (out []op.Buffer, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			out, err = nil, fmt.Errorf("internal error: %v", r)
+		}
+	}()
 	order, uses := schedule(want)
 	have := map[*G.Node]op.Buffer{}
 	release := func(n *G.Node) {
@@ -29,6 +37,9 @@ func evaluate(bind map[*G.Node]op.Buffer, want ...*G.Node) ([]op.Buffer, error) 
 		o, ok := n.Op().(*op.Op)
 		if !ok {
 			return nil, fmt.Errorf("%s has no value", n.Name())
+		}
+		if size := max(o.Shape.TotalSize(), o.Scratch); size > maxEvaluated {
+			return nil, fmt.Errorf("%s of shape %v needs %d elements at once, more than %d", o.Name, o.Shape, size, maxEvaluated)
 		}
 		in := children(n)
 		c := op.Call{Scratch: make([]float32, o.Scratch)}
@@ -48,12 +59,15 @@ func evaluate(bind map[*G.Node]op.Buffer, want ...*G.Node) ([]op.Buffer, error) 
 			release(k)
 		}
 	}
-	out := make([]op.Buffer, len(want))
+	out = make([]op.Buffer, len(want))
 	for i, n := range want {
 		out[i] = have[n]
 	}
 	return out, nil
 }
+
+// maxEvaluated is 1 GiB of float32.
+const maxEvaluated = 1 << 28
 
 // schedule is the nodes that want depends on, inputs before users, and how
 // often each is used. Gorgonia numbers nodes in the order they are made.

@@ -62,7 +62,11 @@ func (l *lowering) run() (*Program, error) {
 	if err := l.lift(); err != nil {
 		return nil, err
 	}
+	needed := l.model.needed()
 	for _, n := range l.model.Nodes {
+		if !needed[n] {
+			continue
+		}
 		if err := l.lowerNode(n); err != nil {
 			return nil, l.nodeError(n, err)
 		}

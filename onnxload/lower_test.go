@@ -1,0 +1,532 @@
+package onnxload
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+
+	"finetune/internal/corpus"
+	"finetune/internal/engine"
+	"finetune/internal/op"
+	"finetune/optim"
+)
+
+// TestRecorded holds real models to the outputs that came with them.
+func TestRecorded(t *testing.T) {
+	for _, name := range []string{"mnist-8", "super_resolution_opset10"} {
+		m, err := Open(corpus.Path(t, "models/"+name+".onnx"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := runCase(m, corpus.Path(t, "models/testdata/"+name)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestCorpusModels lowers every real model, or gets a list of what it lacks.
+func TestCorpusModels(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(corpus.Path(t, "models"), "*.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".onnx")
+		m, err := Open(file)
+		if err != nil {
+			if name != "resnet18_dynamo_external_NOWEIGHTS" {
+				t.Error(err)
+			}
+			continue
+		}
+		_, err = m.Lower(Config{Batch: 2, Training: true, BatchNorm: BatchNormTrain})
+		if _, ok := errors.AsType[*UnsupportedError](err); err != nil && !ok {
+			t.Error(err)
+		}
+		if supported := slices.Contains(lowered, name); supported != (err == nil) {
+			t.Errorf("%s: got error %v, want lowered: %v", name, err, supported)
+		}
+	}
+}
+
+// lowered is the corpus models that use no operator we lack.
+var lowered = []string{
+	"acasxu_1_1_matlab", "audio_genre_mlp_keras2onnx", "cifar_cnn_wide_kw", "cifar_cnn_winml",
+	"iris_mlp_torch23", "kws_micro_tf2onnx", "mlp_tiny_gonnx", "mnist-12", "mnist-8",
+	"mnist_cnn_bn_torch20", "mnist_cnn_torch11", "mnist_self_attention_tf2onnx",
+	"sine_mlp_keras2onnx", "squeezenet_fp16", "super_resolution_opset10", "ultraface_rfb320_bn",
+}
+
+// TestFoldShapes checks that the arithmetic on shapes leaves nothing behind.
+func TestFoldShapes(t *testing.T) {
+	m := newDraft(13).
+		input("x", "batch", 2, 3).
+		ints("zero", 0).ints("rest", -1).ints("two", 2).
+		node("Shape", names("x"), names("shape")).
+		node("Gather", names("shape", "zero"), names("batch")).
+		node("Mul", names("batch", "two"), names("rows")).
+		node("Concat", names("rows", "rest"), names("target"), attr("axis", 0)).
+		node("Reshape", names("x", "target"), names("y")).
+		output("y").model(t)
+	prog, err := m.Lower(Config{Batch: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := prog.Outputs[0].Shape, []int{10, 3}; !slices.Equal(got, want) {
+		t.Errorf("got shape %v, want %v", got, want)
+	}
+	if got, want := len(prog.Graph.AllNodes()), 2; got != want {
+		t.Errorf("got %d nodes in the graph, want the input and the Reshape: %v", got, prog.Graph.AllNodes())
+	}
+}
+
+// TestFoldConstants checks a fold over float constants, and that a weight is
+// never folded even where all inputs of a node have a value.
+func TestFoldConstants(t *testing.T) {
+	m := newDraft(13).
+		input("x", 2, 2).
+		floats("w", []int64{4}, 1, 2, 3, 4).ints("square", 2, 2).
+		floats("a", nil, 3).floats("b", nil, 4).
+		node("Reshape", names("w", "square"), names("weight")).
+		node("MatMul", names("x", "weight"), names("product")).
+		node("Div", names("a", "b"), names("ratio")).
+		node("Mul", names("product", "ratio"), names("y")).
+		output("y").model(t)
+	prog, err := m.Lower(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ops []string
+	for _, n := range prog.Graph.AllNodes() {
+		if o, ok := n.Op().(*op.Op); ok {
+			ops = append(ops, o.Name)
+		}
+	}
+	if want := []string{"Reshape", "MatMul", "Mul"}; !slices.Equal(ops, want) {
+		t.Errorf("got operations %v, want %v", ops, want)
+	}
+	for _, p := range m.Params {
+		if p.Name == "w" {
+			p.Value[0] = 10 // as a training step would
+		}
+	}
+	got, err := prog.evaluate([]op.Buffer{{F: []float32{1, 0, 0, 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{7.5, 1.5, 2.25, 3}; !slices.Equal(got[0].F, want) {
+		t.Errorf("got %v, want %v", got[0].F, want)
+	}
+}
+
+// convNet has a convolution, a batch normalisation and a fully connected layer.
+func convNet(t *testing.T) *Model {
+	rng := rand.New(rand.NewPCG(3, 4))
+	normal := func(n int) []float32 {
+		out := make([]float32, n)
+		for i := range out {
+			out[i] = float32(rng.NormFloat64()) / 2
+		}
+		return out
+	}
+	return newDraft(13).
+		input("x", "batch", 2, 5, 5).
+		floats("w", []int64{3, 2, 3, 3}, normal(54)...).floats("b", []int64{3}, normal(3)...).
+		floats("scale", []int64{3}, 1, 1.5, 0.5).floats("shift", []int64{3}, normal(3)...).
+		floats("mean", []int64{3}, normal(3)...).floats("var", []int64{3}, 1, 2, 0.5).
+		floats("fc.w", []int64{4, 27}, normal(108)...).floats("fc.b", []int64{4}, normal(4)...).
+		node("Conv", names("x", "w", "b"), names("c"), attr("auto_pad", "SAME_UPPER"), attr("strides", []int64{2, 2})).
+		node("BatchNormalization", names("c", "scale", "shift", "mean", "var"), names("n"), attr("momentum", 0.8)).
+		node("Tanh", names("n"), names("t")).
+		node("Flatten", names("t"), names("f")).
+		node("Gemm", names("f", "fc.w", "fc.b"), names("z"), attr("transB", 1)).
+		node("LogSoftmax", names("z"), names("y")).
+		output("y").model(t)
+}
+
+// TestGradients compares gradients through lowered models, as the engine
+// computes them, with central differences.
+func TestGradients(t *testing.T) {
+	for _, mode := range []BatchNormMode{BatchNormFrozen, BatchNormTrain} {
+		m := convNet(t)
+		prog, err := m.Lower(Config{Batch: 3, Training: true, BatchNorm: mode})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := len(prog.Stats), map[BatchNormMode]int{BatchNormTrain: 1}[mode]; got != want {
+			t.Fatalf("%s: got %d batch statistics, want %d", mode, got, want)
+		}
+		checkGradients(t, string(mode), m, prog)
+	}
+}
+
+func checkGradients(t *testing.T, what string, m *Model, prog *Program) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(5, 6))
+	x := randomInput(rng, prog.Inputs[0])
+	y := prog.Outputs[0]
+
+	// The cost is a random linear function of the output.
+	mix := op.NewBuffer(y.Node.Dtype(), product(y.Shape))
+	for i := range mix.F {
+		mix.F[i] = float32(rng.NormFloat64())
+	}
+	weights := op.Input(prog.Graph, "cost weights", y.Node.Dtype(), y.Shape...)
+	prog.Bind[weights] = mix
+	weighted, err := op.Mul(y.Node, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []int
+	for i := range y.Shape {
+		all = append(all, i)
+	}
+	cost, err := op.ReduceSum(weighted, all, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var trained []*optim.Param
+	var leaves []*G.Node
+	for _, p := range m.Params {
+		if p.Trainable {
+			trained = append(trained, p)
+			leaves = append(leaves, prog.Params[p])
+		}
+	}
+	grads, err := engine.Backprop(cost, leaves)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vm, err := engine.Compile(append([]*G.Node{cost, y.Node}, grads...), prog.Bind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vm.Close()
+	copy(vm.Buffer(prog.Inputs[0].Node).F, x.F)
+	run := func() float64 {
+		if err := vm.Run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		var sum float64 // in float64, unlike the cost node's own
+		for i, v := range vm.Buffer(y.Node).F {
+			sum += float64(v) * float64(mix.F[i])
+		}
+		return sum
+	}
+	run()
+	var computed [][]float32
+	for _, g := range grads {
+		computed = append(computed, slices.Clone(vm.Buffer(g).F))
+	}
+	for i, p := range trained {
+		got := computed[i]
+		var worst, scale float64
+		const eps = 1e-2
+		for k := range p.Value {
+			old := p.Value[k]
+			p.Value[k] = old + eps
+			up := run()
+			p.Value[k] = old - eps
+			down := run()
+			p.Value[k] = old
+			want := (up - down) / (2 * eps)
+			worst = max(worst, math.Abs(float64(got[k])-want))
+			scale = max(scale, math.Abs(want))
+		}
+		// The bias before a normalisation by the batch has no effect at all.
+		if worst > 5e-3*scale+2e-4 {
+			t.Errorf("%s: gradient of %s: got off by %g, want under 0.5%% of %g", what, p.Name, worst, scale)
+		}
+	}
+}
+
+// TestWeightsBehindReshape checks that weights which a Reshape stands before
+// are trained through it: mnist-8 keeps its last matrix that way.
+func TestWeightsBehindReshape(t *testing.T) {
+	m, err := Open(corpus.Path(t, "models/mnist-8.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prog, err := m.Lower(Config{Batch: 2, Training: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var leaves []*G.Node
+	for _, p := range m.Params {
+		if p.Trainable {
+			leaves = append(leaves, prog.Params[p])
+		}
+	}
+	all := []int{0, 1}
+	cost, err := op.ReduceSum(prog.Outputs[0].Node, all, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grads, err := engine.Backprop(cost, leaves)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(leaves), 6; got != want {
+		t.Errorf("got %d trained parameters, want %d", got, want)
+	}
+	for i, g := range grads {
+		if g == nil {
+			t.Errorf("got no gradient for %s, want one", prog.NodeName(leaves[i]))
+		}
+	}
+}
+
+func TestStats(t *testing.T) {
+	m := convNet(t)
+	prog, err := m.Lower(Config{Batch: 4, Training: true, BatchNorm: BatchNormTrain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := prog.Stats[0]
+	if s.RunningMean.Name != "mean" || s.RunningVar.Name != "var" || s.Momentum != 0.8 || s.Count != 4*3*3 || s.Node != "n_node" {
+		t.Errorf("got %s, %s, momentum %g, count %d, node %s; want mean, var, 0.8, 36, n_node",
+			s.RunningMean.Name, s.RunningVar.Name, s.Momentum, s.Count, s.Node)
+	}
+	if prog, err = m.Lower(Config{Batch: 4, BatchNorm: BatchNormTrain}); err != nil || len(prog.Stats) != 0 {
+		t.Errorf("got %d statistics for inference (error %v), want none", len(prog.Stats), err)
+	}
+}
+
+func TestNodeNames(t *testing.T) {
+	m := convNet(t)
+	prog, err := m.Lower(Config{Batch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range prog.Graph.AllNodes() {
+		name := prog.NodeName(n)
+		known := slices.ContainsFunc(m.Nodes, func(o *Node) bool { return o.Name == name })
+		known = known || slices.ContainsFunc(m.Params, func(p *optim.Param) bool { return p.Name == name })
+		if !known && name != "x" {
+			t.Errorf("got name %q for %v, want one of the model", name, n)
+		}
+	}
+}
+
+func TestLogits(t *testing.T) {
+	x := func() *draft { return newDraft(13).input("x", "n", 4, 1, 1).ints("flat", 0, -1).ints("last", 2, 3) }
+	old := func() *draft { return newDraft(9).input("x", "n", 4, 1, 1).ints("flat", 0, -1) }
+	tests := []struct {
+		name       string
+		draft      *draft
+		activation string
+		axis       int
+		logits     string // node that the logits come from
+	}{
+		{"none", x().node("Relu", names("x"), names("y")), "", -1, "y_node"},
+		{"sigmoid", x().node("Relu", names("x"), names("r")).node("Sigmoid", names("r"), names("y")), "sigmoid", -1, "r_node"},
+		{"softmax", x().node("Relu", names("x"), names("r")).node("Softmax", names("r"), names("y"), attr("axis", 1)), "softmax", 1, "r_node"},
+		{"negative axis", x().node("Softmax", names("x"), names("y"), attr("axis", -3)), "softmax", 1, "x"},
+		{"old rule", old().node("LogSoftmax", names("x"), names("y")), "logsoftmax", 1, "x"},
+		{"flattened", x().node("Softmax", names("x"), names("s"), attr("axis", 1)).
+			node("Flatten", names("s"), names("f")).node("Identity", names("f"), names("y")), "softmax", 1, "-"},
+		{"squeezed", x().node("LogSoftmax", names("x"), names("s"), attr("axis", 1)).
+			node("Squeeze", names("s", "last"), names("y")), "logsoftmax", 1, "-"},
+		{"cast", x().node("Sigmoid", names("x"), names("s")).
+			node("Cast", names("s"), names("y"), attr("to", 11)), "sigmoid", -1, "x"},
+		{"used further", x().node("Softmax", names("x"), names("s"), attr("axis", 1)).
+			node("Relu", names("s"), names("y")), "", -1, "y_node"},
+		{"group broken up", x().ints("pairs", -1, 2).node("Softmax", names("x"), names("s"), attr("axis", 1)).
+			node("Reshape", names("s", "pairs"), names("y")), "", -1, "y_node"},
+	}
+	for _, test := range tests {
+		prog, err := test.draft.output("y").model(t).Lower(Config{Batch: 3})
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		p := prog.Outputs[0]
+		if p.Activation != test.activation || p.Axis != test.axis {
+			t.Errorf("%s: got activation %q on axis %d, want %q on %d", test.name, p.Activation, p.Axis, test.activation, test.axis)
+		}
+		if !slices.Equal([]int(p.Logits.Shape()), p.Shape) {
+			t.Errorf("%s: got logits of shape %v, want %v", test.name, p.Logits.Shape(), p.Shape)
+		}
+		if got := prog.NodeName(p.Logits); test.logits != "-" && got != test.logits {
+			t.Errorf("%s: got logits from %q, want %q", test.name, got, test.logits)
+		}
+	}
+}
+
+func TestDropout(t *testing.T) {
+	m := newDraft(13).input("x", 1, 1000).floats("ratio", nil, 0.25).
+		node("Dropout", names("x", "ratio"), names("y", "mask")).output("y").model(t)
+	ones := op.Buffer{F: slices.Repeat([]float32{1}, 1000)}
+	run := func(cfg Config) []float32 {
+		t.Helper()
+		prog, err := m.Lower(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := prog.evaluate([]op.Buffer{ones})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out[0].F
+	}
+	if got := run(Config{}); !slices.Equal(got, ones.F) {
+		t.Error("got changed values for inference, want the input")
+	}
+	a, b, c := run(Config{Training: true, Seed: 1}), run(Config{Training: true, Seed: 1}), run(Config{Training: true, Seed: 2})
+	if !slices.Equal(a, b) {
+		t.Error("got two masks from one seed, want one")
+	}
+	if slices.Equal(a, c) {
+		t.Error("got one mask from two seeds, want two")
+	}
+	zeros := 0
+	for _, v := range a {
+		if v == 0 {
+			zeros++
+		} else if math.Abs(float64(v)-4.0/3) > 1e-6 {
+			t.Fatalf("got %g for a kept element, want 4/3", v)
+		}
+	}
+	if zeros < 200 || zeros > 300 {
+		t.Errorf("got %d of 1000 dropped, want about 250", zeros)
+	}
+}
+
+// TestOldForms runs operators in the form they had in early opsets.
+func TestOldForms(t *testing.T) {
+	seq := []float32{-2, -1, 0, 1, 2, 3}
+	tests := []struct {
+		name  string
+		draft *draft
+		want  []float32
+	}{
+		{"Add broadcast along axis 0", newDraft(6).input("x", 2, 3).floats("b", []int64{2}, 10, 20).
+			node("Add", names("x", "b"), names("y"), attr("broadcast", 1), attr("axis", 0)), []float32{8, 9, 10, 21, 22, 23}},
+		{"Mul broadcast along the last axes", newDraft(6).input("x", 2, 3).floats("b", []int64{3}, 1, 2, 3).
+			node("Mul", names("x", "b"), names("y"), attr("broadcast", 1)), []float32{-2, -2, 0, 1, 4, 9}},
+		{"Clip with attributes", newDraft(6).input("x", 2, 3).
+			node("Clip", names("x"), names("y"), attr("min", -1.0), attr("max", 2.0)), []float32{-1, -1, 0, 1, 2, 2}},
+		{"Clip without bounds", newDraft(6).input("x", 2, 3).node("Clip", names("x"), names("y")), seq},
+		{"Reshape with an attribute", newDraft(1).input("x", 2, 3).
+			node("Reshape", names("x"), names("y"), attr("shape", []int64{3, -1})), seq},
+		{"Squeeze and Unsqueeze with attributes", newDraft(9).input("x", 2, 3).
+			node("Unsqueeze", names("x"), names("u"), attr("axes", []int64{0, 3})).
+			node("Squeeze", names("u"), names("y"), attr("axes", []int64{0})), seq},
+		{"Concat with its old default axis", newDraft(1).input("x", 2, 3).
+			node("Concat", names("x", "x"), names("y")), []float32{-2, -1, 0, -2, -1, 0, 1, 2, 3, 1, 2, 3}},
+		{"Dropout with a mask of floats", newDraft(7).input("x", 2, 3).
+			node("Dropout", names("x"), names("d", "mask")).
+			node("Mul", names("d", "mask"), names("y")), seq},
+		{"Softmax over all axes behind the first", newDraft(9).input("x", 1, 2, 3).
+			node("Softmax", names("x"), names("y")), []float32{0.0042697787, 0.011606461, 0.031549633, 0.085760795, 0.23312202, 0.6336913}},
+	}
+	for _, test := range tests {
+		prog, err := test.draft.output("y").model(t).Lower(Config{})
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		got, err := prog.evaluate([]op.Buffer{{F: seq}})
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		a := &Tensor{Shape: prog.Outputs[0].Shape, F: got[0].F}
+		if err := agree(a, &Tensor{Shape: a.Shape, F: test.want}); err != nil {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
+// TestLowerErrors checks that what is wrong is named.
+func TestLowerErrors(t *testing.T) {
+	x := func(opset int64) *draft { return newDraft(opset).input("x", 2, 3, 4, 4) }
+	tests := []struct {
+		name  string
+		draft *draft
+		cfg   Config
+		want  []string // parts of the message
+	}{
+		{"all unsupported nodes", x(13).node("Erf", names("x"), names("a")).node("Relu", names("a"), names("b")).
+			node("Hardmax", names("b"), names("y")), Config{}, []string{"2 nodes", `"a_node": Erf (opset 13)`, `"y_node": Hardmax (opset 13)`}},
+		{"too old", x(5).node("Cast", names("x"), names("y"), attr("to", "FLOAT")), Config{}, []string{"y_node", "before opset 6"}},
+		{"open batch", newDraft(13).input("x", "n", 3).node("Relu", names("x"), names("y")), Config{}, []string{`input "x"`, `dimension 0 ("n")`, "batch size"}},
+		{"open dimension", newDraft(13).input("x", 1, "width").node("Relu", names("x"), names("y")), Config{}, []string{`input "x"`, `dimension 1 ("width")`}},
+		{"nameless dimension", newDraft(13).input("x", 1, "").node("Relu", names("x"), names("y")), Config{}, []string{`input "x"`, "dimension 1", "no name"}},
+		{"bad size", newDraft(13).input("x", 1, "width").node("Relu", names("x"), names("y")), Config{Dims: map[string]int{"width": -4}}, []string{"width", "-4"}},
+		{"absurd size", newDraft(13).input("x", 1<<20, 1<<20).node("Relu", names("x"), names("y")), Config{}, []string{`input "x"`, "more than"}},
+		{"missing input", x(13).node("Add", names("x", "-"), names("y")), Config{}, []string{"y_node", "Add", "input 1 is missing"}},
+		{"too many inputs", x(13).node("Relu", names("x", "x"), names("y")), Config{}, []string{"y_node", "2 inputs, want at most 1"}},
+		{"attribute of the wrong type", x(13).node("Flatten", names("x"), names("y"), attr("axis", "one")), Config{}, []string{"y_node", `"axis"`, "STRING"}},
+		{"axis", x(13).node("Softmax", names("x"), names("y"), attr("axis", 4)), Config{}, []string{"y_node", "Softmax", "opset 13", "axis 4"}},
+		{"shapes", x(13).floats("w", []int64{2}, 1, 2).node("Add", names("x", "w"), names("y")), Config{}, []string{"y_node", "Add", "(2, 3, 4, 4) and (2)"}},
+		{"rank", newDraft(13).input("x", 3).floats("w", []int64{1, 1, 1, 1}, 1).node("Conv", names("x", "w"), names("y")), Config{}, []string{"y_node", "Conv", "[3]"}},
+		{"kernel", x(13).node("MaxPool", names("x"), names("y")), Config{}, []string{"y_node", "kernel_shape"}},
+		{"strides", x(13).node("MaxPool", names("x"), names("y"), attr("kernel_shape", []int64{2, 2}), attr("strides", []int64{0, 1})), Config{}, []string{"y_node", "strides"}},
+		{"pads", x(13).node("AveragePool", names("x"), names("y"), attr("kernel_shape", []int64{2, 2}), attr("pads", []int64{1, 1})), Config{}, []string{"y_node", "pads has 2 numbers, want 4"}},
+		{"kernel larger than the input", x(13).node("MaxPool", names("x"), names("y"), attr("kernel_shape", []int64{5, 5})), Config{}, []string{"y_node", "MaxPool"}},
+		{"auto_pad", x(13).node("MaxPool", names("x"), names("y"), attr("kernel_shape", []int64{2, 2}), attr("auto_pad", "SOME")), Config{}, []string{"y_node", `"SOME"`}},
+		{"group", x(13).floats("w", []int64{1, 1, 1, 1}, 1).node("Conv", names("x", "w"), names("y"), attr("group", 0)), Config{}, []string{"y_node", "group is 0"}},
+		{"target", x(13).ints("s", 5, -1).node("Reshape", names("x", "s"), names("y")), Config{}, []string{"y_node", "[5 -1]", "96"}},
+		{"two open", x(13).ints("s", -1, -1).node("Reshape", names("x", "s"), names("y")), Config{}, []string{"y_node", "two dimensions"}},
+		{"target not constant", x(13).node("Cast", names("x"), names("s"), attr("to", 7)).node("Reshape", names("x", "s"), names("y")), Config{}, []string{"y_node", "Reshape", "target shape", `"s"`, "constant"}},
+		{"perm", x(13).node("Transpose", names("x"), names("y"), attr("perm", []int64{0, 1, 1, 2})), Config{}, []string{"y_node", "perm"}},
+		{"squeeze", x(13).ints("a", 1).node("Squeeze", names("x", "a"), names("y")), Config{}, []string{"y_node", "axis 1"}},
+		{"gather", x(13).ints("i", 7).node("Gather", names("i", "i"), names("y")), Config{}, []string{"y_node", "Gather", "7"}},
+		{"indices", x(13).node("Gather", names("x", "x"), names("y")), Config{}, []string{"y_node", "indices", "float32"}},
+		{"ratio", x(10).node("Dropout", names("x"), names("y"), attr("ratio", 1.5)), Config{}, []string{"y_node", "ratio 1.5"}},
+		{"mask in use", x(10).node("Dropout", names("x"), names("d", "y")), Config{Training: true}, []string{"d_node", "mask"}},
+		{"winners", x(13).node("MaxPool", names("x"), names("a", "y"), attr("kernel_shape", []int64{2, 2})), Config{}, []string{"a_node", "Indices"}},
+		{"unknown feed", x(13).node("Relu", names("x"), names("y")), Config{Feed: map[string]*Tensor{"z": {}}}, []string{`"z"`}},
+	}
+	for _, test := range tests {
+		_, err := test.draft.output("y").model(t).Lower(test.cfg)
+		if err == nil {
+			t.Errorf("%s: got no error, want one with %q", test.name, test.want)
+			continue
+		}
+		for _, part := range test.want {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: got %q, want %q in it", test.name, err, part)
+			}
+		}
+		if strings.Contains(err.Error(), "internal error") {
+			t.Errorf("%s: got %q", test.name, err)
+		}
+	}
+}
+
+// TestUnusedNodes checks that a node that no output needs may be anything.
+func TestUnusedNodes(t *testing.T) {
+	m := newDraft(13).input("x", 2).node("Erf", names("x"), names("e")).
+		node("Relu", names("x"), names("y")).output("y").model(t)
+	if _, err := m.Lower(Config{}); err != nil {
+		t.Errorf("got %v, want the node to be left out", err)
+	}
+}
+
+func TestFeed(t *testing.T) {
+	m := newDraft(13).input("x", 2, 3).input("scale").node("Mul", names("x", "scale"), names("y")).output("y").model(t)
+	prog, err := m.Lower(Config{Feed: map[string]*Tensor{"scale": {DType: Float32, F: []float32{2}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(prog.Inputs) != 1 || prog.Inputs[0].Name != "x" {
+		t.Errorf("got inputs %v, want x alone", prog.Inputs)
+	}
+	got, err := prog.evaluate([]op.Buffer{{F: []float32{1, 2, 3, 4, 5, 6}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{2, 4, 6, 8, 10, 12}; !slices.Equal(got[0].F, want) {
+		t.Errorf("got %v, want %v", got[0].F, want)
+	}
+}
