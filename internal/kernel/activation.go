@@ -113,7 +113,15 @@ func Tanh(out, x []float32) { point(tanh, pointArgs{out: out, x: x}) }
 var tanh = split(func(a *pointArgs, lo, hi int) {
 	out, x := a.out[lo:hi], a.x[lo:hi]
 	for i := range out {
-		out[i] = float32(math.Tanh(float64(x[i])))
+		// With e = exp(2|x|) - 1, tanh |x| is e/(e+2).
+		t := min(2*float32(math.Abs(float64(x[i]))), 40) // 1 from there on
+		var e float32
+		if t < math.Ln2/2 {
+			e = expm1Near0(t)
+		} else {
+			e = exp(t) - 1
+		}
+		out[i] = float32(math.Copysign(float64(e/(e+2)), float64(x[i])))
 	}
 })
 
@@ -147,11 +155,14 @@ func ClipGrad(out, x, g []float32, low, high float32) {
 var clipGrad = split(func(a *pointArgs, lo, hi int) {
 	out, x, g := a.out[lo:hi], a.x[lo:hi], a.g[lo:hi]
 	for i := range out {
-		v := g[i]
-		if x[i] < a.p || x[i] > a.q {
-			v = 0
+		b := math.Float32bits(g[i])
+		if x[i] < a.p {
+			b = 0
 		}
-		out[i] = v
+		if x[i] > a.q {
+			b = 0
+		}
+		out[i] = math.Float32frombits(b)
 	}
 })
 
@@ -180,6 +191,10 @@ func exp(x float32) float32 {
 	shifted := float32(x*math.Log2E) + round
 	k := shifted - round
 	r := x - float32(k*ln2hi) - float32(k*ln2lo)
-	p := 1 + r*(1+r*(1.0/2+r*(1.0/6+r*(1.0/24+r*(1.0/120+r*(1.0/720+r*(1.0/5040)))))))
-	return p * math.Float32frombits(uint32(int32(k)+127)<<23)
+	return (1 + expm1Near0(r)) * math.Float32frombits(uint32(int32(k)+127)<<23)
+}
+
+// expm1Near0 is e to the r, less 1, where |r| <= ln 2/2.
+func expm1Near0(r float32) float32 {
+	return r * (1 + r*(1.0/2+r*(1.0/6+r*(1.0/24+r*(1.0/120+r*(1.0/720+r*(1.0/5040)))))))
 }

@@ -170,12 +170,16 @@ func softmaxGradRow(out, y, g []float32, sum float32, log bool) {
 	}
 }
 
+// maximum keeps four candidates, so comparisons need not wait for one another.
 func maximum(x []float32) float32 {
-	top := x[0]
-	for _, v := range x[1:] {
-		top = max(top, v)
+	a, b, c, d := x[0], x[0], x[0], x[0]
+	for ; len(x) >= 4; x = x[4:] {
+		a, b, c, d = max(a, x[0]), max(b, x[1]), max(c, x[2]), max(d, x[3])
 	}
-	return top
+	for _, v := range x {
+		a = max(a, v)
+	}
+	return max(max(a, b), max(c, d))
 }
 
 // logSumExp is log Σexp(x), with the largest x taken out so nothing overflows.

@@ -134,7 +134,7 @@ func span(d, start, end, step int) (first, count int) {
 		return start, (end-start-1)/step + 1
 	}
 	if step < 0 && start > end {
-		return start, (start-end-1)/-max(step, -math.MaxInt) + 1
+		return start, (start-end-1)/-step + 1
 	}
 	return start, 0
 }
