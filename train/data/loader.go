@@ -160,7 +160,7 @@ func (l *Loader) Inputs() []Field {
 
 // parallelValues is the size of a batch from which on it is worth to share it
 // among processors.
-const parallelValues = 1 << 14
+const parallelValues = 1 << 16
 
 // Fill reads the examples with the given numbers, in this order: in[k] receives
 // input k, one example after the other, and target the targets. A buffer may be
