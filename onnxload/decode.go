@@ -17,31 +17,33 @@ import (
 // three levels; real models have two or three of those.
 const maxDepth = 300
 
-// decode reads the protobuf message, or says what b is instead.
+// decode reads the protobuf message, or says what b is instead. It looks at how
+// the file begins only when it must: any four bytes may begin a model as well.
 func decode(b []byte) (*onnxpb.ModelProto, error) {
+	m := new(onnxpb.ModelProto)
+	err := proto.UnmarshalOptions{RecursionLimit: maxDepth}.Unmarshal(b, m)
+	if err == nil && m.Graph != nil {
+		return m, nil
+	}
 	if err := foreign(b); err != nil {
 		return nil, err
 	}
-	m := new(onnxpb.ModelProto)
-	if err := (proto.UnmarshalOptions{RecursionLimit: maxDepth}).Unmarshal(b, m); err != nil {
-		if short := truncated(b); short != nil {
-			return nil, short
-		}
+	if _, ok := elementOf(tensorType(b)); ok {
+		return nil, &FormatError{What: "holds a single tensor, not a model", Hint: "test data for ONNX models looks like this"}
+	}
+	if short := truncated(b); short != nil {
+		return nil, short
+	}
+	if err != nil {
 		return nil, &FormatError{What: "not an ONNX file, or a damaged one", Err: err}
 	}
-	if m.Graph == nil {
-		var t onnxpb.TensorProto
-		if _, ok := elementOf(tensorType(b, &t)); ok {
-			return nil, &FormatError{What: "holds a single tensor, not a model", Hint: "test data for ONNX models looks like this"}
-		}
-		return nil, &FormatError{What: "holds no graph; it is not an ONNX model"}
-	}
-	return m, nil
+	return nil, &FormatError{What: "holds no graph; it is not an ONNX model"}
 }
 
 // tensorType is the element type if b is a tensor by itself.
-func tensorType(b []byte, t *onnxpb.TensorProto) int32 {
-	if proto.Unmarshal(b, t) != nil || len(t.RawData)+typedLen(t) == 0 {
+func tensorType(b []byte) int32 {
+	var t onnxpb.TensorProto
+	if proto.Unmarshal(b, &t) != nil || len(t.RawData)+typedLen(&t) == 0 {
 		return 0
 	}
 	return t.GetDataType()

@@ -2,6 +2,7 @@ package onnxload
 
 import (
 	"container/heap"
+	"slices"
 	"strings"
 
 	"finetune/internal/onnxpb"
@@ -76,12 +77,15 @@ func cycle(nodes []*onnxpb.NodeProto, needs [][]int, waits []int, i int) error {
 			}
 		}
 	}
+	// Against the direction of the walk, from the node that comes first in the file.
+	slices.Reverse(path)
+	first := slices.Index(path, slices.Min(path))
+	path = append(path[first:], path[:first]...)
+	path = append(path, path[0])
 	var names []string
-	for k := range path {
-		j := path[len(path)-1-k]
+	for _, j := range path {
 		names = append(names, nodeName(nodes[j], j))
 	}
-	names = append(names, names[0])
 	if len(names) > 10 {
 		names = append(names[:9:9], "…")
 	}
