@@ -71,16 +71,6 @@ func GradNorm(params []*Param) float64 {
 	return math.Sqrt(sum)
 }
 
-func sumSquaresKept(x []float32, keep []bool) float64 {
-	var sum float64
-	for i, v := range x {
-		if keep[i] {
-			sum += float64(v) * float64(v)
-		}
-	}
-	return sum
-}
-
 // eachGrad runs f over the gradients, in chunks and in parallel.
 func eachGrad(params []*Param, f func(g []float32)) {
 	for _, p := range params {

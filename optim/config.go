@@ -95,7 +95,7 @@ func (c Config) fields(r *rule) ([]field, error) {
 		case r.uses(f.name):
 			used = append(used, f)
 		case len(f.settings) > 0:
-			return nil, fmt.Errorf("%s: rule %s has none; %s", f.name, r.name, whoUses(f.name))
+			return nil, fmt.Errorf("%s: rule %s has none; %s", f.name, r.Name, whoUses(f.name))
 		}
 	}
 	return used, nil
@@ -105,7 +105,7 @@ func whoUses(field string) string {
 	var names []string
 	for i := range rules {
 		if rules[i].uses(field) {
-			names = append(names, rules[i].name)
+			names = append(names, rules[i].Name)
 		}
 	}
 	return "it belongs to " + strings.Join(names, ", ")

@@ -26,7 +26,7 @@ type Group struct {
 }
 
 // Resolve works out what cfg does to each of params, in their order, and
-// reports every problem of cfg: an unknown rule or mode, a value outside its
+// reports a problem of cfg as an error: an unknown rule or mode, a value outside its
 // range, a selector that selects nothing. Parameters that are not Trainable
 // keep zero hyperparameters.
 func Resolve(params []*Param, cfg Config) ([]Plan, error) {
@@ -53,7 +53,7 @@ func Resolve(params []*Param, cfg Config) ([]Plan, error) {
 			continue
 		}
 		for _, f := range fields {
-			reason := f.reason(p, r.defaults)
+			reason := f.reason(p, r.Defaults)
 			plans[i].Why = append(plans[i].Why, reason)
 			*f.value(&plans[i].Hyper) = reason.Value
 		}

@@ -1,7 +1,5 @@
 package optim
 
-import "math"
-
 // Penalty is what the penalties add to the loss with the weights as they are:
 // Σ λ₁|w| and Σ λ₂/2·w² over all trained parameters, each weight with its own λ.
 // L1 counts whether it acts through the gradient or by soft threshold. Weight
@@ -22,21 +20,4 @@ func (o *Optimizer) Penalty() (l1, l2 float64) {
 		}
 	}
 	return l1, l2
-}
-
-func sumAbs(x []float32) float64 {
-	var sum float64
-	for _, v := range x {
-		sum += math.Abs(float64(v))
-	}
-	return sum
-}
-
-// sumSquares is exact in each term: the product of two float32 fits a float64.
-func sumSquares(x []float32) float64 {
-	var sum float64
-	for _, v := range x {
-		sum += float64(v) * float64(v)
-	}
-	return sum
 }

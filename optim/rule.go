@@ -6,13 +6,18 @@ import (
 	"strings"
 )
 
+// Rule describes an update rule, for help texts.
+type Rule struct {
+	Name     string
+	Summary  string
+	Fields   []string // the hyperparameters it has besides lr, l1, l2 and weight-decay
+	Defaults Hyper    // PyTorch's
+}
+
 // rule is one way to turn gradients into updates. A new one is an entry in
-// rules, a transform and a golden trajectory.
+// rules, a transform or two and a golden trajectory.
 type rule struct {
-	name     string
-	summary  string
-	fields   []string // what it uses besides lr, l1, l2 and weight-decay
-	defaults Hyper
+	Rule
 
 	// slots names the state it keeps for each element under h, in the order in
 	// which a block holds it.
@@ -27,48 +32,54 @@ type rule struct {
 // rules lists every update rule, the simplest first.
 var rules = []rule{
 	{
-		name:     "sgd",
-		summary:  "stochastic gradient descent, with momentum, dampening and Nesterov's look-ahead",
-		fields:   []string{"momentum", "dampening", "nesterov"},
-		defaults: Hyper{LR: 1e-3},
-		slots:    sgdSlots,
-		update:   sgd,
+		Rule: Rule{
+			Name:     "sgd",
+			Summary:  "stochastic gradient descent, with momentum, dampening and Nesterov's look-ahead",
+			Fields:   []string{"momentum", "dampening", "nesterov"},
+			Defaults: Hyper{LR: 1e-3},
+		},
+		slots:  sgdSlots,
+		update: sgd,
 	},
 	{
-		name:     "adam",
-		summary:  "adaptive moments (Kingma and Ba, 2015)",
-		fields:   []string{"beta1", "beta2", "eps"},
-		defaults: Hyper{LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8},
-		slots:    adamSlots,
-		update:   adam,
+		Rule: Rule{
+			Name:     "adam",
+			Summary:  "adaptive moments (Kingma and Ba, 2015)",
+			Fields:   []string{"beta1", "beta2", "eps"},
+			Defaults: Hyper{LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8},
+		},
+		slots:  adamSlots,
+		update: adam,
 	},
 	{
-		name:       "adamw",
-		summary:    "adam with decoupled weight decay (Loshchilov and Hutter, 2019)",
-		fields:     []string{"beta1", "beta2", "eps"},
-		defaults:   Hyper{LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 1e-2},
+		Rule: Rule{
+			Name:     "adamw",
+			Summary:  "adam with decoupled weight decay (Loshchilov and Hutter, 2019)",
+			Fields:   []string{"beta1", "beta2", "eps"},
+			Defaults: Hyper{LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 1e-2},
+		},
 		slots:      adamSlots,
 		update:     adam,
 		decayFirst: true,
 	},
 }
 
-// Rules maps the name of every update rule to one line on what it is.
-func Rules() map[string]string {
-	m := make(map[string]string)
+// Rules lists every update rule, the simplest first.
+func Rules() []Rule {
+	var list []Rule
 	for _, r := range rules {
-		m[r.name] = r.summary
+		list = append(list, r.Rule)
 	}
-	return m
+	return list
 }
 
 func ruleByName(name string) (*rule, error) {
 	var names []string
 	for i := range rules {
-		if rules[i].name == name {
+		if rules[i].Name == name {
 			return &rules[i], nil
 		}
-		names = append(names, rules[i].name)
+		names = append(names, rules[i].Name)
 	}
 	return nil, fmt.Errorf("rule: %q is not one of %s", name, strings.Join(names, ", "))
 }
@@ -78,5 +89,5 @@ func (r *rule) uses(field string) bool {
 	case "lr", "l1", "l2", "weight-decay":
 		return true
 	}
-	return slices.Contains(r.fields, field)
+	return slices.Contains(r.Fields, field)
 }

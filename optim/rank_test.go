@@ -1,0 +1,65 @@
+package optim
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// FuzzRank compares the counting selection with a sort.
+func FuzzRank(f *testing.F) {
+	f.Add(uint64(1), uint16(100), uint16(50), uint8(8))
+	f.Add(uint64(2), uint16(1), uint16(1), uint8(32))
+	f.Add(uint64(3), uint16(3000), uint16(2999), uint8(2))
+	f.Fuzz(func(t *testing.T, seed uint64, n, k uint16, bits uint8) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		p := one(make([]float32, n), nil)
+		for i := range p.Value {
+			// Few random bits, spread over the word, make many ties.
+			p.Value[i] = math.Float32frombits(r.Uint32() & (0x81818181 | (1<<(bits%32) - 1)))
+			if r.IntN(4) == 0 {
+				p.prune(i)
+			}
+		}
+		order := make([]int, n)
+		for i := range order {
+			order[i] = i
+		}
+		key := func(i int) float64 {
+			w := math.Abs(float64(p.Value[i]))
+			switch {
+			case !p.kept(i):
+				return -1
+			case math.IsNaN(w): // NaNs have their order too, by their bits
+				return math.MaxFloat64 * 0x1p-60 * float64(math.Float32bits(p.Value[i])&^signBit)
+			case math.IsInf(w, 1):
+				return math.MaxFloat32 * 2
+			}
+			return w
+		}
+		slices.SortStableFunc(order, func(i, j int) int {
+			switch a, b := key(i), key(j); {
+			case a < b:
+				return -1
+			case a > b:
+				return 1
+			}
+			return 0
+		})
+		want := int(k) % (int(n) + 1)
+		if want < p.Pruned() {
+			return
+		}
+		pruned := make([]bool, n)
+		for _, i := range order[:want] {
+			pruned[i] = true
+		}
+		p.pruneSmallest(want)
+		for i := range pruned {
+			if p.kept(i) == pruned[i] {
+				t.Fatalf("weight %d: got kept %t, want %t", i, p.kept(i), !pruned[i])
+			}
+		}
+	})
+}
