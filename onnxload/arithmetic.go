@@ -27,6 +27,40 @@ func lowerMul(c *call) ([]*value, error) { return c.elementwise(op.Mul) }
 // https://onnx.ai/onnx/operators/onnx__Div.html, opsets 1 to 14.
 func lowerDiv(c *call) ([]*value, error) { return c.elementwise(op.Div) }
 
+// Sum: all inputs added up, broadcast as for Add since opset 8.
+// https://onnx.ai/onnx/operators/onnx__Sum.html, opsets 1 to 13.
+func lowerSum(c *call) ([]*value, error) {
+	if len(c.in) == 1 {
+		return c.same(0), nil
+	}
+	total := c.node(0)
+	for i := 1; i < len(c.in); i++ {
+		if !c.has(i) {
+			return nil, fmt.Errorf("input %d is missing", i)
+		}
+		if c.Opset < 8 && !slices.Equal(c.shape(i), c.shape(0)) {
+			return nil, fmt.Errorf("shapes %v and %v differ", c.shape(0), c.shape(i))
+		}
+		var err error
+		if total, err = op.Add(total, c.node(i)); err != nil {
+			return nil, err
+		}
+	}
+	return c.result(total, nil)
+}
+
+// Neg: −x.
+// https://onnx.ai/onnx/operators/onnx__Neg.html, opsets 1 to 13.
+func lowerNeg(c *call) ([]*value, error) {
+	minusOne := &value{name: c.Name, dtype: c.in[0].dtype, known: true}
+	if c.in[0].dtype.IsFloat() {
+		minusOne.data.F = []float32{-1}
+	} else {
+		minusOne.data.I = []int64{-1}
+	}
+	return c.result(op.Mul(c.node(0), c.nodeOf(minusOne)))
+}
+
 func (c *call) elementwise(f func(a, b *G.Node) (*G.Node, error)) ([]*value, error) {
 	b, err := c.aligned()
 	if err != nil {

@@ -228,6 +228,21 @@ func lowerConcat(c *call) ([]*value, error) {
 	return c.result(op.Concat(at, nodes...))
 }
 
+// Expand: the input repeated to the shape that it and the given one have
+// together under numpy's broadcasting.
+// https://onnx.ai/onnx/operators/onnx__Expand.html, opsets 8 to 13. Rejected: a
+// shape that is not constant.
+func lowerExpand(c *call) ([]*value, error) {
+	shape, err := c.ints(1, "the shape")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := elements(shape); err != nil {
+		return nil, err
+	}
+	return c.result(op.Expand(c.node(0), shape))
+}
+
 // Gather: the slices of the first input along an axis (by default 0) that the
 // indices name, negative ones counted from the end.
 // https://onnx.ai/onnx/operators/onnx__Gather.html, opsets 1 to 13.
