@@ -114,14 +114,15 @@ var tanh = split(func(a *pointArgs, lo, hi int) {
 	out, x := a.out[lo:hi], a.x[lo:hi]
 	for i := range out {
 		// With e = exp(2|x|) - 1, tanh |x| is e/(e+2).
-		t := min(2*float32(math.Abs(float64(x[i]))), 40) // 1 from there on
+		b := math.Float32bits(x[i])
+		t := min(2*math.Float32frombits(b&^negZero), 40) // 1 from there on
 		var e float32
 		if t < math.Ln2/2 {
 			e = expm1Near0(t)
 		} else {
 			e = exp(t) - 1
 		}
-		out[i] = float32(math.Copysign(float64(e/(e+2)), float64(x[i])))
+		out[i] = math.Float32frombits(math.Float32bits(e/(e+2)) | b&negZero)
 	}
 })
 
