@@ -175,7 +175,9 @@ func (w *workspace) pack(dst []float32, width int, o operand, first, count, k0, 
 				}
 				at += stride
 			}
-			copy(dst[at:], line)
+			if len(line) > 0 {
+				copy(dst[at:], line)
+			}
 		}
 		return
 	}

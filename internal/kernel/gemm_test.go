@@ -68,7 +68,7 @@ func naiveGemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda
 func TestGemm(t *testing.T) {
 	sizes := [][3]int{
 		{1, 1, 1}, {1, 1, 0}, {2, 4, 4}, {3, 5, 7}, {1, 33, 9}, {31, 1, 5}, {17, 13, 1},
-		{5, 3, 255}, {4, 4, 257}, {65, 63, 33}, {129, 131, 3}, {10, 700, 20}, {300, 2, 600}, {0, 3, 2}, {3, 0, 2},
+		{5, 3, 255}, {4, 4, 257}, {65, 63, 33}, {129, 131, 3}, {10, 700, 20}, {300, 2, 600}, {128, 128, 256}, {64, 64, 300}, {0, 3, 2}, {3, 0, 2},
 	}
 	for _, s := range sizes {
 		m, n, k := s[0], s[1], s[2]
@@ -99,12 +99,25 @@ func TestGemm(t *testing.T) {
 	}
 }
 
+// The largest blocks, filled and not.
 func TestGemmLarge(t *testing.T) {
-	m, n, k := 1100, 1030, 19 // the largest blocks
-	a, b, c := noise(1, m*k), noise(2, k*n), make([]float32, m*n)
-	want := naiveGemm(false, false, m, n, k, 1, a, k, b, n, 0, c, n)
-	Gemm(false, false, m, n, k, 1, a, k, b, n, 0, c, n)
-	compare(t, "large product", c, want, 1e-5)
+	for _, s := range [][3]int{{1100, 1030, 7}, {1024, 1024, 5}} {
+		m, n, k := s[0], s[1], s[2]
+		for flags := range 4 {
+			transA, transB := flags&1 != 0, flags&2 != 0
+			lda, ldb := k, n
+			if transA {
+				lda = m
+			}
+			if transB {
+				ldb = k
+			}
+			a, b, c := noise(1, m*k), noise(2, k*n), make([]float32, m*n)
+			want := naiveGemm(transA, transB, m, n, k, 1, a, lda, b, ldb, 0, c, n)
+			Gemm(transA, transB, m, n, k, 1, a, lda, b, ldb, 0, c, n)
+			compare(t, fmt.Sprintf("%dx%dx%d, transposed %t %t", m, n, k, transA, transB), c, want, 1e-5)
+		}
+	}
 }
 
 func TestGemmPropagatesNaN(t *testing.T) {

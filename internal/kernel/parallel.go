@@ -92,16 +92,32 @@ func Parallel(n int, f func(task int)) {
 	}
 	for c.step() {
 	}
-	for i := 1; c.undone.Load() > 0; i++ {
-		if i%64 == 0 {
-			runtime.Gosched()
-		}
-	}
+	c.wait()
 	c.body = nil
 	failed := c.failed.Swap(nil)
 	c.caller.Unlock()
 	if failed != nil {
 		panic(failed.value)
+	}
+}
+
+// wait blocks until no task is unfinished.
+func (c *crew) wait() {
+	if c.undone.Load() == 0 {
+		return
+	}
+	for start := time.Now(); ; {
+		for range 200 {
+			if c.undone.Load() == 0 {
+				return
+			}
+		}
+		if time.Since(start) < spinTime {
+			runtime.Gosched()
+		} else {
+			// A worker may be waiting for the very core that this loop heats.
+			time.Sleep(spinTime / 10)
+		}
 	}
 }
 

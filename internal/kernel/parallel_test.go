@@ -35,7 +35,7 @@ func TestParallelRunsEachTaskOnce(t *testing.T) {
 func TestParallelWritesAreSeenByTheCaller(t *testing.T) {
 	withThreads(t, func(t *testing.T, threads int) {
 		x := make([]int, 64)
-		for round := range 2000 {
+		for round := range 300 {
 			Parallel(len(x), func(task int) { x[task] += task })
 			for i, got := range x {
 				if want := i * (round + 1); got != want {
