@@ -142,10 +142,13 @@ func (u *uses) arithmeticRole(r read, t *Tensor) optim.Role {
 			from, other = o, name
 		}
 	}
+	mul := r.node.Op == "Mul"
+	if from == none && mul && len(t.F) > 1 && freeAxes(t.Shape) == 1 {
+		return optim.Scale // of a weight, as in weight normalisation
+	}
 	if from <= raw || len(t.Shape) == 0 {
 		return optim.Constant
 	}
-	mul := r.node.Op == "Mul"
 	switch {
 	case mul && u.afresh(other, nil):
 		return optim.Scale

@@ -87,11 +87,11 @@ var movement = []string{
 }
 
 // arithmetic are the operators that may compute a weight from a parameter, as
-// weight normalisation does.
+// weight normalisation does. Of their operands the largest counts as the weight.
 var arithmetic = []string{"Add", "Sub", "Mul", "Div"}
 
 // reads are the uses of a tensor, seen through movement, and through arithmetic
-// among constants if the tensor is the largest of them. A node that only asks
+// among constants if none of them is larger. A node that only asks
 // for the shape does not count.
 func (u *uses) reads(t *Tensor) []read {
 	var list []read
@@ -142,7 +142,7 @@ func (u *uses) passes(r read, n int) bool {
 	case r.node.Op == "Gather":
 		return r.slot == 0 && others(fixed)
 	case slices.Contains(arithmetic, r.node.Op):
-		return n > 1 && others(fixed) && others(func(name string) bool { return u.size(name) < n })
+		return n > 1 && others(fixed) && others(func(name string) bool { return u.size(name) <= n })
 	}
 	return false
 }
