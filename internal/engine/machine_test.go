@@ -55,11 +55,18 @@ func TestPlanAgainstNaive(t *testing.T) {
 				if !slices.Equal(x.Shape(), y.Shape()) {
 					y = x
 				}
-				n = each("Mean", func(v []float32) float32 { return (v[0] + v[1]) / 2 }, nil, x, y)
-				value[n] = make([]float32, size(x.Shape()))
-				for i, v := range value[x] {
-					value[n][i] = (v + value[y][i]) / 2
+				// May replace x, yet not if y is x too.
+				cross := func(out, x, y []float32) {
+					for i, v := range x {
+						out[i] = (v + y[len(y)-1-i]) / 2
+					}
 				}
+				n = node(op.Op{Name: "Cross", Shape: x.Shape(), Dtype: tensor.Float32, Run: func(c *op.Call) error {
+					cross(c.Out.F, c.In[0].F, c.In[1].F)
+					return nil
+				}}, x, y)
+				value[n] = make([]float32, size(x.Shape()))
+				cross(value[n], value[x], value[y])
 			case 3:
 				n = node(op.Op{Name: "Reverse", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: -1, Scratch: 1 + r.IntN(60),
 					Run: func(c *op.Call) error {
@@ -125,9 +132,49 @@ func TestArenaIsReused(t *testing.T) {
 	if got, want := m.Bytes(), 4*4096; got != want {
 		t.Errorf("got %d bytes with two values alive, want %d", got, want)
 	}
+
+	z := op.Input(g, "z", tensor.Float32, 1024)
+	for range 50 {
+		z = node(op.Op{Name: "Scratch", Shape: z.Shape(), Dtype: tensor.Float32, Scratch: 2048, Run: runCopy}, z)
+	}
+	m = compile(t, nil, z)
+	// Leaf, output, scratch, and the value before the output, which another
+	// takes over in place.
+	if got, want := m.Bytes(), 5*4096; got != want {
+		t.Errorf("got %d bytes with scratch, want %d", got, want)
+	}
+}
+
+// What a step costs besides its kernels.
+func BenchmarkDispatch(b *testing.B) {
+	g := G.NewGraph()
+	x := op.Input(g, "x", tensor.Float32, 1)
+	for range 1000 {
+		x = node(op.Op{Name: "Nothing", Shape: x.Shape(), Dtype: tensor.Float32, Run: func(*op.Call) error { return nil }}, x)
+	}
+	m, err := Compile([]*G.Node{x}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	for b.Loop() {
+		if err := m.Run(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/node")
+}
+
+func skipUnderRace(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("allocations cannot be counted under the race detector")
+	}
 }
 
 func TestRunDoesNotAllocate(t *testing.T) {
+	skipUnderRace(t)
 	n := newNet(t)
 	m := compile(t, n.bind(), append(backprop(t, n.y, n.w1, n.w2), n.y)...)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -109,6 +109,7 @@ func TestBackpropEqualsGorgonia(t *testing.T) {
 
 // The kernels beneath must not allocate either.
 func TestRealStepDoesNotAllocate(t *testing.T) {
+	skipUnderRace(t)
 	r := newReference(t)
 	m := compile(t, r.bind, append(backprop(t, r.cost, r.params...), r.outputs...)...)
 	run(t, m)
