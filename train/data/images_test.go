@@ -126,7 +126,19 @@ func TestImageHalves(t *testing.T) {
 			t.Errorf("%s: got %v, %v; want %d examples", split, src, err, n)
 		}
 	}
-	_, err := Open(write(t, map[string][]byte{"a/1.png": grey, "b/2.png": grey}), Options{Split: "test"})
+	// Classes keep the numbers of the training half.
+	src, err := Open(write(t, map[string][]byte{"train/a/1.png": grey, "train/b/2.png": grey, "test/b/3.png": grey}), Options{Split: "test"})
+	if err != nil || src.Target().Classes != 2 || all(t, src)[0] != 1 {
+		t.Errorf("got %v, %v; want one image of class 1 of 2", src, err)
+	}
+	src, err = Open(write(t, map[string][]byte{"train/2/1.png": grey, "train/10/2.png": grey, "test/10/3.png": grey}), Options{Split: "test"})
+	if err != nil || all(t, src)[0] != 10 {
+		t.Errorf("got %v, %v; want one image of class 10", src, err)
+	}
+	_, err = Open(write(t, map[string][]byte{"train/a/1.png": grey, "test/c/3.png": grey}), Options{Split: "test"})
+	wantError(t, "unknown class", err, "test/c", `["a"]`)
+
+	_, err = Open(write(t, map[string][]byte{"a/1.png": grey, "b/2.png": grey}), Options{Split: "test"})
 	if !errors.Is(err, ErrNoSplit) {
 		t.Errorf("got %v, want ErrNoSplit", err)
 	}

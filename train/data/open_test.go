@@ -52,3 +52,29 @@ func TestOpenFolderOfTables(t *testing.T) {
 		}
 	}
 }
+
+// What targets mean is decided by the training half.
+func TestOpenTestHalfLikeTraining(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		train, test string
+		labels      bool
+		want        float32
+	}{
+		{"class names", "1,a\n2,b\n", "1,b\n", true, 1},
+		{"fractions", "1,0.5\n", "1,3\n", false, 3},
+		{"class numbers", "1,0\n1,1\n", "1,1\n", true, 1},
+	} {
+		dir := write(t, map[string][]byte{"train.csv": []byte(c.train), "test.csv": []byte(c.test)})
+		src, err := Open(dir, Options{Split: "test"})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if got := all(t, src)[0]; got != c.want || src.Target().Labels != c.labels {
+			t.Errorf("%s: got target %v, %+v; want %v, labels %v", c.name, got, src.Target(), c.want, c.labels)
+		}
+	}
+	_, err := Open(write(t, map[string][]byte{"train.csv": []byte("1,a\n"), "test.csv": []byte("1,c\n")}), Options{Split: "test"})
+	wantError(t, "unknown class", err, "test.csv: line 1", `["a"]`, `"c"`)
+}

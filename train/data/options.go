@@ -43,6 +43,20 @@ type Options struct {
 	Regression bool
 }
 
+// Like returns options that read targets as in a dataset that was read before,
+// with target t: numbers stay numbers if they happen to be whole, and classes
+// keep their place if one does not occur. Use it for validation data that lies
+// apart from the training data.
+func (o Options) Like(t Target) Options {
+	if !t.Labels {
+		o.Regression = true
+	}
+	if len(o.Classes) == 0 {
+		o.Classes = t.Names
+	}
+	return o
+}
+
 // ErrNoSplit is the error, wrapped, of Open for a split that the dataset does
 // not have.
 var ErrNoSplit = errors.New("no such split")
