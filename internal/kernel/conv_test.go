@@ -136,6 +136,9 @@ func TestConvThreads(t *testing.T) {
 }
 
 func TestConvAllocates(t *testing.T) {
+	if raceDetector {
+		t.Skip("allocations cannot be counted under the race detector")
+	}
 	for _, c := range convCases() {
 		x, w, b, dy := operands(c)
 		scratch := make([]float32, c.Scratch())

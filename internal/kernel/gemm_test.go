@@ -218,6 +218,9 @@ func TestGemmThreads(t *testing.T) {
 }
 
 func TestGemmAllocates(t *testing.T) {
+	if raceDetector {
+		t.Skip("allocations cannot be counted under the race detector")
+	}
 	a, b, c := noise(1, 200*200), noise(2, 200*200), make([]float32, 200*200)
 	got := testing.AllocsPerRun(20, func() {
 		Gemm(true, false, 200, 200, 200, 1, a, 200, b, 200, 0, c, 200)

@@ -144,6 +144,9 @@ func TestPlaneMeans(t *testing.T) {
 }
 
 func TestPoolAllocates(t *testing.T) {
+	if raceDetector {
+		t.Skip("allocations cannot be counted under the race detector")
+	}
 	p := NewPool(64, slide{[]int{28, 28}, []int{2, 2}, []int{2, 2}, []int{1, 1}, []int{0, 0}, []int{0, 0}}.window(), false, nil)
 	x, y := noise(1, 64*28*28), noise(2, 64*14*14)
 	dx := make([]float32, len(x))
