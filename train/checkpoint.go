@@ -84,12 +84,14 @@ func SaveCheckpoint(path string, tensors map[string]Tensor, state any) error {
 	}); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	copyPath := strings.TrimSuffix(path, ".safetensors") + ".json"
-	if err := atomic.WriteFile(copyPath, &page); err != nil {
-		return fmt.Errorf("%s: %w", copyPath, err)
+	if err := atomic.WriteFile(statePath(path), &page); err != nil {
+		return fmt.Errorf("%s: %w", statePath(path), err)
 	}
 	return nil
 }
+
+// statePath is the copy of a checkpoint's state for people.
+func statePath(path string) string { return strings.TrimSuffix(path, ".safetensors") + ".json" }
 
 // LoadCheckpoint reads what SaveCheckpoint wrote: the tensors, and the state into
 // what the pointer state points to. It checks every size and the hash.
