@@ -13,10 +13,6 @@ type Conv struct {
 // weights is the number of weights of one output channel.
 func (c *Conv) weights() int { return c.C / c.Groups * c.taps() }
 
-// direct tells whether products of matrices would be too thin to pay off, as
-// with a convolution of each channel by itself.
-func (c *Conv) direct() bool { return c.C == c.Groups && c.M/c.Groups < tileN }
-
 // check panics unless the arguments have the lengths of an input, of the
 // weights and of an output.
 func (c *Conv) check(x, w, y []float32) {
@@ -42,9 +38,6 @@ var (
 	convBackWeight      = split(convBackWeightBlocks)
 	convBackDirectParts = split(convBackWeightPlanes)
 )
-
-// grain is how many planes of a direct convolution are worth a task.
-func (c *Conv) grain() int { return max(1, chunk/(c.taps()*c.outputs()+1)) }
 
 // Forward computes the output y of input x (N, C, spatial) under weights w
 // (M, C/Groups, kernel) and bias b (M), which may be nil.
@@ -91,37 +84,6 @@ func convForwardBlocks(a *convArgs, lo, hi int) {
 func fill(x []float32, v float32) {
 	for i := range x {
 		x[i] = v
-	}
-}
-
-// convForwardPlanes computes output channels tap by tap.
-func convForwardPlanes(a *convArgs, lo, hi int) {
-	c := a.c
-	taps, outputs, pixels, filters := c.taps(), c.outputs(), c.pixels(), c.M/c.Groups
-	for plane := lo; plane < hi; plane++ {
-		m := plane % c.M
-		x := a.x[plane/filters*pixels:][:pixels]
-		y := a.y[plane*outputs:][:outputs]
-		bias := float32(0)
-		if a.b != nil {
-			bias = a.b[m]
-		}
-		fill(y, bias)
-		for i := range taps {
-			t, w := c.tap(i), a.w[m*taps+i]
-			t.each(func(x, y []float32, step int) {
-				if step == 1 {
-					x = x[:len(y)]
-					for j := range y {
-						y[j] += w * x[j]
-					}
-					return
-				}
-				for j := range y {
-					y[j] += w * x[j*step]
-				}
-			}, x, y)
-		}
 	}
 }
 
@@ -193,35 +155,6 @@ func convBackDataBlocks(a *convArgs, lo, hi int) {
 	}
 }
 
-// convBackDataPlanes computes gradients of input channels tap by tap.
-func convBackDataPlanes(a *convArgs, lo, hi int) {
-	c := a.c
-	taps, outputs, pixels, filters := c.taps(), c.outputs(), c.pixels(), c.M/c.Groups
-	for plane := lo; plane < hi; plane++ {
-		dx := a.x[plane*pixels:][:pixels]
-		clear(dx)
-		for f := range filters {
-			out := plane*filters + f
-			dy := a.y[out*outputs:][:outputs]
-			for i := range taps {
-				t, w := c.tap(i), a.w[out%c.M*taps+i]
-				t.each(func(x, y []float32, step int) {
-					if step == 1 {
-						x = x[:len(y)]
-						for j := range y {
-							x[j] += w * y[j]
-						}
-						return
-					}
-					for j := range y {
-						x[j*step] += w * y[j]
-					}
-				}, dx, dy)
-			}
-		}
-	}
-}
-
 // wantedTasks is how many tasks BackwardWeights makes at least, if there are
 // images enough: it has a sum over images to share out.
 const wantedTasks = 8
@@ -289,28 +222,6 @@ func convBackWeightBlocks(a *convArgs, lo, hi int) {
 				ws.lines(1, &c.Window, a.x[image*channels*pixels:][:channels*pixels], true),
 				beta, dw, k)
 			beta = 1
-		}
-	}
-}
-
-// convBackWeightPlanes computes gradients of output channels tap by tap.
-func convBackWeightPlanes(a *convArgs, lo, hi int) {
-	c := a.c
-	taps, outputs, pixels, filters := c.taps(), c.outputs(), c.pixels(), c.M/c.Groups
-	for m := lo; m < hi; m++ {
-		for i := range taps {
-			t, total := c.tap(i), 0.0
-			for n := range c.N {
-				out := n*c.M + m
-				t.each(func(x, y []float32, step int) {
-					sum := float32(0)
-					for j := range y {
-						sum += y[j] * x[j*step]
-					}
-					total += float64(sum)
-				}, a.x[out/filters*pixels:][:pixels], a.y[out*outputs:][:outputs])
-			}
-			a.w[m*taps+i] = float32(total)
 		}
 	}
 }

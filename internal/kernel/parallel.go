@@ -17,6 +17,7 @@ const spinTime = 500 * time.Microsecond
 type crew struct {
 	threads int
 	caller  sync.Mutex // held by the goroutine whose loop is running
+	started bool       // the workers exist; guarded by caller
 
 	// The loop that is running. Written by the caller while left is 0 and no
 	// task is unfinished; read by whoever has claimed a task.
@@ -43,9 +44,6 @@ func init() { current.Store(newCrew(runtime.GOMAXPROCS(0))) }
 func newCrew(threads int) *crew {
 	c := &crew{threads: threads}
 	c.wake = sync.NewCond(&c.mu)
-	for range threads - 1 {
-		go c.work()
-	}
 	return c
 }
 
@@ -81,6 +79,12 @@ func Parallel(n int, f func(task int)) {
 			f(i)
 		}
 		return
+	}
+	if !c.started {
+		c.started = true
+		for range c.threads - 1 {
+			go c.work()
+		}
 	}
 	c.body, c.n = f, n
 	c.undone.Store(int64(n))

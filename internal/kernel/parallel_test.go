@@ -135,6 +135,7 @@ func TestSetThreadsEndsWorkers(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 20 {
 		SetThreads(9)
+		Parallel(2, func(int) {})
 	}
 	SetThreads(1)
 	deadline := time.Now().Add(5 * time.Second)
