@@ -30,14 +30,16 @@ type misread struct {
 // readAttrs checks the attributes of a node and decodes the tensors in them.
 func readAttrs(list []*onnxpb.AttributeProto, r *tensorReader) (Attrs, error) {
 	a := Attrs{list: list, misread: new(misread)}
+	seen := make(map[string]bool, len(list))
 	for i, p := range list {
 		name := p.GetName()
 		if name == "" {
 			return Attrs{}, formatError("", "attribute %d has no name", i)
 		}
-		if slices.ContainsFunc(list[:i], func(q *onnxpb.AttributeProto) bool { return q.GetName() == name }) {
+		if seen[name] {
 			return Attrs{}, formatError("", "attribute %q is there twice", name)
 		}
+		seen[name] = true
 		var t *Tensor
 		var err error
 		switch kind := attrType(p); {

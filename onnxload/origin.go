@@ -22,15 +22,20 @@ var linearOps = []string{"Conv", "ConvTranspose", "DeformConv", "Gemm", "MatMul"
 var normalOps = []string{"BatchNormalization", "LayerNormalization", "InstanceNormalization", "GroupNormalization",
 	"RMSNormalization", "SimplifiedLayerNormalization", "MeanVarianceNormalization", "LpNormalization"}
 
-// origin of a value. Nodes are known in execution order, and the answer for each
-// is kept, so the recursion visits every node once.
+// origin of a value. newUses asks for all values in execution order, so that the
+// answers for the inputs of a node are there.
 func (u *uses) origin(name string) origin {
 	if o, ok := u.origins[name]; ok {
 		return o
 	}
+	if u.depth > maxDepth {
+		return raw // a subgraph whose nodes are out of order
+	}
+	u.depth++
 	u.origins[name] = raw // ends the recursion should names of subgraphs clash
 	o := u.trace(name)
 	u.origins[name] = o
+	u.depth--
 	return o
 }
 

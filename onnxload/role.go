@@ -150,9 +150,9 @@ func (u *uses) arithmeticRole(r read, t *Tensor) optim.Role {
 		return optim.Constant
 	}
 	switch {
-	case mul && u.afresh(other, nil):
+	case mul && len(t.F) > 1 && u.afresh(other, nil):
 		return optim.Scale
-	case !mul && u.afresh(other, t.Shape):
+	case !mul && len(t.F) > 1 && u.afresh(other, t.Shape):
 		return optim.Shift
 	case !mul && len(t.F) == u.width(other):
 		return optim.Bias

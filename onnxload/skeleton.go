@@ -64,11 +64,13 @@ type skeleton struct {
 
 func (s *skeleton) of(g *onnxpb.GraphProto, order []int) *onnxpb.ModelProto {
 	bare := &onnxpb.GraphProto{Name: proto.String("skeleton")}
-	for _, v := range g.Input {
-		bare.Input = append(bare.Input, &onnxpb.ValueInfoProto{Name: s.numbered(v.GetName())})
-	}
 	for _, name := range initializerNames(g) {
 		bare.Initializer = append(bare.Initializer, &onnxpb.TensorProto{Name: s.numbered(name)})
+	}
+	for _, v := range g.Input {
+		if _, ok := s.number[v.GetName()]; !ok { // onnx-go looks through all inputs for each initializer
+			bare.Input = append(bare.Input, &onnxpb.ValueInfoProto{Name: s.numbered(v.GetName())})
+		}
 	}
 	for _, v := range g.Output {
 		bare.Output = append(bare.Output, &onnxpb.ValueInfoProto{Name: s.numbered(v.GetName())})

@@ -2,6 +2,7 @@ package onnxload
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -139,5 +140,33 @@ func TestVersions(t *testing.T) {
 	got = parse(t, m)
 	if got.Opsets[""] != 1 || len(got.Warnings) != 1 {
 		t.Errorf("got opsets %v, warnings %q; want 1 and a warning", got.Opsets, got.Warnings)
+	}
+}
+
+// Long chains, in the worst order, take neither long nor a deep stack.
+func TestLongChain(t *testing.T) {
+	const length = 30_000
+	name := func(i int) string { return "v" + strconv.Itoa(i) }
+	chain := func(first string) []*onnxpb.NodeProto {
+		var nodes []*onnxpb.NodeProto
+		for i := range length {
+			nodes = append(nodes, apply("Neg", name(i), "→", name(i+1)))
+		}
+		nodes[0].Input[0] = first
+		slices.Reverse(nodes)
+		return nodes
+	}
+	m := sample()
+	m.Graph.Node = chain("x")
+	m.Graph.Output = []*onnxpb.ValueInfoProto{port(name(length))}
+	if got := parse(t, m); len(got.Nodes) != length || got.Nodes[0].Inputs[0] != "x" {
+		t.Errorf("got %d nodes from %q on, want %d from x on", len(got.Nodes), got.Nodes[0].Inputs[0], length)
+	}
+	m = sample()
+	m.Graph.Node[2] = with(apply("If", "a", "→", "y"), graphAttr("then_branch", &onnxpb.GraphProto{
+		Node: chain("w"), Output: []*onnxpb.ValueInfoProto{port(name(length))},
+	}))
+	if got := parse(t, m); len(got.Nodes) != 3 {
+		t.Errorf("got %d nodes, want 3", len(got.Nodes))
 	}
 }

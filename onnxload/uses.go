@@ -15,6 +15,7 @@ type uses struct {
 	fixed    map[string]bool // values that depend on no input
 	origins  map[string]origin
 	sizes    map[string]int
+	depth    int // of the recursion through either
 }
 
 // read is one use of a value.
@@ -54,6 +55,12 @@ func (u *uses) add(n *Node) {
 		if name != "" {
 			u.producer[name] = n
 			u.fixed[name] = fixed
+		}
+	}
+	for _, name := range n.Outputs {
+		u.origin(name)
+		if fixed {
+			u.size(name)
 		}
 	}
 	for _, g := range n.Attrs.graphs() {
@@ -156,11 +163,13 @@ func (u *uses) size(name string) int {
 	if size, ok := u.sizes[name]; ok {
 		return size
 	}
-	u.sizes[name] = math.MaxInt // of what nothing here makes, and while we look
 	n := u.producer[name]
-	if n == nil {
+	if n == nil || u.depth > maxDepth {
 		return math.MaxInt
 	}
+	u.depth++
+	defer func() { u.depth-- }()
+	u.sizes[name] = math.MaxInt // ends the recursion, as in origin
 	size := 0
 	for _, in := range n.Inputs {
 		if in != "" {
