@@ -95,7 +95,7 @@ func (c *call) lower() (results []*value, err error) {
 		if v.node != nil {
 			c.claim(v.node)
 		}
-		if c.rule.view && v.head == nil && c.in[0] != nil {
+		if c.rule.view && v.head == nil && v.dtype.IsFloat() {
 			v.head = c.in[0].head
 		}
 	}

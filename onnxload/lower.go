@@ -62,14 +62,8 @@ func (l *lowering) run() (*Program, error) {
 	if err := l.lift(); err != nil {
 		return nil, err
 	}
-	needed := l.model.needed()
-	for _, n := range l.model.Nodes {
-		if !needed[n] {
-			continue
-		}
-		if err := l.lowerNode(n); err != nil {
-			return nil, l.nodeError(n, err)
-		}
+	if err := l.nodes(); err != nil {
+		return nil, err
 	}
 	if err := l.outputs(); err != nil {
 		return nil, err
@@ -130,6 +124,33 @@ func (l *lowering) inputs() error {
 	return nil
 }
 
+// nodes lowers every node that an output depends on. It goes on behind a node
+// that asks for more than we can do, to find the others that do.
+func (l *lowering) nodes() error {
+	needed := l.model.needed()
+	missing := map[string]bool{} // values that were not computed
+	var bad []error
+	for _, n := range l.model.Nodes {
+		if !needed[n] {
+			continue
+		}
+		var err error
+		if !slices.ContainsFunc(n.Inputs, func(name string) bool { return missing[name] }) {
+			if err = l.lowerNode(n); err == nil {
+				continue
+			}
+			if _, ok := errors.AsType[*UnsupportedError](err); !ok {
+				return l.nodeError(n, err)
+			}
+			bad = append(bad, err)
+		}
+		for _, name := range n.Outputs {
+			missing[name] = name != ""
+		}
+	}
+	return joinUnsupported(bad)
+}
+
 // lowerNode gives the outputs of n their values.
 func (l *lowering) lowerNode(n *Node) error {
 	c, err := l.newCall(n)
@@ -186,12 +207,8 @@ func (m *Model) located(err error) error {
 	return fmt.Errorf("%s: %w", m.Path, err)
 }
 
-// nodeError says which node an error is about, and whether the file or this
-// program falls short.
+// nodeError says which node is used in a way that ONNX does not define.
 func (l *lowering) nodeError(n *Node, err error) error {
-	if _, ok := errors.AsType[*UnsupportedError](err); ok {
-		return err
-	}
 	where := fmt.Sprintf("node %q (%s, opset %d)", n.Name, n.Op, n.Opset)
 	if l.prog.Lifted {
 		return fmt.Errorf("%s: at batch size %d instead of the declared %d: %w", where, l.cfg.Batch, l.model.BatchDim(), err)

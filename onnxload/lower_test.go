@@ -3,6 +3,7 @@ package onnxload
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -337,6 +338,10 @@ func TestLogits(t *testing.T) {
 			node("Squeeze", names("s", "last"), names("y")), "logsoftmax", 1, "-"},
 		{"cast", x().node("Sigmoid", names("x"), names("s")).
 			node("Cast", names("s"), names("y"), attr("to", 11)), "sigmoid", -1, "x"},
+		{"not of a float", x().node("Sigmoid", names("x"), names("s")).
+			node("Cast", names("s"), names("y"), attr("to", 7)), "", -1, "y_node"},
+		{"dropout", x().node("Sigmoid", names("x"), names("s")).
+			node("Dropout", names("s"), names("y")), "sigmoid", -1, "x"},
 		{"used further", x().node("Softmax", names("x"), names("s"), attr("axis", 1)).
 			node("Relu", names("s"), names("y")), "", -1, "y_node"},
 		{"group broken up", x().ints("pairs", -1, 2).node("Softmax", names("x"), names("s"), attr("axis", 1)).
@@ -457,6 +462,10 @@ func TestLowerErrors(t *testing.T) {
 	}{
 		{"all unsupported nodes", x(13).node("Erf", names("x"), names("a")).node("Relu", names("a"), names("b")).
 			node("Hardmax", names("b"), names("y")), Config{}, []string{"2 nodes", `"a_node": Erf (opset 13)`, `"y_node": Hardmax (opset 13)`}},
+		{"all nodes used in unsupported ways", x(13).node("MaxPool", names("x"), names("a", "i"), attr("kernel_shape", []int64{2, 2})).
+			node("Relu", names("a"), names("b")).node("Cast", names("x"), names("c"), attr("to", 8)).
+			node("Cast", names("i"), names("f"), attr("to", 1)).node("Add", names("b", "f"), names("d")).
+			node("Add", names("d", "c"), names("y")), Config{}, []string{"2 nodes", `"a_node"`, `"c_node"`, "string"}},
 		{"too old", x(5).node("Cast", names("x"), names("y"), attr("to", "FLOAT")), Config{}, []string{"y_node", "before opset 6"}},
 		{"open batch", newDraft(13).input("x", "n", 3).node("Relu", names("x"), names("y")), Config{}, []string{`input "x"`, `dimension 0 ("n")`, "batch size"}},
 		{"open dimension", newDraft(13).input("x", 1, "width").node("Relu", names("x"), names("y")), Config{}, []string{`input "x"`, `dimension 1 ("width")`}},
@@ -528,5 +537,33 @@ func TestFeed(t *testing.T) {
 	}
 	if want := []float32{2, 4, 6, 8, 10, 12}; !slices.Equal(got[0].F, want) {
 		t.Errorf("got %v, want %v", got[0].F, want)
+	}
+}
+
+// TestLowerAgain checks that a model can be lowered by several goroutines, and
+// comes out the same each time.
+func TestLowerAgain(t *testing.T) {
+	m := convNet(t)
+	describe := func() string {
+		prog, err := m.Lower(Config{Batch: 2, Training: true, BatchNorm: BatchNormTrain})
+		if err != nil {
+			return err.Error()
+		}
+		var b strings.Builder
+		for _, n := range prog.Graph.AllNodes() {
+			fmt.Fprintln(&b, n.ID(), prog.NodeName(n), n.Shape(), n.Op())
+		}
+		return b.String()
+	}
+	const n = 4
+	got := make(chan string, n)
+	for range n {
+		go func() { got <- describe() }()
+	}
+	want := describe()
+	for range n {
+		if s := <-got; s != want {
+			t.Errorf("got another graph:\n%s\nwant\n%s", s, want)
+		}
 	}
 }
