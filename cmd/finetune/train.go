@@ -111,23 +111,7 @@ func (t *trainCommand) run(ctx context.Context, c *console, args []string) error
 	if err != nil {
 		return t.explain(err, cfg.Checkpoint)
 	}
-	metadata := provenance(m, c.flags)
-	metadata["seed"] = fmt.Sprint(t.seed)
-	metadata["sparsity"] = fmt.Sprintf("%.6f", result.Sparsity)
-	metadata["steps"] = fmt.Sprint(result.Steps)
-	if result.After != nil {
-		metadata["validation_loss"] = fmt.Sprintf("%.6g", result.After.Loss)
-		if result.After.Accuracy != nil {
-			metadata["validation_accuracy"] = fmt.Sprintf("%.6g", *result.After.Accuracy)
-		}
-	}
-	if err := t.write(c, m, metadata); err != nil {
-		return err
-	}
-	if err := train.RemoveCheckpoint(cfg.Checkpoint); err != nil {
-		c.warnf("%v", err)
-	}
-	return t.report(c, result)
+	return finish(c, t.outputFlags, m, cfg, result)
 }
 
 // config collects the flags.
@@ -214,26 +198,4 @@ func (t *trainCommand) explain(err error, checkpoint string) error {
 		return withHint(err, hints...)
 	}
 	return err
-}
-
-// report prints what the run came to.
-func (t *trainCommand) report(c *console, r *train.Result) error {
-	if c.json {
-		return c.object(struct {
-			Event string `json:"event"`
-			*train.Result
-			Output string `json:"output"`
-		}{"done", r, t.out})
-	}
-	if r.Before == nil || r.After == nil {
-		return nil
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "\nheld-out examples  %s\n", thousands(r.After.Examples))
-	fmt.Fprintf(&b, "loss               %.4f before, %.4f after\n", r.Before.Loss, r.After.Loss)
-	if r.After.Accuracy != nil && r.Before.Accuracy != nil {
-		fmt.Fprintf(&b, "accuracy           %s before, %s after\n", percent(*r.Before.Accuracy), percent(*r.After.Accuracy))
-	}
-	c.printf("%s", b.String())
-	return nil
 }
