@@ -184,13 +184,12 @@ func axes(list []int, limit int) ([]int, error) {
 // notConstantError is an argument that must be known while lowering and is not.
 type notConstantError struct {
 	input string // its name
-	what  string // what it is for
 	UnsupportedError
 }
 
 func (c *call) notConstant(i int, what string) error {
 	reason := fmt.Sprintf("%s (%q) depends on an input or a trained parameter; only a constant is supported", what, c.Inputs[i])
-	return &notConstantError{c.Inputs[i], what, UnsupportedError{Nodes: []Unsupported{c.because(reason)}}}
+	return &notConstantError{c.Inputs[i], UnsupportedError{Nodes: []Unsupported{c.because(reason)}}}
 }
 
 // Unwrap makes it an UnsupportedError to callers.

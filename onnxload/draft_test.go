@@ -18,7 +18,7 @@ func newDraft(opset int64) *draft {
 	return &draft{graph: onnxpb.GraphProto{Name: proto.String("draft")}, opset: opset}
 }
 
-// dims are ints, or strings for open dimensions.
+// draftValue declares a value; dims are ints, or strings for open dimensions.
 func draftValue(name string, code onnxpb.TensorProto_DataType, dims []any) *onnxpb.ValueInfoProto {
 	shape := &onnxpb.TensorShapeProto{}
 	for _, d := range dims {
@@ -104,7 +104,7 @@ func (d *draft) model(t *testing.T) *Model {
 	return m
 }
 
-// names splits "a b c" into inputs or outputs; "-" is one that is not given.
+// names lists inputs or outputs; "-" stands for one that is not given.
 func names(list ...string) []string {
 	for i, s := range list {
 		if s == "-" {
