@@ -29,6 +29,9 @@ func TestBadModels(t *testing.T) {
 		{"unnamed input", func(m *model) { m.Graph.Input[0].Name = nil }, "input 0 has no name"},
 		{"unnamed initializer", func(m *model) { m.Graph.Initializer[1].Name = nil }, "initializer 1 has no name"},
 		{"no operator", func(m *model) { m.Graph.Node[1].OpType = nil }, `node "fc.add" (): has no operator`},
+		{"no operator in a subgraph", func(m *model) {
+			with(m.Graph.Node[1], graphAttr("body", &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{named("n", &onnxpb.NodeProto{})}}))
+		}, `node "fc.add" (Add): node "n" (): has no operator`},
 		{"input twice", func(m *model) { m.Graph.Input = append(m.Graph.Input, m.Graph.Input[0]) },
 			`an input: defines "x", which an input defines already`},
 		{"initializer twice", func(m *model) { m.Graph.Initializer[1].Name = proto.String("w") },

@@ -49,10 +49,10 @@ func checkGraph(g *onnxpb.GraphProto) error {
 			defined[name] = by
 		}
 	}
+	if err := checkOperators(g.Node); err != nil {
+		return err
+	}
 	for i, p := range g.Node {
-		if p.GetOpType() == "" {
-			return formatError(nodeName(p, i), "has no operator")
-		}
 		for _, name := range p.Output {
 			if name == "" {
 				continue
@@ -77,6 +77,21 @@ func checkGraph(g *onnxpb.GraphProto) error {
 	for i, p := range g.Output {
 		if defined[p.GetName()] == "" {
 			return formatError("", "output %d is %q, which nothing in the file defines", i, p.GetName())
+		}
+	}
+	return nil
+}
+
+// checkOperators holds nodes and those of their subgraphs to having an operator.
+func checkOperators(nodes []*onnxpb.NodeProto) error {
+	for i, p := range nodes {
+		if p.GetOpType() == "" {
+			return formatError(nodeName(p, i), "has no operator")
+		}
+		for _, g := range graphs(p.Attribute) {
+			if err := checkOperators(g.Node); err != nil {
+				return inside(nodeName(p, i), err)
+			}
 		}
 	}
 	return nil
