@@ -54,7 +54,10 @@ func (m *Model) declared(p *onnxpb.ValueInfoProto) Value {
 		if !ok {
 			continue
 		}
-		// Some exporters write a number that cannot be for what is open.
+		// Some exporters write a number that cannot be for what is open, mostly -1.
+		if size.DimValue == -1 {
+			continue
+		}
 		if size.DimValue < 0 || size.DimValue > math.MaxInt32 {
 			m.warn("%q declares dimension %d to be %d; taken as open", v.Name, i, size.DimValue)
 			continue
