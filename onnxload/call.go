@@ -118,8 +118,10 @@ func (c *call) claim(n *G.Node) {
 // has reports whether input i is given.
 func (c *call) has(i int) bool { return i < len(c.in) && c.in[i] != nil }
 
-// wants reports whether output i is asked for.
-func (c *call) wants(i int) bool { return i < len(c.Outputs) && c.Outputs[i] != "" }
+// wants reports whether anything uses output i.
+func (c *call) wants(i int) bool {
+	return i < len(c.Outputs) && c.Outputs[i] != "" && c.l.model.reads(c.Outputs[i])
+}
 
 // node is input i as a graph node; nil when it is not given.
 func (c *call) node(i int) *G.Node {

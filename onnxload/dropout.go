@@ -27,14 +27,14 @@ func lowerDropout(c *call) ([]*value, error) {
 	if !c.l.cfg.Training || ratio == 0 {
 		return append(c.same(0), c.keepAll()), nil
 	}
-	if c.wants(1) && c.l.model.reads(c.Outputs[1]) {
+	if c.wants(1) {
 		return nil, unsupported(c.Node, "its second output, the mask, is used, which is not supported while training")
 	}
 	y, err := op.Dropout(c.node(0), ratio, mix(c.l.cfg.Seed, uint64(c.Index)))
 	if err != nil {
 		return nil, err
 	}
-	return []*value{c.value(c.in[0].dtype, y), c.keepAll()}, nil
+	return c.result(y, nil)
 }
 
 // keepAll is the mask that drops nothing: true everywhere, and before opset 10
@@ -56,23 +56,6 @@ func (c *call) keepAll() *value {
 		v.data.I[i] = 1
 	}
 	return v
-}
-
-// reads reports whether a node or an output of the model uses a value.
-func (m *Model) reads(name string) bool {
-	for _, n := range m.Nodes {
-		for _, in := range append(n.Inputs[:len(n.Inputs):len(n.Inputs)], n.Captures...) {
-			if in == name {
-				return true
-			}
-		}
-	}
-	for _, out := range m.Outputs {
-		if out.Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 // mix spreads a seed and a counter over 64 bits: the finaliser of SplitMix64

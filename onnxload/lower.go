@@ -162,13 +162,12 @@ func (l *lowering) lowerNode(n *Node) error {
 		return err
 	}
 	for i, name := range n.Outputs {
-		if name == "" {
-			continue
+		switch {
+		case i < len(results) && name != "":
+			l.values[name] = results[i]
+		case c.wants(i):
+			return unsupported(n, fmt.Sprintf("output %d (%q) is used, which is not supported", i, name))
 		}
-		if i >= len(results) {
-			return unsupported(n, fmt.Sprintf("output %d (%q) is not supported", i, name))
-		}
-		l.values[name] = results[i]
 	}
 	return nil
 }

@@ -494,6 +494,8 @@ func TestLowerErrors(t *testing.T) {
 		{"ratio", x(10).node("Dropout", names("x"), names("y"), attr("ratio", 1.5)), Config{}, []string{"y_node", "ratio 1.5"}},
 		{"mask in use", x(10).node("Dropout", names("x"), names("d", "y")), Config{Training: true}, []string{"d_node", "mask"}},
 		{"winners", x(13).node("MaxPool", names("x"), names("a", "y"), attr("kernel_shape", []int64{2, 2})), Config{}, []string{"a_node", "Indices"}},
+		{"saved statistics", x(9).floats("v", []int64{3}, 1, 1, 1).node("BatchNormalization", names("x", "v", "v", "v", "v"), names("n", "y")).
+			node("Relu", names("n"), names("r")), Config{}, []string{"n_node", `output 1 ("y")`}},
 		{"unknown feed", x(13).node("Relu", names("x"), names("y")), Config{Feed: map[string]*Tensor{"z": {}}}, []string{`"z"`}},
 	}
 	for _, test := range tests {
@@ -519,6 +521,13 @@ func TestUnusedNodes(t *testing.T) {
 		node("Relu", names("x"), names("y")).output("y").model(t)
 	if _, err := m.Lower(Config{}); err != nil {
 		t.Errorf("got %v, want the node to be left out", err)
+	}
+	m = newDraft(9).input("x", 1, 1, 4).floats("one", []int64{1}, 1).
+		node("BatchNormalization", names("x", "one", "one", "one", "one"), names("n", "mean", "var", "saved_mean", "saved_var")).
+		node("MaxPool", names("n"), names("p", "winners"), attr("kernel_shape", []int64{2})).
+		node("Dropout", names("p"), names("y", "mask")).output("y").model(t)
+	if _, err := m.Lower(Config{Training: true}); err != nil {
+		t.Errorf("got %v, want outputs that nothing uses to be left out", err)
 	}
 }
 

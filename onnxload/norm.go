@@ -1,8 +1,6 @@
 package onnxload
 
 import (
-	"fmt"
-
 	G "gorgonia.org/gorgonia"
 
 	"finetune/internal/op"
@@ -12,8 +10,8 @@ import (
 // with the running mean and variance of the file, or in training with those of
 // the batch (Ioffe and Szegedy, Batch Normalization, 2015).
 // https://onnx.ai/onnx/operators/onnx__BatchNormalization.html, opsets 1 to 15.
-// Rejected: spatial=0 (statistics per element), the saved_mean and saved_var
-// outputs that opsets before 14 knew.
+// Rejected: spatial=0 (statistics per element), and outputs but the first unless
+// attribute training_mode asks for them.
 func lowerBatchNormalization(c *call) ([]*value, error) {
 	if c.Attrs.Int("spatial", 1) == 0 {
 		return nil, unsupported(c.Node, "spatial=0, statistics per element, is not supported")
@@ -21,13 +19,6 @@ func lowerBatchNormalization(c *call) ([]*value, error) {
 	epsilon := c.Attrs.Float("epsilon", 1e-5)
 	momentum := c.Attrs.Float("momentum", 0.9)
 	asked := c.Opset >= 14 && c.Attrs.Int("training_mode", 0) != 0
-	if !asked {
-		for i := 1; i < len(c.Outputs); i++ {
-			if c.wants(i) {
-				return nil, unsupported(c.Node, fmt.Sprintf("output %d (%q) exists only in training mode", i, c.Outputs[i]))
-			}
-		}
-	}
 	own := c.l.cfg.Training && c.l.cfg.BatchNorm == BatchNormTrain
 	if !asked && !own {
 		return c.result(op.BatchNorm(c.node(0), c.node(1), c.node(2), c.node(3), c.node(4), epsilon))
@@ -37,21 +28,21 @@ func lowerBatchNormalization(c *call) ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []*value{c.value(c.in[0].dtype, y), nil, nil}
+	out := []*value{c.value(c.in[0].dtype, y)}
 	if own && !c.fold {
 		if err := c.recordStats(mean, variance, momentum); err != nil {
 			return nil, err
 		}
 	}
+	if !asked {
+		return out, nil
+	}
 	for i, batch := range []*G.Node{mean, variance} {
-		if !c.wants(i + 1) {
-			continue
-		}
 		running, err := c.blend(c.node(3+i), batch, momentum)
 		if err != nil {
 			return nil, err
 		}
-		out[i+1] = c.value(c.in[3+i].dtype, running)
+		out = append(out, c.value(c.in[3+i].dtype, running))
 	}
 	return out, nil
 }

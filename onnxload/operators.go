@@ -155,3 +155,20 @@ func (m *Model) needed() map[*Node]bool {
 	}
 	return needed
 }
+
+// reads reports whether a node or an output of the model uses a value.
+func (m *Model) reads(name string) bool {
+	for _, n := range m.Nodes {
+		for _, in := range append(n.Inputs[:len(n.Inputs):len(n.Inputs)], n.Captures...) {
+			if in == name {
+				return true
+			}
+		}
+	}
+	for _, out := range m.Outputs {
+		if out.Name == name {
+			return true
+		}
+	}
+	return false
+}
