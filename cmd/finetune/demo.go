@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -41,7 +43,7 @@ func (d *demoCommand) addFlags(flags *pflag.FlagSet) {
 
 const (
 	demoOutput   = "digits-pruned.onnx"
-	demoTraining = 8000
+	demoTraining = 10000
 	demoHeld     = 2000
 )
 
@@ -70,15 +72,18 @@ func (d *demoCommand) run(ctx context.Context, c *console, args []string) error 
 		return err
 	}
 	cfg := train.DefaultConfig()
-	cfg.Epochs, cfg.Batch, cfg.Seed = 4, 32, d.seed
+	cfg.Epochs, cfg.Batch, cfg.Seed = 4, 64, d.seed
 	cfg.BatchNorm = onnxload.BatchNormTrain
-	cfg.Optim.L1 = optim.Set(1e-5)
-	cfg.Prune.Sparsity = optim.Set(0.9)
+	cfg.Optim.LR, cfg.Optim.L1 = optim.Set(4e-3), optim.Set(1e-5)
+	cfg.Prune.Sparsity, cfg.Prune.Global = optim.Set(0.9), true
 	p := newProgress(c)
 	cfg.Observe = p.observe
 	start := time.Now()
 	result, err := train.Run(ctx, m, training, held, cfg)
 	p.close()
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w: nothing was written", err)
+	}
 	if err != nil {
 		return err
 	}
