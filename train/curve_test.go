@@ -1,0 +1,81 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+
+	"finetune/internal/corpus"
+	"finetune/onnxload"
+	"finetune/optim"
+	"finetune/train/data"
+)
+
+// TestCurve trains a real model on real images beside PyTorch: the same weights,
+// the same batches in file order, under the settings of testdata/curve.py, which
+// recorded the losses.
+func TestCurve(t *testing.T) {
+	model := corpus.Path(t, "models/mnist_cnn_torch11.onnx")
+	images := corpus.Path(t, "datasets/mnist")
+	raw, err := os.ReadFile("testdata/mnist_cnn_torch11.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded map[string][]float64
+	if err := json.Unmarshal(raw, &recorded); err != nil {
+		t.Fatal(err)
+	}
+	src, err := data.Open(images, data.Options{Split: "train"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loader, err := data.NewLoader(src, data.LoaderOptions{Scale: 1.0 / 255})
+	if err != nil {
+		t.Fatal(err)
+	}
+	configs := map[string]optim.Config{
+		"sgd": {
+			Rule: "sgd", LR: optim.Set(1e-3), Momentum: optim.Set(0.9),
+			L1: optim.Set(1e-4), L2: optim.Set(1e-3), L1Mode: optim.Subgradient,
+		},
+		"adamw": {Rule: "adamw", LR: optim.Set(1e-3), WeightDecay: optim.Set(1e-2)},
+	}
+	const batch, tolerance = 64, 1e-4
+	for name, want := range recorded {
+		m, err := onnxload.Open(model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := DefaultConfig()
+		n, err := newNetwork(m, loader, cfg, batch, t.Logf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.pass(batch, true); err != nil {
+			t.Fatal(err)
+		}
+		opt, err := optim.New(m.Params, configs[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		worst := 0.0
+		for step, loss := range want {
+			idx := make([]int, batch)
+			for i := range idx {
+				idx[i] = step*batch + i
+			}
+			got, err := n.gradients(context.Background(), loader, idx, step)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opt.Step(1)
+			worst = max(worst, math.Abs(got-loss)/loss)
+		}
+		t.Logf("%s: %d steps, largest relative difference of the loss %.2g", name, len(want), worst)
+		if worst > tolerance {
+			t.Errorf("%s: largest relative difference of the loss: got %.2g, want at most %g", name, worst, tolerance)
+		}
+	}
+}
