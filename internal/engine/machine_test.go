@@ -68,7 +68,7 @@ func TestPlanAgainstNaive(t *testing.T) {
 				value[n] = make([]float32, size(x.Shape()))
 				cross(value[n], value[x], value[y])
 			case 3:
-				n = node(op.Op{Name: "Reverse", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: -1, Scratch: 1 + r.IntN(60),
+				n = node(op.Op{Name: "Reverse", Shape: x.Shape(), Dtype: tensor.Float32, Scratch: 1 + r.IntN(60),
 					Run: func(c *op.Call) error {
 						for i := range c.Scratch {
 							c.Scratch[i] = 1e9
@@ -126,7 +126,7 @@ func TestArenaIsReused(t *testing.T) {
 
 	y := op.Input(g, "y", tensor.Float32, 1024)
 	for range 50 {
-		y = node(op.Op{Name: "Copy", Shape: y.Shape(), Dtype: tensor.Float32, InPlace: -1, Run: runCopy}, y)
+		y = node(op.Op{Name: "Copy", Shape: y.Shape(), Dtype: tensor.Float32, Run: runCopy}, y)
 	}
 	m = compile(t, nil, y)
 	if got, want := m.Bytes(), 4*4096; got != want {
@@ -254,7 +254,7 @@ func TestRunErrors(t *testing.T) {
 	g := G.NewGraph()
 	x := op.Input(g, "x", tensor.Float32, 2)
 	var fail func() error
-	y := node(op.Op{Name: "Odd", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: -1, Run: func(*op.Call) error { return fail() }}, x)
+	y := node(op.Op{Name: "Odd", Shape: x.Shape(), Dtype: tensor.Float32, Run: func(*op.Call) error { return fail() }}, x)
 	G.WithName("/layer1/odd")(y)
 	m := compile(t, nil, y)
 
@@ -307,7 +307,7 @@ func TestBuffer(t *testing.T) {
 func TestStepReachesOperations(t *testing.T) {
 	g := G.NewGraph()
 	x := op.Input(g, "x", tensor.Float32, 1)
-	y := node(op.Op{Name: "Step", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: -1, Run: func(c *op.Call) error {
+	y := node(op.Op{Name: "Step", Shape: x.Shape(), Dtype: tensor.Float32, Run: func(c *op.Call) error {
 		c.Out.F[0] = float32(c.Step)
 		return nil
 	}}, x)

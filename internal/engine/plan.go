@@ -208,7 +208,7 @@ func (p *plan) assign() {
 // value must not be needed again, nor be read by the step as another input too.
 func (p *plan) inPlace(i int) int {
 	step := p.steps[i]
-	k := step.op.InPlace
+	k := int(step.op.InPlace - op.First)
 	if step.copies || k < 0 || k >= len(step.in) {
 		return -1
 	}

@@ -45,7 +45,7 @@ func matmul(name string, a, b *G.Node, ta, tb bool, grad func(in G.Nodes, out, g
 		m, bk, bm = b.Shape()[0], 1, m
 	}
 	return node(op.Op{
-		Name: name, Shape: tensor.Shape{n, m}, Dtype: tensor.Float32, InPlace: -1, Scratch: m,
+		Name: name, Shape: tensor.Shape{n, m}, Dtype: tensor.Float32, Scratch: m,
 		Diff: []bool{grad != nil, grad != nil}, Grad: grad,
 		Run: func(c *op.Call) error {
 			row := c.Scratch
@@ -110,10 +110,10 @@ func sum(a, b *G.Node) *G.Node {
 func total(x *G.Node) *G.Node {
 	shape := x.Shape()
 	return node(op.Op{
-		Name: "Total", Dtype: tensor.Float32, InPlace: -1, Diff: []bool{true},
+		Name: "Total", Dtype: tensor.Float32, Diff: []bool{true},
 		Grad: func(_ G.Nodes, _, g *G.Node) (G.Nodes, error) {
 			return G.Nodes{node(op.Op{
-				Name: "Fill", Shape: shape, Dtype: tensor.Float32, InPlace: -1,
+				Name: "Fill", Shape: shape, Dtype: tensor.Float32,
 				Run: func(c *op.Call) error {
 					for i := range c.Out.F {
 						c.Out.F[i] = c.In[0].F[0]

@@ -55,7 +55,7 @@ func pointwise(name string, x *G.Node, fromInput bool, run func(out, x []float32
 		return nil, err
 	}
 	return apply(Op{
-		Name: name, Shape: x.Shape(), Dtype: tensor.Float32, InPlace: 0, Diff: []bool{true},
+		Name: name, Shape: x.Shape(), Dtype: tensor.Float32, InPlace: First, Diff: []bool{true},
 		Run: func(c *Call) error {
 			run(c.Out.F, c.In[0].F)
 			return nil
@@ -75,7 +75,7 @@ func pointwise(name string, x *G.Node, fromInput bool, run func(out, x []float32
 // a tensor of its shape and the gradient of its result. It has no gradient.
 func backward(name string, from, g *G.Node, run func(out, from, g []float32)) (*G.Node, error) {
 	return apply(Op{
-		Name: name, Shape: from.Shape(), Dtype: tensor.Float32, InPlace: 1,
+		Name: name, Shape: from.Shape(), Dtype: tensor.Float32, InPlace: Second,
 		Run: func(c *Call) error {
 			run(c.Out.F, c.In[0].F, c.In[1].F)
 			return nil

@@ -38,7 +38,7 @@ func combine(name string, kind kernel.Arithmetic, a, b *G.Node, grad gradient) (
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	walk := kernel.NewBroadcast(shape, a.Shape(), b.Shape())
-	o := Op{Name: name, Shape: shape, Dtype: a.Dtype(), InPlace: -1}
+	o := Op{Name: name, Shape: shape, Dtype: a.Dtype()}
 	if o.Dtype == tensor.Int64 {
 		o.Run = func(c *Call) error {
 			if kind == kernel.Div && slices.Contains(c.In[1].I, 0) {
@@ -52,9 +52,9 @@ func combine(name string, kind kernel.Arithmetic, a, b *G.Node, grad gradient) (
 	o.Diff, o.Grad = []bool{true, true}, grad
 	switch {
 	case a.Shape().TotalSize() == shape.TotalSize():
-		o.InPlace = 0
+		o.InPlace = First
 	case b.Shape().TotalSize() == shape.TotalSize():
-		o.InPlace = 1
+		o.InPlace = Second
 	}
 	o.Run = func(c *Call) error {
 		kernel.Combine(kind, c.Out.F, c.In[0].F, c.In[1].F, &walk)
@@ -139,7 +139,7 @@ func sumToInputs(in G.Nodes, grads ...*G.Node) (G.Nodes, error) {
 // scale is factor · x.
 func scale(x *G.Node, factor float32) (*G.Node, error) {
 	return apply(Op{
-		Name: "Scale", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: 0, Diff: []bool{true},
+		Name: "Scale", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: First, Diff: []bool{true},
 		Run: func(c *Call) error {
 			kernel.Scale(c.Out.F, c.In[0].F, factor)
 			return nil

@@ -123,8 +123,8 @@ func TestInPlaceOnlyOverAnOperandOfTheResultsSize(t *testing.T) {
 	column := Input(g, "column", tensor.Float32, 2, 1)
 	for _, c := range []struct {
 		a, b *G.Node
-		want int
-	}{{matrix, row, 0}, {row, matrix, 1}, {row, column, -1}} {
+		want Operand
+	}{{matrix, row, First}, {row, matrix, Second}, {row, column, None}} {
 		y, err := Add(c.a, c.b)
 		if err != nil {
 			t.Fatal(err)

@@ -38,7 +38,7 @@ func ToBool(x *G.Node) (*G.Node, error) {
 // cast makes another element type. No gradient flows through it.
 func cast(name string, x *G.Node, to tensor.Dtype, run func(c *Call)) (*G.Node, error) {
 	return apply(Op{
-		Name: name, Shape: x.Shape(), Dtype: to, InPlace: -1,
+		Name: name, Shape: x.Shape(), Dtype: to,
 		Run: func(c *Call) error {
 			run(c)
 			return nil

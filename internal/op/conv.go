@@ -47,11 +47,10 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 	shape := append(tensor.Shape{xs[0], ws[0]}, slide.out...)
 	conv := &kernel.Conv{N: xs[0], C: xs[1], M: ws[0], Groups: groups, Window: slide.window()}
 	o := Op{
-		Name:    "Conv",
-		Shape:   shape,
-		Dtype:   tensor.Float32,
-		Diff:    []bool{true, true},
-		InPlace: -1,
+		Name:  "Conv",
+		Shape: shape,
+		Dtype: tensor.Float32,
+		Diff:  []bool{true, true},
 		Run: func(c *Call) error {
 			conv.Forward(c.In[0].F, c.In[1].F, nil, c.Out.F)
 			return nil
@@ -80,10 +79,9 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 // convGrads are the gradients of input, weights and, if there is one, bias.
 func convGrads(conv *kernel.Conv, in G.Nodes, g *G.Node) (G.Nodes, error) {
 	dx, err := apply(Op{
-		Name:    "ConvInputGrad",
-		Shape:   in[0].Shape(),
-		Dtype:   tensor.Float32,
-		InPlace: -1,
+		Name:  "ConvInputGrad",
+		Shape: in[0].Shape(),
+		Dtype: tensor.Float32,
 		Run: func(c *Call) error {
 			conv.BackwardData(c.In[0].F, c.In[1].F, c.Out.F)
 			return nil
@@ -96,7 +94,6 @@ func convGrads(conv *kernel.Conv, in G.Nodes, g *G.Node) (G.Nodes, error) {
 		Name:    "ConvWeightGrad",
 		Shape:   in[1].Shape(),
 		Dtype:   tensor.Float32,
-		InPlace: -1,
 		Scratch: conv.Scratch(),
 		Run: func(c *Call) error {
 			conv.BackwardWeights(c.In[0].F, c.In[1].F, c.Out.F, c.Scratch)
@@ -114,10 +111,9 @@ func convGrads(conv *kernel.Conv, in G.Nodes, g *G.Node) (G.Nodes, error) {
 func channelSums(name string, x *G.Node) (*G.Node, error) {
 	channels := channelsOf(x.Shape())
 	return apply(Op{
-		Name:    name,
-		Shape:   tensor.Shape{channels.C},
-		Dtype:   tensor.Float32,
-		InPlace: -1,
+		Name:  name,
+		Shape: tensor.Shape{channels.C},
+		Dtype: tensor.Float32,
 		Run: func(c *Call) error {
 			kernel.ChannelSums(channels, c.In[0].F, c.Out.F)
 			return nil

@@ -25,7 +25,7 @@ func Dropout(x *G.Node, ratio float32, seed uint64) (*G.Node, error) {
 		return x, nil
 	}
 	return apply(Op{
-		Name: "Dropout", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: 0, Diff: []bool{true},
+		Name: "Dropout", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: First, Diff: []bool{true},
 		Run: func(c *Call) error {
 			kernel.Dropout(c.Out.F, c.In[0].F, ratio, seed, c.Step)
 			return nil

@@ -25,7 +25,7 @@ func Gather(x, indices *G.Node, axis int) (*G.Node, error) {
 	outer, n, inner := around(x.Shape(), axis)
 	shape := slices.Concat(x.Shape()[:axis], indices.Shape(), x.Shape()[axis+1:])
 	return apply(Op{
-		Name: "Gather", Shape: shape, Dtype: x.Dtype(), InPlace: -1,
+		Name: "Gather", Shape: shape, Dtype: x.Dtype(),
 		Diff: []bool{x.Dtype() == tensor.Float32, false},
 		Run: func(c *Call) error {
 			if err := checkIndices(c.In[1].I, n); err != nil {
@@ -50,7 +50,7 @@ func Gather(x, indices *G.Node, axis int) (*G.Node, error) {
 func scatterAdd(g, indices *G.Node, shape tensor.Shape, axis int) (*G.Node, error) {
 	outer, n, inner := around(shape, axis)
 	return apply(Op{
-		Name: "ScatterAdd", Shape: shape, Dtype: tensor.Float32, InPlace: -1, Diff: []bool{true, false},
+		Name: "ScatterAdd", Shape: shape, Dtype: tensor.Float32, Diff: []bool{true, false},
 		Run: func(c *Call) error {
 			if err := checkIndices(c.In[1].I, n); err != nil {
 				return err

@@ -103,11 +103,10 @@ func Gemm(a, b, c *G.Node, transA, transB bool, alpha, beta float32) (*G.Node, e
 		return nil, fmt.Errorf("Gemm: shape %v of C does not broadcast to %v", c.Shape(), shape)
 	}
 	return apply(Op{
-		Name:    "Gemm",
-		Shape:   shape,
-		Dtype:   tensor.Float32,
-		Diff:    []bool{true, true, true},
-		InPlace: -1,
+		Name:  "Gemm",
+		Shape: shape,
+		Dtype: tensor.Float32,
+		Diff:  []bool{true, true, true},
 		Run: func(c *Call) error {
 			kernel.SpreadMatrix(c.In[2].F, p.m, p.n, row, col, beta, c.Out.F)
 			kernel.Gemm(transA, transB, p.m, p.n, p.k, alpha, c.In[0].F, as[1], c.In[1].F, bs[1], 1, c.Out.F, p.n)
@@ -119,10 +118,9 @@ func Gemm(a, b, c *G.Node, transA, transB bool, alpha, beta float32) (*G.Node, e
 				return nil, err
 			}
 			dc, err := apply(Op{
-				Name:    "GemmBiasGrad",
-				Shape:   in[2].Shape(),
-				Dtype:   tensor.Float32,
-				InPlace: -1,
+				Name:  "GemmBiasGrad",
+				Shape: in[2].Shape(),
+				Dtype: tensor.Float32,
 				Run: func(c *Call) error {
 					kernel.FoldMatrix(c.In[0].F, p.m, p.n, row, col, beta, c.Out.F)
 					return nil

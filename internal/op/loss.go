@@ -27,7 +27,7 @@ func CrossEntropy(logits, labels *G.Node) (*G.Node, error) {
 	}
 	n, classes := s[0], s[1]
 	return apply(Op{
-		Name: "CrossEntropy", Shape: tensor.Shape{}, Dtype: tensor.Float32, InPlace: -1, Diff: []bool{true, false},
+		Name: "CrossEntropy", Shape: tensor.Shape{}, Dtype: tensor.Float32, Diff: []bool{true, false},
 		Run: func(c *Call) error {
 			if err := checkLabels(c.In[1].I, classes); err != nil {
 				return err
@@ -45,7 +45,7 @@ func CrossEntropy(logits, labels *G.Node) (*G.Node, error) {
 func crossEntropyGrad(logits, labels, g *G.Node) (*G.Node, error) {
 	n, classes := logits.Shape()[0], logits.Shape()[1]
 	return apply(Op{
-		Name: "CrossEntropyGrad", Shape: logits.Shape(), Dtype: tensor.Float32, InPlace: 0,
+		Name: "CrossEntropyGrad", Shape: logits.Shape(), Dtype: tensor.Float32, InPlace: First,
 		Run: func(c *Call) error {
 			if err := checkLabels(c.In[1].I, classes); err != nil {
 				return err
@@ -77,7 +77,7 @@ func MSE(y, target *G.Node) (*G.Node, error) {
 		return nil, fmt.Errorf("MSE: no elements in shape %v", y.Shape())
 	}
 	return apply(Op{
-		Name: "MSE", Shape: tensor.Shape{}, Dtype: tensor.Float32, InPlace: -1, Diff: []bool{true, true},
+		Name: "MSE", Shape: tensor.Shape{}, Dtype: tensor.Float32, Diff: []bool{true, true},
 		Run: func(c *Call) error {
 			c.Out.F[0] = float32(kernel.SquaredError(c.In[0].F, c.In[1].F) / float64(n))
 			return nil
@@ -97,7 +97,7 @@ func MSE(y, target *G.Node) (*G.Node, error) {
 func mseGrad(a, b, g *G.Node) (*G.Node, error) {
 	factor := float32(2 / float64(a.Shape().TotalSize()))
 	return apply(Op{
-		Name: "MSEGrad", Shape: a.Shape(), Dtype: tensor.Float32, InPlace: 0,
+		Name: "MSEGrad", Shape: a.Shape(), Dtype: tensor.Float32, InPlace: First,
 		Run: func(c *Call) error {
 			kernel.SquaredErrorGrad(c.Out.F, c.In[0].F, c.In[1].F, factor*c.In[2].F[0])
 			return nil

@@ -44,7 +44,7 @@ func BatchNorm(x, scale, shift, mean, variance *G.Node, eps float32) (*G.Node, e
 		Shape:   x.Shape(),
 		Dtype:   tensor.Float32,
 		Diff:    []bool{true, true, true, false, false},
-		InPlace: 0,
+		InPlace: First,
 		Run: func(c *Call) error {
 			kernel.BatchNorm(channels, c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F, c.In[4].F, eps, c.Out.F)
 			return nil
@@ -54,7 +54,7 @@ func BatchNorm(x, scale, shift, mean, variance *G.Node, eps float32) (*G.Node, e
 				Name:    "BatchNormInputGrad",
 				Shape:   in[0].Shape(),
 				Dtype:   tensor.Float32,
-				InPlace: 0,
+				InPlace: First,
 				Run: func(c *Call) error {
 					kernel.BatchNormBackward(channels, c.In[0].F, c.In[1].F, c.In[2].F, eps, c.Out.F)
 					return nil
@@ -81,7 +81,6 @@ func batchNormScaleGrad(x, g, mean, variance *G.Node, eps float32) (*G.Node, err
 		Name:    "BatchNormScaleGrad",
 		Shape:   tensor.Shape{channels.C},
 		Dtype:   tensor.Float32,
-		InPlace: -1,
 		Scratch: channels.C,
 		Run: func(c *Call) error {
 			kernel.BatchNormGrads(channels, c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F, eps, c.Out.F, c.Scratch[:channels.C])
@@ -100,10 +99,9 @@ func BatchNormTrain(x, scale, shift *G.Node, eps float32) (y, mean, variance *G.
 	}
 	channels := channelsOf(x.Shape())
 	stats, err := apply(Op{
-		Name:    "BatchStats",
-		Shape:   tensor.Shape{2, channels.C},
-		Dtype:   tensor.Float32,
-		InPlace: -1,
+		Name:  "BatchStats",
+		Shape: tensor.Shape{2, channels.C},
+		Dtype: tensor.Float32,
 		Run: func(c *Call) error {
 			kernel.BatchStats(channels, c.In[0].F, c.Out.F[:channels.C], c.Out.F[channels.C:])
 			return nil
@@ -123,7 +121,7 @@ func BatchNormTrain(x, scale, shift *G.Node, eps float32) (y, mean, variance *G.
 		Shape:   x.Shape(),
 		Dtype:   tensor.Float32,
 		Diff:    []bool{true, true, true, false, false},
-		InPlace: 0,
+		InPlace: First,
 		Run: func(c *Call) error {
 			kernel.BatchNorm(channels, c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F, c.In[4].F, eps, c.Out.F)
 			return nil
@@ -151,7 +149,7 @@ func batchNormTrainGrads(x, scale, mean, variance, g *G.Node, eps float32) (G.No
 		Name:    "BatchNormTrainInputGrad",
 		Shape:   x.Shape(),
 		Dtype:   tensor.Float32,
-		InPlace: 1,
+		InPlace: Second,
 		Run: func(c *Call) error {
 			kernel.BatchNormTrainBackward(channels, c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F, c.In[4].F, c.In[5].F, c.In[6].F, eps, c.Out.F)
 			return nil
@@ -164,10 +162,9 @@ func batchNormTrainGrads(x, scale, mean, variance, g *G.Node, eps float32) (G.No
 func row(name string, x *G.Node, i int) (*G.Node, error) {
 	n := x.Shape()[1]
 	return apply(Op{
-		Name:    name,
-		Shape:   tensor.Shape{n},
-		Dtype:   tensor.Float32,
-		InPlace: -1,
+		Name:  name,
+		Shape: tensor.Shape{n},
+		Dtype: tensor.Float32,
 		Run: func(c *Call) error {
 			copy(c.Out.F, c.In[0].F[i*n:])
 			return nil

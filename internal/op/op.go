@@ -48,6 +48,16 @@ type Call struct {
 	Step    uint64 // number of the training step; random ops derive their stream from it
 }
 
+// Operand says which input is meant, None by default.
+type Operand int
+
+// The operands that an operation may work in place on.
+const (
+	None Operand = iota
+	First
+	Second
+)
+
 // Op is the one implementation of gorgonia's Op and SDOp interfaces: what
 // differs between operations is data.
 type Op struct {
@@ -55,10 +65,10 @@ type Op struct {
 	Shape   tensor.Shape
 	Dtype   tensor.Dtype
 	Inputs  int
-	Diff    []bool // which inputs Grad returns a gradient for
-	InPlace int    // input whose storage the result may overwrite, or -1
-	Alias   bool   // the result is input 0 under another shape; Run is nil
-	Scratch int    // float32 elements of scratch Run needs
+	Diff    []bool  // which inputs Grad returns a gradient for
+	InPlace Operand // input whose storage the result may overwrite
+	Alias   bool    // the result is input 0 under another shape; Run is nil
+	Scratch int     // float32 elements of scratch Run needs
 
 	// Run computes c.Out. It must write every element of it. It fails only on
 	// data, such as an index out of range; shapes were checked before.

@@ -145,7 +145,7 @@ func TestInPlace(t *testing.T) {
 					t.Fatal(err)
 				}
 				o := n.Op().(*Op)
-				if o.Alias || o.InPlace < 0 {
+				if o.Alias || o.InPlace == None {
 					continue
 				}
 				inPlace++
@@ -154,7 +154,7 @@ func TestInPlace(t *testing.T) {
 					b := values[child]
 					call.In = append(call.In, Buffer{append([]float32(nil), b.F...), append([]int64(nil), b.I...)})
 				}
-				call.Out = call.In[o.InPlace]
+				call.Out = call.In[o.InPlace-First]
 				if err := o.Run(&call); err != nil {
 					t.Fatal(err)
 				}

@@ -43,21 +43,19 @@ func MaxPool(x *G.Node, s PoolSpec) (*G.Node, error) {
 		return nil, err
 	}
 	return apply(Op{
-		Name:    "MaxPool",
-		Shape:   shape,
-		Dtype:   tensor.Float32,
-		Diff:    []bool{true},
-		InPlace: -1,
+		Name:  "MaxPool",
+		Shape: shape,
+		Dtype: tensor.Float32,
+		Diff:  []bool{true},
 		Run: func(c *Call) error {
 			p.Max(c.In[0].F, c.Out.F)
 			return nil
 		},
 		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
 			dx, err := apply(Op{
-				Name:    "MaxPoolGrad",
-				Shape:   in[0].Shape(),
-				Dtype:   tensor.Float32,
-				InPlace: -1,
+				Name:  "MaxPoolGrad",
+				Shape: in[0].Shape(),
+				Dtype: tensor.Float32,
 				Run: func(c *Call) error {
 					p.MaxBackward(c.In[0].F, c.In[1].F, c.Out.F)
 					return nil
@@ -98,21 +96,19 @@ func GlobalAveragePool(x *G.Node) (*G.Node, error) {
 // linearPool is a pooling whose gradient needs nothing but that of its result.
 func linearPool(name string, x *G.Node, shape tensor.Shape, forward func(x, y []float32), backward func(dy, dx []float32)) (*G.Node, error) {
 	return apply(Op{
-		Name:    name,
-		Shape:   shape,
-		Dtype:   tensor.Float32,
-		Diff:    []bool{true},
-		InPlace: -1,
+		Name:  name,
+		Shape: shape,
+		Dtype: tensor.Float32,
+		Diff:  []bool{true},
 		Run: func(c *Call) error {
 			forward(c.In[0].F, c.Out.F)
 			return nil
 		},
 		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
 			dx, err := apply(Op{
-				Name:    name + "Grad",
-				Shape:   in[0].Shape(),
-				Dtype:   tensor.Float32,
-				InPlace: -1,
+				Name:  name + "Grad",
+				Shape: in[0].Shape(),
+				Dtype: tensor.Float32,
 				Run: func(c *Call) error {
 					backward(c.In[0].F, c.Out.F)
 					return nil

@@ -125,12 +125,11 @@ func (p product) node(name string, a, b *G.Node, shape tensor.Shape) (*G.Node, e
 		}
 	}
 	return apply(Op{
-		Name:    name,
-		Shape:   shape,
-		Dtype:   tensor.Float32,
-		Diff:    []bool{true, true},
-		InPlace: -1,
-		Run:     run,
+		Name:  name,
+		Shape: shape,
+		Dtype: tensor.Float32,
+		Diff:  []bool{true, true},
+		Run:   run,
 		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
 			return p.gradients(name, in[0], in[1], g)
 		},

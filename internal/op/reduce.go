@@ -32,9 +32,9 @@ func Sum(xs ...*G.Node) (*G.Node, error) {
 		diff[i] = true
 	}
 	walk := kernel.NewBroadcast(shape, shape, shape)
-	inPlace := -1 // a later input may be the first one again
+	inPlace := None // a later input may be the first one again
 	if len(xs) == 2 {
-		inPlace = 0
+		inPlace = First
 	}
 	return apply(Op{
 		Name: "Sum", Shape: shape, Dtype: tensor.Float32, Diff: diff, InPlace: inPlace,
@@ -119,7 +119,7 @@ func sumTo(x *G.Node, shape tensor.Shape) (*G.Node, error) {
 // shape as given: what is left of x's, with or without axes of size 1.
 func reduceTo(name string, x *G.Node, over []bool, shape tensor.Shape, div int) (*G.Node, error) {
 	r := kernel.NewReduction(x.Shape(), over)
-	o := Op{Name: name, Shape: shape, Dtype: x.Dtype(), InPlace: -1}
+	o := Op{Name: name, Shape: shape, Dtype: x.Dtype()}
 	if o.Dtype == tensor.Int64 {
 		o.Run = func(c *Call) error {
 			kernel.Sum(c.Out.I, c.In[0].I, &r, div)

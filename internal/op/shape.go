@@ -25,7 +25,7 @@ func Reshape(x *G.Node, shape ...int) (*G.Node, error) {
 			x.Shape(), x.Shape().TotalSize(), tensor.Shape(shape), tensor.Shape(shape).TotalSize())
 	}
 	return apply(Op{
-		Name: "Reshape", Shape: shape, Dtype: x.Dtype(), Alias: true, InPlace: -1, Diff: floats(x),
+		Name: "Reshape", Shape: shape, Dtype: x.Dtype(), Alias: true, Diff: floats(x),
 		Grad: func(in G.Nodes, _, g *G.Node) (G.Nodes, error) {
 			dx, err := Reshape(g, in[0].Shape()...)
 			return G.Nodes{dx}, err
@@ -143,7 +143,7 @@ func span(d, start, end, step int) (first, count int) {
 // view says.
 func unslice(g *G.Node, shape tensor.Shape, view kernel.View) (*G.Node, error) {
 	return apply(Op{
-		Name: "SliceGrad", Shape: shape, Dtype: tensor.Float32, InPlace: -1, Diff: []bool{true},
+		Name: "SliceGrad", Shape: shape, Dtype: tensor.Float32, Diff: []bool{true},
 		Run: func(c *Call) error {
 			clear(c.Out.F)
 			kernel.Write(c.Out.F, c.In[0].F, &view)
@@ -210,7 +210,7 @@ func Concat(axis int, xs ...*G.Node) (*G.Node, error) {
 		places[i] = kernel.NewView(x.Shape(), strides, at*strides[axis])
 		at += x.Shape()[axis]
 	}
-	o := Op{Name: "Concat", Shape: shape, Dtype: xs[0].Dtype(), InPlace: -1, Diff: floats(xs...)}
+	o := Op{Name: "Concat", Shape: shape, Dtype: xs[0].Dtype(), Diff: floats(xs...)}
 	o.Run = func(c *Call) error {
 		for i := range places {
 			if c.Out.I != nil {
@@ -240,7 +240,7 @@ func Concat(axis int, xs ...*G.Node) (*G.Node, error) {
 // read is an operation that picks elements of x by a view.
 func read(name string, x *G.Node, shape tensor.Shape, view kernel.View, grad gradient) (*G.Node, error) {
 	return apply(Op{
-		Name: name, Shape: shape, Dtype: x.Dtype(), InPlace: -1, Diff: floats(x), Grad: grad,
+		Name: name, Shape: shape, Dtype: x.Dtype(), Diff: floats(x), Grad: grad,
 		Run: func(c *Call) error {
 			if c.Out.I != nil {
 				kernel.Read(c.Out.I, c.In[0].I, &view)

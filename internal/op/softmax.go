@@ -25,7 +25,7 @@ func softmax(name string, x *G.Node, axis int, log bool) (*G.Node, error) {
 	}
 	outer, n, inner := around(x.Shape(), axis)
 	return apply(Op{
-		Name: name, Shape: x.Shape(), Dtype: tensor.Float32, InPlace: 0, Diff: []bool{true},
+		Name: name, Shape: x.Shape(), Dtype: tensor.Float32, InPlace: First, Diff: []bool{true},
 		Run: func(c *Call) error {
 			kernel.Softmax(c.Out.F, c.In[0].F, outer, n, inner, log)
 			return nil
