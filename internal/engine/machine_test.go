@@ -61,7 +61,7 @@ func TestPlanAgainstNaive(t *testing.T) {
 						out[i] = (v + y[len(y)-1-i]) / 2
 					}
 				}
-				n = node(op.Op{Name: "Cross", Shape: x.Shape(), Dtype: tensor.Float32, Run: func(c *op.Call) error {
+				n = node(op.Op{Name: "Cross", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: op.First, Run: func(c *op.Call) error {
 					cross(c.Out.F, c.In[0].F, c.In[1].F)
 					return nil
 				}}, x, y)
@@ -135,7 +135,7 @@ func TestArenaIsReused(t *testing.T) {
 
 	z := op.Input(g, "z", tensor.Float32, 1024)
 	for range 50 {
-		z = node(op.Op{Name: "Scratch", Shape: z.Shape(), Dtype: tensor.Float32, Scratch: 2048, Run: runCopy}, z)
+		z = node(op.Op{Name: "Scratch", Shape: z.Shape(), Dtype: tensor.Float32, Scratch: 2048, InPlace: op.First, Run: runCopy}, z)
 	}
 	m = compile(t, nil, z)
 	// Leaf, output, scratch, and the value before the output, which another
@@ -150,7 +150,7 @@ func BenchmarkDispatch(b *testing.B) {
 	g := G.NewGraph()
 	x := op.Input(g, "x", tensor.Float32, 1)
 	for range 1000 {
-		x = node(op.Op{Name: "Nothing", Shape: x.Shape(), Dtype: tensor.Float32, Run: func(*op.Call) error { return nil }}, x)
+		x = node(op.Op{Name: "Nothing", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: op.First, Run: func(*op.Call) error { return nil }}, x)
 	}
 	m, err := Compile([]*G.Node{x}, nil)
 	if err != nil {

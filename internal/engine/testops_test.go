@@ -72,7 +72,7 @@ func each(name string, f func(v []float32) float32, grad func(in G.Nodes, out, g
 	}
 	v := make([]float32, len(xs))
 	return node(op.Op{
-		Name: name, Shape: xs[0].Shape(), Dtype: tensor.Float32, Diff: diff, Grad: grad,
+		Name: name, Shape: xs[0].Shape(), Dtype: tensor.Float32, InPlace: op.First, Diff: diff, Grad: grad,
 		Run: func(c *op.Call) error {
 			for i := range c.Out.F {
 				for k := range v {
