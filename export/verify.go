@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 
 	"finetune/onnxload"
+	"finetune/optim"
 )
 
 // Verification says what Verify has compared.
@@ -18,14 +20,25 @@ type Verification struct {
 	Changed   int   // those that differ from the input file
 	Identical int64 // bytes outside of the changed parameters, of our metadata, and of the lengths around them: all as in the input
 	Replaced  int64 // bytes of changed parameters
+
+	// Difference is the largest difference between the outputs of the model that
+	// was read back and those of m, on random inputs, as a share of the largest
+	// element. It is 0 but for the rounding to 16-bit types. NaN says that the
+	// model was not run, as it has operators that are not supported or sizes that
+	// it leaves open.
+	Difference float64
 }
+
+// tolerance is what Difference may be where weights are not rounded.
+const tolerance = 1e-4
 
 // Verify reads the file at path, which Write made of m, and its payload files,
 // and compares them with m's file: each parameter has to be what m holds,
 // rounded to its type in the file, and each byte outside of those that changed
 // has to be the input's. That includes the bytes of payload files. Only entries
 // of our own metadata, the names of payload files, and the lengths of the
-// messages around all these may differ besides. The file also has to load.
+// messages around all these may differ besides. The file also has to load, and to
+// compute what m computes.
 func Verify(m *onnxload.Model, path string) (Verification, error) {
 	v, err := verify(m, path)
 	if err != nil {
@@ -53,7 +66,24 @@ func verify(m *onnxload.Model, path string) (Verification, error) {
 	if err != nil {
 		return v, err
 	}
-	return v, compareParams(m, again)
+	if err := compareParams(m, again); err != nil {
+		return v, err
+	}
+	v.Difference, err = m.CompareOutputs(again, onnxload.Config{Batch: max(1, m.BatchDim())})
+	if err != nil {
+		v.Difference = math.NaN()
+	}
+	if v.Difference > tolerance && !rounded(m) {
+		return v, fmt.Errorf("its outputs differ from the trained model's by %g of the largest", v.Difference)
+	}
+	return v, nil
+}
+
+// rounded reports whether weights lose digits in the file.
+func rounded(m *onnxload.Model) bool {
+	return slices.ContainsFunc(m.Params, func(p *optim.Param) bool {
+		return p.DType == string(onnxload.Float16) || p.DType == string(onnxload.BFloat16)
+	})
 }
 
 // compareModel compares a file made of m's with it, as far as it goes without

@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"onnxload":   {"internal/onnxpb", "internal/op", "optim"},
 	"train":      {"onnxload", "internal/op", "internal/engine", "optim", "train/data"},
 	"train/data": {},
-	"export":     {"internal/onnxpb", "onnxload"},
+	"export":     {"internal/onnxpb", "onnxload", "optim"},
 
 	"models":         {},
 	"models/dataset": {"models", "train/data"},
