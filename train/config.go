@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"finetune/onnxload"
@@ -13,8 +14,10 @@ type Config struct {
 	Epochs int // passes over the data, at least 1
 	Batch  int // examples per update, at least 1; the last of an epoch may have fewer
 
-	// MicroBatch is the most examples that are in memory at once: larger batches
-	// are added up from several runs. 0 runs a batch at once.
+	// MicroBatch is the most examples that are in memory at once: the gradients of
+	// larger batches are added up from several runs. 0 runs a batch at once. The
+	// sum is the same but for rounding; batch normalisation that trains takes its
+	// statistics from each run alone.
 	MicroBatch int
 
 	Loss   Loss   // Auto looks at the data
@@ -96,8 +99,11 @@ func (c Config) check() error {
 	if !(c.Clip.Norm >= 0) || !(c.Clip.Value >= 0) {
 		return fmt.Errorf("train: clip is %v by norm and %v by value, want 0 or more", c.Clip.Norm, c.Clip.Value)
 	}
-	if !(c.Warmup >= 0) {
+	if !(c.Warmup >= 0 && c.Warmup <= math.MaxInt32) {
 		return fmt.Errorf("train: warm-up is %v, want a number of steps or a share of the run below 1", c.Warmup)
+	}
+	if c.CheckpointEvery < 0 {
+		return fmt.Errorf("train: time between checkpoints is %v, want 0 or more", c.CheckpointEvery)
 	}
 	if c.Resume && c.Checkpoint == "" {
 		return fmt.Errorf("train: there is no checkpoint to resume from")

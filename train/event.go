@@ -17,7 +17,7 @@ type Event struct {
 	// L1 and L2 are the penalties that are added to it: Σ λ₁|w| and Σ ½λ₂w².
 	L1 float64 `json:"l1_penalty,omitempty"`
 	L2 float64 `json:"l2_penalty,omitempty"`
-	// LearningRate is that of the last step, of parameters with no rate of their own.
+	// LearningRate is that of the last step, of the first parameter that is trained.
 	LearningRate float64 `json:"learning_rate,omitempty"`
 	// Sparsity is the share of zeros in the parameters that pruning is for, 0 to 1.
 	Sparsity float64  `json:"sparsity"`

@@ -11,14 +11,16 @@ import (
 
 // feeding says which field of the data goes into which input of the model.
 type feeding struct {
-	field []int          // by model input
-	dims  map[string]int // sizes of the model's open dimensions, read off the data
+	fields []data.Field
+	field  []int          // by model input: index into fields
+	dims   map[string]int // sizes of the model's open dimensions, read off the data
 }
 
 // newFeeding matches fields to inputs: by position where there is one of each,
-// else by name. Shapes have to agree in the number of values of an example.
+// else by name. Shapes of examples have to agree but for axes of length one, or
+// one of the two is a plain list of as many values.
 func newFeeding(m *onnxload.Model, fields []data.Field) (feeding, error) {
-	f := feeding{dims: map[string]int{}}
+	f := feeding{fields: fields, dims: map[string]int{}}
 	for _, in := range m.Inputs {
 		k := 0
 		if len(m.Inputs) > 1 || len(fields) > 1 {
@@ -40,31 +42,70 @@ func (f *feeding) match(in onnxload.Value, field data.Field) error {
 	if in.Rank < 1 {
 		return nil // not declared; lowering finds out
 	}
-	want, open := 1, 0
+	mismatch := fmt.Errorf("train: input %q takes examples of shape %v, but the data has %v", in.Name, exampleShape(in), field.Shape)
+	var want []int
+	open := false
 	for _, d := range in.Dims[1:] {
-		if d.Size < 0 {
-			open++
-		} else {
-			want *= d.Size
-		}
+		want = append(want, d.Size)
+		open = open || d.Size < 0
 	}
-	declared := fmt.Sprintf("%v", exampleShape(in))
-	switch {
-	case open == 0 && want == field.Size():
-		return nil
-	case open > 0 && len(field.Shape) == in.Rank-1:
-		for i, d := range in.Dims[1:] {
-			if d.Size >= 0 && d.Size != field.Shape[i] {
-				return fmt.Errorf("train: input %q takes examples of shape %s, but the data has %v", in.Name, declared, field.Shape)
-			}
-			if d.Size < 0 && d.Symbol != "" {
-				f.dims[d.Symbol] = field.Shape[i]
-			}
+	if !open {
+		if !interchangeable(want, field.Shape) {
+			return mismatch
 		}
 		return nil
-	default:
-		return fmt.Errorf("train: input %q takes examples of shape %s, but the data has %v", in.Name, declared, field.Shape)
 	}
+	if len(want) != len(field.Shape) {
+		return mismatch
+	}
+	for i, d := range in.Dims[1:] {
+		size := field.Shape[i]
+		if d.Size >= 0 && d.Size != size {
+			return mismatch
+		}
+		if d.Size >= 0 || d.Symbol == "" {
+			continue
+		}
+		if other, given := f.dims[d.Symbol]; given && other != size {
+			return fmt.Errorf("train: input %q: dimension %q is %d in the data, and %d elsewhere", in.Name, d.Symbol, size, other)
+		}
+		f.dims[d.Symbol] = size
+	}
+	return nil
+}
+
+// interchangeable reports whether values of one shape can be read as the other
+// and keep their meaning.
+func interchangeable(a, b []int) bool {
+	a, b = withoutOnes(a), withoutOnes(b)
+	if len(a) <= 1 || len(b) <= 1 {
+		return product(a) == product(b)
+	}
+	return slices.Equal(a, b)
+}
+
+func withoutOnes(shape []int) []int {
+	return slices.DeleteFunc(slices.Clone(shape), func(d int) bool { return d == 1 })
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// check compares the inputs of a lowered model with what a number of examples
+// will bring.
+func (f *feeding) check(inputs []onnxload.Port, examples int) error {
+	for i, port := range inputs {
+		field := f.fields[f.field[i]]
+		if product(port.Shape) != examples*field.Size() {
+			return fmt.Errorf("train: input %q takes %v at once, but %d examples of the data are %v each", port.Name, port.Shape, examples, field.Shape)
+		}
+	}
+	return nil
 }
 
 // exampleShape is the declared shape without the batch axis.
@@ -105,8 +146,8 @@ type conversion struct {
 }
 
 // newBatchBuffers prepares for leaves, in the order of the model's inputs.
-func (f feeding) newBatchBuffers(fields int, leaves []op.Buffer, target op.Buffer) *batchBuffers {
-	b := &batchBuffers{fields: make([][]float32, fields)}
+func (f *feeding) newBatchBuffers(leaves []op.Buffer, target op.Buffer) *batchBuffers {
+	b := &batchBuffers{fields: make([][]float32, len(f.fields))}
 	for i, leaf := range leaves {
 		b.fields[f.field[i]] = b.floats(leaf)
 	}

@@ -3,7 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
-	"math"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 
@@ -14,29 +14,22 @@ import (
 	"finetune/train/data"
 )
 
-// network is a model ready to be run on batches. A graph has fixed shapes, so
-// there is one for each number of examples that comes up: the batch, and what is
-// left for the last batch of an epoch.
+// network is a model with a loss at its end, compiled to be run on the examples
+// of one loader. A graph has fixed shapes, so there is a pass for each number of
+// examples that comes up: a chunk, and what is left for the last one.
 type network struct {
-	model     *onnxload.Model
-	task      task
-	feeding   feeding
-	batchNorm onnxload.BatchNormMode
-	seed      uint64
+	model    *onnxload.Model
+	loader   *data.Loader
+	training bool // passes compute gradients
+	cfg      Config
+	task     task
+	feeding  feeding
 
-	// chunk is the most examples that run at once. Where the model's batch
-	// dimension is fixed for good it is that, and a batch is several runs.
-	chunk int
-	fixed bool
+	chunk  int // the most examples that run at once
+	passes map[int]*pass
 
 	trainable []*optim.Param
-	sums      [][]float32 // gradients summed over the chunks of a batch; nil until needed
-	passes    map[passKey]*pass
-}
-
-type passKey struct {
-	examples int
-	training bool
+	sums      [][]float32 // of gradients over the chunks of a batch; nil until needed
 }
 
 // pass is one graph, compiled.
@@ -45,20 +38,13 @@ type pass struct {
 	buffers *batchBuffers
 	head    head
 	stats   []onnxload.BatchStats
-	reached []bool // by trainable parameter: whether the loss depends on it
 	name    func(*G.Node) string
 }
 
-// newNetwork lowers m for batches of the given size. Where a fixed batch
-// dimension cannot be replaced it says so through note.
-func newNetwork(m *onnxload.Model, l *data.Loader, cfg Config, batch int, note func(format string, args ...any)) (*network, error) {
-	n := &network{
-		model: m, batchNorm: cfg.BatchNorm, seed: cfg.Seed, chunk: batch,
-		passes: map[passKey]*pass{},
-	}
-	if cfg.MicroBatch > 0 {
-		n.chunk = min(batch, cfg.MicroBatch)
-	}
+// newNetwork compiles m for all that is to be run on l's examples, so that what
+// does not fit is found before any work is done.
+func newNetwork(m *onnxload.Model, l *data.Loader, cfg Config, training bool) (*network, error) {
+	n := &network{model: m, loader: l, training: training, cfg: cfg, passes: map[int]*pass{}}
 	var err error
 	if n.task, err = newTask(m, l.Source().Target(), cfg.Loss, cfg.Output); err != nil {
 		return nil, err
@@ -66,39 +52,56 @@ func newNetwork(m *onnxload.Model, l *data.Loader, cfg Config, batch int, note f
 	if n.feeding, err = newFeeding(m, l.Inputs()); err != nil {
 		return nil, err
 	}
-	for _, p := range m.Params {
-		if p.Trainable {
-			n.trainable = append(n.trainable, p)
+	if training {
+		n.trainable = trainable(m, cfg.note)
+	}
+	sizes, err := n.chooseChunk()
+	if err != nil {
+		return nil, err
+	}
+	for _, examples := range sizes {
+		if n.passes[examples], err = n.build(examples); err != nil {
+			return nil, err
 		}
 	}
-	if declared := m.BatchDim(); declared > 0 && declared != n.chunk {
-		if err := m.CheckLift(n.lowering(n.chunk, false)); err != nil {
-			note("the model's batch of %d cannot be changed (%v): examples run %d at a time, with the same result", declared, err, declared)
-			n.chunk, n.fixed = declared, true
-		}
+	if n.task.loss == CrossEntropy {
+		return n, data.CheckLabels(l.Source(), n.passes[n.chunk].head.classes)
 	}
 	return n, nil
 }
 
-func (n *network) lowering(examples int, training bool) onnxload.Config {
+// trainable lists the parameters to train. One that holds an infinity or a NaN
+// is none of them: masks are made of the former, and nothing mends the latter.
+func trainable(m *onnxload.Model, note func(format string, args ...any)) []*optim.Param {
+	var list []*optim.Param
+	for _, p := range m.Params {
+		if !p.Trainable {
+			continue
+		}
+		if !allFinite(p.Value) {
+			p.Trainable = false
+			note("parameter %q is left as it is: it holds a number that is not finite", p.Name)
+			continue
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// lowering is how the model is lowered for a number of examples.
+func (n *network) lowering(examples int) onnxload.Config {
 	return onnxload.Config{
-		Batch: examples, Training: training, BatchNorm: n.batchNorm, Seed: n.seed, Dims: n.feeding.dims,
+		Batch: examples, Training: n.training, BatchNorm: n.cfg.BatchNorm, Seed: n.cfg.Seed, Dims: n.feeding.dims,
 	}
 }
 
-// pass returns the graph for a number of examples, building it at first use.
-// Evaluation has no gradients in its graph.
-func (n *network) pass(examples int, training bool) (*pass, error) {
-	key := passKey{examples, training}
-	if p := n.passes[key]; p != nil {
-		return p, nil
-	}
-	if n.fixed && examples != n.chunk {
-		return nil, fmt.Errorf("train: the model takes exactly %d examples at a time, which leaves %d over: use a batch and a number of examples that %d divides",
-			n.chunk, examples, n.chunk)
-	}
-	prog, err := n.model.Lower(n.lowering(examples, training))
+// build compiles the graph for a number of examples.
+func (n *network) build(examples int) (*pass, error) {
+	prog, err := n.model.Lower(n.lowering(examples))
 	if err != nil {
+		return nil, err
+	}
+	if err := n.feeding.check(prog.Inputs, examples); err != nil {
 		return nil, err
 	}
 	p := &pass{stats: prog.Stats, name: prog.NodeName}
@@ -106,12 +109,20 @@ func (n *network) pass(examples int, training bool) (*pass, error) {
 		return nil, err
 	}
 	outputs := []*G.Node{p.head.loss}
-	if training {
-		if outputs, err = n.addGradients(p, prog, outputs); err != nil {
+	if n.training {
+		grads, err := n.addGradients(p.head.loss, prog)
+		if err != nil {
 			return nil, err
 		}
+		outputs = append(outputs, grads...)
 	} else if p.head.scores != nil {
 		outputs = append(outputs, p.head.scores)
+	}
+	for _, s := range p.stats {
+		outputs = append(outputs, s.Mean, s.Variance)
+		if s.Count == 1 {
+			n.cfg.warn("node %q has one value per channel when %d examples run at once, which has no variance: its running statistics stay as they are then", s.Node, examples)
+		}
 	}
 	if p.machine, err = engine.Compile(outputs, prog.Bind); err != nil {
 		return nil, err
@@ -119,73 +130,71 @@ func (n *network) pass(examples int, training bool) (*pass, error) {
 	leaves := make([]op.Buffer, len(prog.Inputs))
 	for i, port := range prog.Inputs {
 		leaves[i] = p.machine.Buffer(port.Node)
-		if leaves[i].Len() == 0 {
+		if leaves[i].Len() == 0 { // the loss does not depend on it
 			leaves[i] = op.NewBuffer(port.Node.Dtype(), port.Node.Shape().TotalSize())
 		}
 	}
-	p.buffers = n.feeding.newBatchBuffers(len(n.feeding.field), leaves, p.machine.Buffer(p.head.target))
-	n.passes[key] = p
+	p.buffers = n.feeding.newBatchBuffers(leaves, p.machine.Buffer(p.head.target))
 	return p, nil
 }
 
 // addGradients extends the graph by the gradients of the trainable parameters,
-// written to Param.Grad, and by the statistics of batch normalisation.
-func (n *network) addGradients(p *pass, prog *onnxload.Program, outputs []*G.Node) ([]*G.Node, error) {
+// which are written to Param.Grad. Parameters that the loss does not depend on
+// are trainable no more: decay alone must not move them.
+func (n *network) addGradients(loss *G.Node, prog *onnxload.Program) ([]*G.Node, error) {
 	wrt := make([]*G.Node, len(n.trainable))
 	for i, param := range n.trainable {
-		wrt[i] = prog.Params[param]
+		wrt[i] = prog.Params[param] // nil if nothing depends on it
 	}
-	grads, err := engine.Backprop(p.head.loss, wrt)
+	grads, err := engine.Backprop(loss, wrt)
 	if err != nil {
 		return nil, err
 	}
-	p.reached = make([]bool, len(grads))
+	var reached []*optim.Param
 	for i, g := range grads {
 		param := n.trainable[i]
-		if param.Grad == nil {
-			param.Grad = make([]float32, len(param.Value))
-		}
 		if g == nil {
+			param.Trainable = false
+			n.cfg.note("parameter %q is left as it is: the loss does not depend on it", param.Name)
 			continue
 		}
-		p.reached[i] = true
+		reached = append(reached, param)
+		if len(param.Grad) != len(param.Value) {
+			param.Grad = make([]float32, len(param.Value))
+		}
 		prog.Bind[g] = op.Buffer{F: param.Grad}
-		outputs = append(outputs, g)
 	}
-	for _, s := range p.stats {
-		outputs = append(outputs, s.Mean, s.Variance)
-	}
-	return outputs, nil
+	n.trainable = reached
+	return slices.DeleteFunc(grads, func(g *G.Node) bool { return g == nil }), nil
 }
 
-// run computes the outputs of a graph for some examples.
-func (n *network) run(ctx context.Context, l *data.Loader, idx []int, training bool, step int) (*pass, float64, error) {
-	p, err := n.pass(len(idx), training)
-	if err != nil {
+// run computes the loss of some examples, and in training its gradients. step
+// counts updates from 1, and draw decides what Dropout drops.
+func (n *network) run(ctx context.Context, idx []int, step int, draw uint64) (*pass, float64, error) {
+	p := n.passes[len(idx)]
+	if p == nil {
+		panic(fmt.Sprintf("train: no pass for %d examples", len(idx)))
+	}
+	if err := p.buffers.fill(n.loader, idx); err != nil {
 		return nil, 0, err
 	}
-	if err := p.buffers.fill(l, idx); err != nil {
-		return nil, 0, err
-	}
-	p.machine.SetStep(uint64(step))
+	p.machine.SetStep(draw)
 	if err := p.machine.Run(ctx); err != nil {
 		return nil, 0, err
 	}
-	return p, float64(p.machine.Buffer(p.head.loss).F[0]), nil
+	loss := float64(p.machine.Buffer(p.head.loss).F[0])
+	return p, loss, n.checkFinite(ctx, p, step, loss)
 }
 
 // gradients leaves the gradient of the mean loss over the examples in Param.Grad
 // and returns that loss. Batches beyond the chunk are added up.
-func (n *network) gradients(ctx context.Context, l *data.Loader, idx []int, step int) (float64, error) {
+func (n *network) gradients(ctx context.Context, idx []int, step int) (float64, error) {
 	total := 0.0
 	for start := 0; start < len(idx); start += n.chunk {
 		part := idx[start:min(start+n.chunk, len(idx))]
-		p, loss, err := n.run(ctx, l, part, true, step)
+		p, loss, err := n.run(ctx, part, step, uint64(step)<<32|uint64(start))
 		if err != nil {
 			return 0, err
-		}
-		if !finite(loss) {
-			return loss, n.diverged(ctx, p, step, loss)
 		}
 		p.updateStatistics()
 		share := float64(len(part)) / float64(len(idx))
@@ -216,59 +225,26 @@ func (n *network) accumulate(share float32, first bool) {
 			clear(sum)
 		}
 		for j, g := range p.Grad {
-			sum[j] += share * g
+			sum[j] += float32(share * g)
 		}
 	}
 }
 
 // updateStatistics moves the running statistics of batch normalisation towards
 // those of the batch, as ONNX BatchNormalization-15 defines it:
-// running = momentum·running + (1 − momentum)·batch, the variance biased.
+// running = momentum·running + (1 − momentum)·batch, the variance biased. One
+// element has no variance, so it moves nothing.
 func (p *pass) updateStatistics() {
 	for _, s := range p.stats {
-		blend(s.RunningMean.Value, p.machine.Buffer(s.Mean).F, s.Momentum)
-		blend(s.RunningVar.Value, p.machine.Buffer(s.Variance).F, s.Momentum)
+		if s.Count > 1 {
+			blend(s.RunningMean.Value, p.machine.Buffer(s.Mean).F, s.Momentum)
+			blend(s.RunningVar.Value, p.machine.Buffer(s.Variance).F, s.Momentum)
+		}
 	}
 }
 
 func blend(running, batch []float32, momentum float32) {
 	for i, b := range batch {
-		running[i] = momentum*running[i] + (1-momentum)*b
-	}
-}
-
-// diverged explains a loss that is not a number.
-func (n *network) diverged(ctx context.Context, p *pass, step int, loss float64) error {
-	e := &DivergedError{Step: step, Loss: loss}
-	node, err := p.machine.FirstNonFinite(ctx)
-	if err == nil && node != nil {
-		e.Node = p.name(node)
-		if node.Op() != nil {
-			e.Op = node.Op().String()
-		}
-	}
-	return e
-}
-
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
-
-// DivergedError is a loss that became NaN or infinite.
-type DivergedError struct {
-	Step int
-	Loss float64
-	// Node and Op name the first operation that made such a number, or the
-	// parameter or input that holds one; Op is empty for those.
-	Node, Op string
-}
-
-// Error says what happened and where.
-func (e *DivergedError) Error() string {
-	switch {
-	case e.Op != "":
-		return fmt.Sprintf("the loss is %v at step %d: node %q (%s) is the first to make a number that is not finite", e.Loss, e.Step, e.Node, e.Op)
-	case e.Node != "":
-		return fmt.Sprintf("the loss is %v at step %d: %q holds a number that is not finite", e.Loss, e.Step, e.Node)
-	default:
-		return fmt.Sprintf("the loss is %v at step %d", e.Loss, e.Step)
+		running[i] = float32(momentum*running[i]) + float32((1-momentum)*b)
 	}
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"slices"
 
 	"finetune/optim"
 )
@@ -43,17 +44,20 @@ func (c Pruning) pruners(params []*optim.Param, steps int) (gradual, last *optim
 
 // prunable are the parameters that count when sparsity is told: those of a kind
 // that is pruned by default, and those that a setting reaches.
-func prunable(params []*optim.Param, pruners ...*optim.Pruner) []*optim.Param {
+func prunable(params []*optim.Param, pruners []*optim.Pruner) []*optim.Param {
 	var list []*optim.Param
 	for i, p := range params {
-		wanted := p.Decayed()
-		for _, pr := range pruners {
-			plan := pr.Plans()[i]
-			wanted = wanted || plan.Sparsity > 0 || plan.Threshold > 0
-		}
-		if wanted {
+		if p.Decayed() || planned(i, pruners) {
 			list = append(list, p)
 		}
 	}
 	return list
+}
+
+// planned reports whether one of the pruners is for parameter i.
+func planned(i int, pruners []*optim.Pruner) bool {
+	return slices.ContainsFunc(pruners, func(pr *optim.Pruner) bool {
+		plan := pr.Plans()[i]
+		return plan.Sparsity > 0 || plan.Threshold > 0
+	})
 }

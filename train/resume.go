@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -10,21 +11,41 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"finetune/onnxload"
 	"finetune/optim"
+	"finetune/train/data"
 )
 
 // snapshot is the state of a run besides its tensors, as a checkpoint holds it.
 type snapshot struct {
-	Model     string   `json:"model_sha256"` // of the file that training started from
-	Examples  int      `json:"examples"`
+	Origin    origin   `json:"origin"`
 	Config    Config   `json:"config"`
 	At        position `json:"at"`
 	Rule      string   `json:"rule"`
 	RuleSteps int      `json:"rule_steps"`
+}
+
+// origin is what a run started from.
+type origin struct {
+	Model    string `json:"model_sha256"` // of the file
+	Examples int    `json:"examples"`
+	Data     string `json:"data_sha256"` // of a few examples as the model sees them
+}
+
+// position is how far a run has come. With the parameters and the state of the
+// optimizer it is all that a resumed run needs.
+type position struct {
+	Epoch  int      `json:"epoch"`     // epochs done
+	Done   int      `json:"done"`      // examples of the current epoch done
+	Step   int      `json:"step"`      // updates made
+	Loss   float64  `json:"loss"`      // sum over the examples of this epoch so far
+	Before *Metrics `json:"before"`    // of the model before the first step
+	Last   float64  `json:"last_loss"` // mean loss of the epoch before
 }
 
 // Names of tensors in a checkpoint: kind, then the parameter's name.
@@ -34,17 +55,30 @@ const (
 	kindSlot  = "slot/"  // then the name of the slot and "/"
 )
 
-func (r *run) snapshot() snapshot {
-	sum := sha256.Sum256(r.model.Bytes)
-	state := r.optimizer.State()
-	return snapshot{
-		Model:     hex.EncodeToString(sum[:]),
-		Examples:  r.training.Len(),
-		Config:    r.cfg.essence(),
-		At:        r.at,
-		Rule:      state.Rule,
-		RuleSteps: state.Step,
+func newOrigin(m *onnxload.Model, l *data.Loader) (origin, error) {
+	sum := sha256.Sum256(m.Bytes)
+	o := origin{Model: hex.EncodeToString(sum[:]), Examples: l.Len()}
+	target := make([]float32, l.Source().Target().Size())
+	var inputs [][]float32
+	for _, field := range l.Inputs() {
+		inputs = append(inputs, make([]float32, field.Size()))
 	}
+	hash := sha256.New()
+	for _, i := range []int{0, l.Len() / 2, l.Len() - 1} {
+		if err := l.Fill([]int{i}, inputs, target); err != nil {
+			return o, err
+		}
+		for _, values := range append(inputs[:len(inputs):len(inputs)], target) {
+			_ = binary.Write(hash, binary.LittleEndian, values) // a hash takes all
+		}
+	}
+	o.Data = hex.EncodeToString(hash.Sum(nil))
+	return o, nil
+}
+
+func (r *run) snapshot() snapshot {
+	state := r.optimizer.State()
+	return snapshot{Origin: r.origin, Config: r.cfg.essence(), At: r.at, Rule: state.Rule, RuleSteps: state.Step}
 }
 
 // essence is what of a configuration decides the result.
@@ -53,24 +87,18 @@ func (c Config) essence() Config {
 	return c
 }
 
-// save writes the checkpoint. It refuses to replace a good one by one that
+// save writes the checkpoint, unless that would replace a good one by one that
 // holds numbers that are not finite.
 func (r *run) save() error {
 	if r.cfg.Checkpoint == "" {
 		return nil
 	}
+	if err := r.checkParameters(); err != nil {
+		return err
+	}
 	r.saved = time.Now()
 	tensors := map[string]Tensor{}
-	for _, p := range r.model.Params {
-		if !p.Trainable && p.Role != optim.Running {
-			continue
-		}
-		for _, v := range p.Value {
-			if !finite(float64(v)) {
-				r.cfg.warn("no checkpoint at step %d: parameter %q holds %v", r.at.Step, p.Name, v)
-				return nil
-			}
-		}
+	for _, p := range r.changing {
 		tensors[kindParam+p.Name] = Tensor{Shape: p.Shape, F: p.Value}
 		if p.Mask != nil {
 			tensors[kindMask+p.Name] = Tensor{Shape: p.Shape, Bool: p.Mask}
@@ -99,70 +127,132 @@ func (r *run) restore() error {
 	if err != nil {
 		return err
 	}
-	if err := r.snapshot().differs(s); err != nil {
+	if err := r.load(s, tensors); err != nil {
 		return fmt.Errorf("%s: %w", r.cfg.Checkpoint, err)
 	}
-	state := optim.State{Rule: s.Rule, Step: s.RuleSteps, Slots: map[string]map[string][]float32{}}
-	params := map[string]*optim.Param{}
-	for _, p := range r.model.Params {
-		params[p.Name] = p
+	return nil
+}
+
+func (r *run) load(s snapshot, tensors map[string]Tensor) error {
+	if err := r.snapshot().accepts(s); err != nil {
+		return err
 	}
+	if err := r.checkPosition(s.At); err != nil {
+		return err
+	}
+	if err := r.checkTensors(tensors); err != nil {
+		return err
+	}
+	state := optim.State{Rule: s.Rule, Step: s.RuleSteps, Slots: map[string]map[string][]float32{}}
 	for name, t := range tensors {
-		if slot, param, ok := strings.Cut(strings.TrimPrefix(name, kindSlot), "/"); ok && strings.HasPrefix(name, kindSlot) {
+		if rest, ok := strings.CutPrefix(name, kindSlot); ok {
+			slot, param, _ := strings.Cut(rest, "/")
 			if state.Slots[slot] == nil {
 				state.Slots[slot] = map[string][]float32{}
 			}
 			state.Slots[slot][param] = t.F
 		}
 	}
-	for _, kind := range []string{kindParam, kindMask} {
-		for name, t := range tensors {
-			if p := params[strings.TrimPrefix(name, kind)]; strings.HasPrefix(name, kind) && (p == nil || len(p.Value) != len(t.F)+len(t.Bool)) {
-				return fmt.Errorf("%s: %q does not fit the model", r.cfg.Checkpoint, name)
-			}
-		}
-	}
 	if err := r.optimizer.Load(state); err != nil {
-		return fmt.Errorf("%s: %w", r.cfg.Checkpoint, err)
+		return err
 	}
-	for name, p := range params {
-		copy(p.Value, tensors[kindParam+name].F)
-		p.Mask = tensors[kindMask+name].Bool
+	for _, p := range r.changing {
+		copy(p.Value, tensors[kindParam+p.Name].F)
+		p.Mask = tensors[kindMask+p.Name].Bool
 	}
 	r.at = s.At
 	return nil
 }
 
-// differs says why a run cannot go on from the checkpoint of another.
-func (now snapshot) differs(then snapshot) error {
+// accepts says why a run cannot go on from the checkpoint of another.
+func (now snapshot) accepts(then snapshot) error {
 	switch {
-	case now.Model != then.Model:
+	case now.Origin.Model != then.Origin.Model:
 		return errors.New("it is of another model: the file that training started from has changed")
-	case now.Examples != then.Examples:
-		return fmt.Errorf("it is of a run on %d examples, but there are %d now", then.Examples, now.Examples)
+	case now.Origin.Examples != then.Origin.Examples:
+		return fmt.Errorf("it is of a run on %d examples, but there are %d now", then.Origin.Examples, now.Origin.Examples)
 	}
-	var a, b map[string]json.RawMessage
-	if err := errors.Join(remarshal(now.Config, &a), remarshal(then.Config, &b)); err != nil {
+	a, errA := plain(then.Config)
+	b, errB := plain(now.Config)
+	if err := errors.Join(errA, errB); err != nil {
 		return err
 	}
-	var changed []string
-	for _, field := range slices.Sorted(maps.Keys(a)) {
-		if !bytes.Equal(a[field], b[field]) {
-			changed = append(changed, fmt.Sprintf("%s was %s and is %s", field, b[field], a[field]))
-		}
-	}
-	if changed != nil {
+	if changed := differences("", a, b); changed != nil {
 		return fmt.Errorf("it is of a run with other settings: %s", strings.Join(changed, "; "))
+	}
+	if now.Origin.Data != then.Origin.Data {
+		return errors.New("it is of a run on other examples: they were different, or scaled differently")
 	}
 	return nil
 }
 
-func remarshal(from any, to *map[string]json.RawMessage) error {
-	text, err := json.Marshal(from)
-	if err != nil {
-		return err
+// checkPosition finds a position that no run of this length can have.
+func (r *run) checkPosition(at position) error {
+	n, batch := r.training.Len(), r.cfg.Batch
+	steps := at.Epoch*r.stepsPerEpoch() + (at.Done+batch-1)/batch
+	if at.Epoch < 0 || at.Epoch > r.cfg.Epochs || at.Done < 0 || at.Done > n || at.Done%batch != 0 && at.Done != n ||
+		at.Epoch == r.cfg.Epochs && at.Done > 0 || at.Step != steps {
+		return fmt.Errorf("damaged: step %d after %d epochs and %d examples is not possible", at.Step, at.Epoch, at.Done)
 	}
-	return json.Unmarshal(text, to)
+	return nil
+}
+
+// checkTensors finds parameters that are missing, too many, or of another size.
+// What is in the slots is the optimizer's to check.
+func (r *run) checkTensors(tensors map[string]Tensor) error {
+	known := map[string]int{}
+	for _, p := range r.changing {
+		known[kindParam+p.Name], known[kindMask+p.Name] = len(p.Value), len(p.Value)
+		if _, ok := tensors[kindParam+p.Name]; !ok {
+			return fmt.Errorf("parameter %q is trained now, but was not then", p.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
+		if strings.HasPrefix(name, kindSlot) {
+			continue
+		}
+		size, ok := known[name]
+		if !ok {
+			return fmt.Errorf("%q belongs to nothing that is trained now", name)
+		}
+		t := tensors[name]
+		if got := len(t.F) + len(t.Bool); got != size || strings.HasPrefix(name, kindMask) != (t.Bool != nil) {
+			return fmt.Errorf("%q has %d elements of another kind or number than the %d of the model", name, got, size)
+		}
+	}
+	return nil
+}
+
+// plain is v as JSON has it: maps, lists and literals.
+func plain(v any) (any, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber() // a seed has more digits than a float64
+	var out any
+	err = decoder.Decode(&out)
+	return out, err
+}
+
+// differences lists by name in what two plain values differ.
+func differences(name string, then, now any) []string {
+	a, okA := then.(map[string]any)
+	b, okB := now.(map[string]any)
+	if !okA || !okB {
+		if reflect.DeepEqual(then, now) {
+			return nil
+		}
+		was, _ := json.Marshal(then)
+		is, _ := json.Marshal(now)
+		return []string{fmt.Sprintf("%s was %s and is %s", name, was, is)}
+	}
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(b)) {
+		list = append(list, differences(strings.TrimPrefix(name+"."+key, "."), a[key], b[key])...)
+	}
+	return list
 }
 
 // RemoveCheckpoint deletes the checkpoint at path and the copy of its state

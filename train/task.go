@@ -62,6 +62,11 @@ func newTask(m *onnxload.Model, target data.Target, loss Loss, output string) (t
 	return t, fmt.Errorf("train: the model has no output %q; it has %q", output, names)
 }
 
+// String describes the task for messages.
+func (t task) String() string {
+	return fmt.Sprintf("%s of %d per example", t.loss, t.perItem)
+}
+
 // head is the end of a graph: the loss and what it was computed from.
 type head struct {
 	loss    *G.Node // scalar
@@ -71,45 +76,82 @@ type head struct {
 }
 
 // attach adds the loss to a lowered model that takes batch examples at a time.
-func (t task) attach(p *onnxload.Program, batch int) (head, error) {
+func (t task) attach(p *onnxload.Program, batch int) (h head, err error) {
 	if t.loss == MSE {
-		return t.attachMSE(p, batch)
+		h, err = t.attachMSE(p, batch)
+	} else {
+		h, err = t.attachCrossEntropy(p, batch)
 	}
-	return t.attachCrossEntropy(p, batch)
+	if err != nil {
+		return h, fmt.Errorf("train: output %q: %w", p.Outputs[t.output].Name, err)
+	}
+	G.WithName("loss")(h.loss)
+	return h, nil
 }
 
 func (t task) attachCrossEntropy(p *onnxload.Program, batch int) (head, error) {
 	out := p.Outputs[t.output]
 	rows := batch * t.perItem
-	size := tensor.Shape(out.Logits.Shape()).TotalSize()
-	if size == 0 || size%rows != 0 {
-		return head{}, fmt.Errorf("train: output %q has shape %v for %d examples, which does not make scores for %d labels each",
-			out.Name, out.Shape, batch, t.perItem)
+	axis := classAxis(out, rows)
+	if axis < 0 {
+		return head{}, fmt.Errorf("shape %v for %d examples does not make scores for %d labels each", out.Shape, batch, t.perItem)
 	}
-	scores, err := op.Reshape(out.Logits, rows, size/rows)
+	scores, err := classesLast(out.Logits, axis, rows)
 	if err != nil {
 		return head{}, err
 	}
-	classes := size / rows
-	if classes == 1 {
+	if scores.Shape()[1] == 1 {
 		zero := op.Input(p.Graph, "loss/zero", tensor.Float32, rows, 1)
 		p.Bind[zero] = op.NewBuffer(tensor.Float32, rows)
 		if scores, err = op.Concat(1, zero, scores); err != nil {
 			return head{}, err
 		}
-		classes = 2
 	}
-	h := head{scores: scores, classes: classes, target: op.Input(p.Graph, "loss/labels", tensor.Int64, rows)}
+	h := head{scores: scores, classes: scores.Shape()[1], target: op.Input(p.Graph, "loss/labels", tensor.Int64, rows)}
 	h.loss, err = op.CrossEntropy(scores, h.target)
 	return h, err
+}
+
+// classAxis is the axis of an output that runs over the classes: the one that a
+// final softmax normalises, else the last or, as images have it, the second,
+// whichever leaves one row of scores per label. It is -1 where none does, and
+// the rank where each label has a single score.
+func classAxis(out onnxload.Port, rows int) int {
+	size := product(out.Shape)
+	if size == rows {
+		return len(out.Shape)
+	}
+	for _, axis := range []int{out.Axis, len(out.Shape) - 1, 1} {
+		if axis >= 0 && axis < len(out.Shape) && out.Shape[axis]*rows == size {
+			return axis
+		}
+	}
+	return -1
+}
+
+// classesLast brings scores to the shape (rows, classes).
+func classesLast(scores *G.Node, axis, rows int) (*G.Node, error) {
+	shape := scores.Shape()
+	if after := product(shape[min(axis+1, len(shape)):]); after > 1 {
+		perm := make([]int, 0, len(shape))
+		for i := range shape {
+			if i != axis {
+				perm = append(perm, i)
+			}
+		}
+		var err error
+		if scores, err = op.Transpose(scores, append(perm, axis)); err != nil {
+			return nil, err
+		}
+	}
+	return op.Reshape(scores, rows, product(shape)/rows)
 }
 
 func (t task) attachMSE(p *onnxload.Program, batch int) (head, error) {
 	out := p.Outputs[t.output]
 	shape := out.Node.Shape()
 	if shape.TotalSize() != batch*t.perItem {
-		return head{}, fmt.Errorf("train: output %q has shape %v for %d examples, but the data has %d target values for each",
-			out.Name, out.Shape, batch, t.perItem)
+		return head{}, fmt.Errorf("shape %v for %d examples, but the data has %d target values for each", out.Shape, batch, t.perItem)
 	}
 	h := head{target: op.Input(p.Graph, "loss/target", tensor.Float32, shape...)}
 	var err error

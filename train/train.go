@@ -12,6 +12,17 @@
 // back. The same model, data, configuration and build give the same bytes,
 // whatever the number of threads, and also if the run was interrupted and
 // resumed.
+//
+// What a step does is in Run itself, train.go. Beside it:
+//
+//	task.go        what is learned: an output of the model, and the loss
+//	feed.go        which field of the data goes into which input
+//	network.go     the model compiled for batches: losses and gradients
+//	chunk.go       how many examples run at once
+//	divergence.go  who is to blame for a NaN
+//	evaluate.go    metrics, without gradients
+//	prune.go       what becomes zero, and when
+//	resume.go      what a checkpoint holds; checkpoint.go is the file
 package train
 
 import (
@@ -38,11 +49,12 @@ type Result struct {
 
 // Run trains m on the examples of training. held, which may be nil, are examples
 // to measure on before training and after every epoch; they are never learned
-// from.
+// from. A parameter that cannot be trained, because the loss does not depend on
+// it or it holds an infinity, is noted and Trainable no more.
 //
 // When ctx is done, Run saves a checkpoint, if one was asked for, and returns an
-// InterruptedError. A loss that is not finite is a DivergedError; the last
-// checkpoint stays as it is.
+// InterruptedError. A loss, a gradient or a parameter that is not finite is a
+// DivergedError; the last checkpoint stays as it is.
 func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cfg Config) (*Result, error) {
 	r, err := newRun(m, training, held, cfg)
 	if err != nil {
@@ -51,6 +63,7 @@ func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cf
 	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
+	whole := context.WithoutCancel(ctx) // half a step could not be resumed
 	for r.at.Epoch < cfg.Epochs {
 		order := data.Order(training.Len(), cfg.Seed, r.at.Epoch)
 		for r.at.Done < len(order) {
@@ -58,8 +71,7 @@ func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cf
 				return nil, err
 			}
 			batch := order[r.at.Done:min(r.at.Done+cfg.Batch, len(order))]
-			// A step is whole or not at all, or a resumed run would differ.
-			loss, err := r.network.gradients(context.WithoutCancel(ctx), training, batch, r.at.Step)
+			loss, err := r.network.gradients(whole, batch, r.at.Step+1)
 			if err != nil {
 				return nil, err
 			}
@@ -89,6 +101,8 @@ type run struct {
 	gradual   *optim.Pruner
 	last      *optim.Pruner
 	prunable  []*optim.Param
+	changing  []*optim.Param // what the run may change, so what a checkpoint holds
+	origin    origin
 	schedule  optim.Schedule
 	steps     int // of the whole run
 	at        position
@@ -97,44 +111,28 @@ type run struct {
 	result    Result
 }
 
-// position is how far a run has come. With the parameters and the state of the
-// optimizer it is all that a resumed run needs.
-type position struct {
-	Epoch  int      `json:"epoch"`     // epochs done
-	Done   int      `json:"done"`      // examples of the current epoch done
-	Step   int      `json:"step"`      // updates made
-	Loss   float64  `json:"loss"`      // sum over the examples of this epoch so far
-	Before *Metrics `json:"before"`    // of the model before the first step
-	Last   float64  `json:"last_loss"` // mean loss of the epoch before
-}
-
 func newRun(m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	r := &run{cfg: cfg, model: m, training: training, held: held, started: time.Now(), saved: time.Now()}
-	batch := min(cfg.Batch, training.Len())
-	r.steps = cfg.Epochs * ((training.Len() + cfg.Batch - 1) / cfg.Batch)
+	r.steps = cfg.Epochs * r.stepsPerEpoch()
 	var err error
 	if r.schedule, err = cfg.schedule(r.steps); err != nil {
 		return nil, err
 	}
-	if r.network, err = newNetwork(m, training, cfg, batch, cfg.note); err != nil {
-		return nil, err
-	}
-	if err := r.network.checkLabels(training); err != nil {
+	if r.network, err = newNetwork(m, training, cfg, true); err != nil {
 		return nil, err
 	}
 	if held != nil {
-		if r.judge, err = newNetwork(m, held, cfg, min(r.network.chunk, held.Len()), func(string, ...any) {}); err != nil {
+		quiet := cfg // it has been said for the training examples
+		quiet.Observe = nil
+		if r.judge, err = newNetwork(m, held, quiet, false); err != nil {
 			return nil, err
 		}
-		if err := r.judge.checkLabels(held); err != nil {
-			return nil, err
+		if r.judge.task != r.network.task {
+			return nil, fmt.Errorf("train: %v is to be learned, but the held-out examples are for %v", r.network.task, r.judge.task)
 		}
-	}
-	if err := r.dropUnreached(min(r.network.chunk, batch)); err != nil {
-		return nil, err
 	}
 	if r.optimizer, err = optim.New(m.Params, cfg.Optim); err != nil {
 		return nil, err
@@ -142,24 +140,19 @@ func newRun(m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, e
 	if r.gradual, r.last, err = cfg.Prune.pruners(m.Params, r.steps); err != nil {
 		return nil, err
 	}
-	r.prunable = prunable(m.Params, r.gradual, r.last)
-	return r, nil
-}
-
-// dropUnreached freezes parameters that the loss does not depend on: decay
-// alone must not move them.
-func (r *run) dropUnreached(examples int) error {
-	p, err := r.network.pass(examples, true)
-	if err != nil {
-		return err
-	}
-	for i, reached := range p.reached {
-		if param := r.network.trainable[i]; !reached {
-			param.Trainable = false
-			r.cfg.note("parameter %q is left as it is: the loss does not depend on it", param.Name)
+	pruners := []*optim.Pruner{r.gradual, r.last}
+	r.prunable = prunable(m.Params, pruners)
+	for i, p := range m.Params {
+		if p.Trainable || p.Role == optim.Running || planned(i, pruners) {
+			r.changing = append(r.changing, p)
 		}
 	}
-	return nil
+	r.origin, err = newOrigin(m, training)
+	return r, err
+}
+
+func (r *run) stepsPerEpoch() int {
+	return (r.training.Len() + r.cfg.Batch - 1) / r.cfg.Batch
 }
 
 // begin restores the checkpoint, or measures the model as it came.
@@ -170,7 +163,7 @@ func (r *run) begin(ctx context.Context) error {
 		}
 		r.cfg.note("resumed from %s at epoch %d, step %d", r.cfg.Checkpoint, r.at.Epoch+1, r.at.Step)
 	} else if r.judge != nil {
-		before, err := r.judge.evaluate(ctx, r.held)
+		before, err := r.judge.evaluate(ctx)
 		if err != nil {
 			return r.stopped(err)
 		}
@@ -197,7 +190,7 @@ func (r *run) stopped(err error) error {
 	if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	e := &InterruptedError{Step: r.at.Step, Steps: r.steps}
+	e := &InterruptedError{Step: r.at.Step, Steps: r.steps, cause: err}
 	if r.cfg.Checkpoint != "" && r.at.Step > 0 {
 		if err := r.save(); err != nil {
 			return fmt.Errorf("interrupted, and the checkpoint could not be saved: %w", err)
@@ -229,7 +222,7 @@ func (r *run) advance(examples int, loss float64) {
 func (r *run) endEpoch(ctx context.Context) error {
 	var held *Metrics
 	if r.judge != nil {
-		m, err := r.judge.evaluate(ctx, r.held)
+		m, err := r.judge.evaluate(ctx)
 		if err != nil {
 			return r.stopped(err)
 		}
@@ -254,11 +247,14 @@ func (r *run) meanLoss() float64 {
 
 // finish prunes by threshold and sums up.
 func (r *run) finish(ctx context.Context) (*Result, error) {
+	if err := r.checkParameters(); err != nil {
+		return nil, err
+	}
 	if err := r.last.Step(0); err != nil {
 		return nil, err
 	}
 	if r.judge != nil && (len(r.cfg.Prune.Threshold) > 0 || r.result.After == nil) {
-		after, err := r.judge.evaluate(ctx, r.held)
+		after, err := r.judge.evaluate(ctx)
 		if err != nil {
 			return nil, r.stopped(err)
 		}
@@ -282,7 +278,7 @@ func (r *run) tell(kind EventKind, held *Metrics) {
 	if kind == EpochDone {
 		e.L1, e.L2 = r.optimizer.Penalty()
 		e.Sparsity = optim.Sparsity(r.prunable)
-		e.LearningRate = r.schedule(max(r.at.Step-1, 0), r.steps)
+		e.LearningRate = r.schedule(max(r.at.Step-1, 0), r.steps) * r.optimizer.Groups()[0].Hyper.LR
 	}
 	r.cfg.Observe(e)
 }
@@ -291,6 +287,7 @@ func (r *run) tell(kind EventKind, held *Metrics) {
 type InterruptedError struct {
 	Step, Steps int
 	Checkpoint  string // where the run was saved; "" if it was not
+	cause       error
 }
 
 // Error says how far the run had come.
@@ -298,5 +295,5 @@ func (e *InterruptedError) Error() string {
 	return fmt.Sprintf("interrupted after step %d of %d", e.Step, e.Steps)
 }
 
-// Unwrap makes the error a context.Canceled.
-func (e *InterruptedError) Unwrap() error { return context.Canceled }
+// Unwrap is the error of the context.
+func (e *InterruptedError) Unwrap() error { return e.cause }
