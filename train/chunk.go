@@ -29,7 +29,7 @@ func (n *network) chooseChunk() ([]int, error) {
 	declared := n.model.BatchDim()
 	for _, b := range batches {
 		if b%declared != 0 {
-			return nil, fmt.Errorf("train: the model takes exactly %d examples at a time, and %d are to be run: use a batch and a number of examples that it divides (%w)",
+			return nil, fmt.Errorf("the model takes exactly %d examples at a time, and %d are to be run: use a batch and a number of examples that it divides (%w)",
 				declared, b, err)
 		}
 	}

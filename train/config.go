@@ -74,41 +74,50 @@ func DefaultConfig() Config {
 
 func (c Config) checkBatch() error {
 	if c.Batch < 1 {
-		return fmt.Errorf("train: batch is %d, want at least 1", c.Batch)
+		return fmt.Errorf("batch is %d, want at least 1", c.Batch)
 	}
 	if c.MicroBatch < 0 {
-		return fmt.Errorf("train: micro-batch is %d, want 0 or more", c.MicroBatch)
+		return fmt.Errorf("micro-batch is %d, want 0 or more", c.MicroBatch)
 	}
 	return nil
 }
 
-func (c Config) check() error {
+// Check finds settings that no run can have. Run does the same, and looks at what
+// depends on the model and the data besides.
+func (c Config) Check() error {
 	if err := c.checkBatch(); err != nil {
 		return err
 	}
 	if c.Epochs < 1 {
-		return fmt.Errorf("train: epochs is %d, want at least 1", c.Epochs)
+		return fmt.Errorf("epochs is %d, want at least 1", c.Epochs)
 	}
 	p := c.Prune
 	if !(0 <= p.Begin && p.Begin <= p.End && p.End <= 1) {
-		return fmt.Errorf("train: pruning begins at %v and ends at %v of the run, want 0 ≤ begin ≤ end ≤ 1", p.Begin, p.End)
+		return fmt.Errorf("pruning begins at %v and ends at %v of the run, want 0 ≤ begin ≤ end ≤ 1", p.Begin, p.End)
 	}
 	if p.Every < 0 {
-		return fmt.Errorf("train: steps between prunings is %d, want 0 or more", p.Every)
+		return fmt.Errorf("steps between prunings is %d, want 0 or more", p.Every)
 	}
 	if !(c.Clip.Norm >= 0) || !(c.Clip.Value >= 0) {
-		return fmt.Errorf("train: clip is %v by norm and %v by value, want 0 or more", c.Clip.Norm, c.Clip.Value)
+		return fmt.Errorf("clip is %v by norm and %v by value, want 0 or more", c.Clip.Norm, c.Clip.Value)
 	}
 	if !(c.Warmup >= 0 && c.Warmup <= math.MaxInt32) {
-		return fmt.Errorf("train: warm-up is %v, want a number of steps or a share of the run below 1", c.Warmup)
+		return fmt.Errorf("warm-up is %v, want a number of steps or a share of the run below 1", c.Warmup)
 	}
 	if c.CheckpointEvery < 0 {
-		return fmt.Errorf("train: time between checkpoints is %v, want 0 or more", c.CheckpointEvery)
+		return fmt.Errorf("time between checkpoints is %v, want 0 or more", c.CheckpointEvery)
 	}
 	if c.Resume && c.Checkpoint == "" {
-		return fmt.Errorf("train: there is no checkpoint to resume from")
+		return fmt.Errorf("there is no checkpoint to resume from")
 	}
-	return nil
+	if _, err := c.schedule(1); err != nil {
+		return err
+	}
+	switch c.BatchNorm {
+	case "", onnxload.BatchNormFrozen, onnxload.BatchNormTrain:
+		return nil
+	}
+	return fmt.Errorf("batch normalisation: %q is not one of %s, %s", c.BatchNorm, onnxload.BatchNormFrozen, onnxload.BatchNormTrain)
 }
 
 // schedule is the course of the learning rates over a run of the given length.

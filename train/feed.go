@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"finetune/internal/op"
 	"finetune/onnxload"
@@ -26,7 +27,7 @@ func newFeeding(m *onnxload.Model, fields []data.Field) (feeding, error) {
 		if len(m.Inputs) > 1 || len(fields) > 1 {
 			k = slices.IndexFunc(fields, func(field data.Field) bool { return field.Name == in.Name })
 			if k < 0 {
-				return f, fmt.Errorf("train: the model's input %q has no data: there is %s", in.Name, fieldNames(fields))
+				return f, fmt.Errorf("the model's input %q has no data: there is %s", in.Name, fieldNames(fields))
 			}
 		}
 		if err := f.match(in, fields[k]); err != nil {
@@ -42,7 +43,7 @@ func (f *feeding) match(in onnxload.Value, field data.Field) error {
 	if in.Rank < 1 {
 		return nil // not declared; lowering finds out
 	}
-	mismatch := fmt.Errorf("train: input %q takes examples of shape %v, but the data has %v", in.Name, exampleShape(in), field.Shape)
+	mismatch := &ShapeError{Input: in.Name, Want: exampleShape(in), Got: field.Shape}
 	var want []int
 	open := false
 	for _, d := range in.Dims[1:] {
@@ -67,7 +68,7 @@ func (f *feeding) match(in onnxload.Value, field data.Field) error {
 			continue
 		}
 		if other, given := f.dims[d.Symbol]; given && other != size {
-			return fmt.Errorf("train: input %q: dimension %q is %d in the data, and %d elsewhere", in.Name, d.Symbol, size, other)
+			return fmt.Errorf("input %q: dimension %q is %d in the data, and %d elsewhere", in.Name, d.Symbol, size, other)
 		}
 		f.dims[d.Symbol] = size
 	}
@@ -102,7 +103,7 @@ func (f *feeding) check(inputs []onnxload.Port, examples int) error {
 	for i, port := range inputs {
 		field := f.fields[f.field[i]]
 		if product(port.Shape) != examples*field.Size() {
-			return fmt.Errorf("train: input %q takes %v at once, but %d examples of the data are %v each", port.Name, port.Shape, examples, field.Shape)
+			return fmt.Errorf("input %q takes %v at once, but %d examples of the data are %v each", port.Name, port.Shape, examples, field.Shape)
 		}
 	}
 	return nil
@@ -122,6 +123,24 @@ func exampleShape(in onnxload.Value) []string {
 		}
 	}
 	return dims
+}
+
+// ShapeError is data whose examples have another shape than the model takes.
+type ShapeError struct {
+	Where string   // the first example: a file, and a row or record
+	Input string   // of the model
+	Want  []string // its declared shape without the batch, open dimensions by name
+	Got   []int
+}
+
+// Error says what was expected and what was found.
+func (e *ShapeError) Error() string {
+	var got []string
+	for _, d := range e.Got {
+		got = append(got, fmt.Sprint(d))
+	}
+	return fmt.Sprintf("%s: expected the shape (%s) of the model's input %q, found (%s)",
+		e.Where, strings.Join(e.Want, ", "), e.Input, strings.Join(got, ", "))
 }
 
 func fieldNames(fields []data.Field) string {

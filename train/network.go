@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -50,6 +51,9 @@ func newNetwork(m *onnxload.Model, l *data.Loader, cfg Config, training bool) (*
 		return nil, err
 	}
 	if n.feeding, err = newFeeding(m, l.Inputs()); err != nil {
+		if misfit, ok := errors.AsType[*ShapeError](err); ok {
+			misfit.Where = l.Source().Where(0)
+		}
 		return nil, err
 	}
 	if training {

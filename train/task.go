@@ -44,9 +44,9 @@ func newTask(m *onnxload.Model, target data.Target, loss Loss, output string) (t
 	case loss == Auto:
 		t.loss = MSE
 	case loss == CrossEntropy && !target.Labels:
-		return t, fmt.Errorf("train: cross-entropy needs class labels, but the targets of the data are numbers")
+		return t, fmt.Errorf("cross-entropy needs class labels, but the targets of the data are numbers")
 	case loss != CrossEntropy && loss != MSE:
-		return t, fmt.Errorf("train: unknown loss %q, want %q or %q", loss, CrossEntropy, MSE)
+		return t, fmt.Errorf("unknown loss %q, want %q or %q", loss, CrossEntropy, MSE)
 	}
 	if output == "" {
 		return t, nil
@@ -59,7 +59,7 @@ func newTask(m *onnxload.Model, target data.Target, loss Loss, output string) (t
 		}
 		names = append(names, o.Name)
 	}
-	return t, fmt.Errorf("train: the model has no output %q; it has %q", output, names)
+	return t, fmt.Errorf("the model has no output %q; it has %q", output, names)
 }
 
 // String describes the task for messages.
@@ -83,7 +83,7 @@ func (t task) attach(p *onnxload.Program, batch int) (h head, err error) {
 		h, err = t.attachCrossEntropy(p, batch)
 	}
 	if err != nil {
-		return h, fmt.Errorf("train: output %q: %w", p.Outputs[t.output].Name, err)
+		return h, fmt.Errorf("output %q: %w", p.Outputs[t.output].Name, err)
 	}
 	G.WithName("loss")(h.loss)
 	return h, nil

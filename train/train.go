@@ -38,13 +38,13 @@ import (
 
 // Result is what a run came to.
 type Result struct {
-	Before *Metrics // on the held-out examples, before the first step
-	After  *Metrics // the same, of the parameters that the model now has
-	Loss   float64  // mean training loss of the last epoch
-	Epochs int
-	Steps  int
+	Before *Metrics `json:"before,omitempty"` // on the held-out examples, before the first step
+	After  *Metrics `json:"after,omitempty"`  // the same, of the parameters that the model now has
+	Loss   float64  `json:"loss"`             // mean training loss of the last epoch
+	Epochs int      `json:"epochs"`
+	Steps  int      `json:"steps"`
 	// Sparsity is the share of zeros in the parameters that pruning is for.
-	Sparsity float64
+	Sparsity float64 `json:"sparsity"`
 }
 
 // Run trains m on the examples of training. held, which may be nil, are examples
@@ -112,7 +112,7 @@ type run struct {
 }
 
 func newRun(m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	r := &run{cfg: cfg, model: m, training: training, held: held, started: time.Now(), saved: time.Now()}
@@ -131,7 +131,7 @@ func newRun(m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, e
 			return nil, err
 		}
 		if r.judge.task != r.network.task {
-			return nil, fmt.Errorf("train: %v is to be learned, but the held-out examples are for %v", r.network.task, r.judge.task)
+			return nil, fmt.Errorf("%v is to be learned, but the held-out examples are for %v", r.network.task, r.judge.task)
 		}
 	}
 	if r.optimizer, err = optim.New(m.Params, cfg.Optim); err != nil {

@@ -88,7 +88,8 @@ func (t Target) label(c int) string {
 }
 
 // CheckLabels reports the first example whose label a model with the given
-// number of classes cannot have. It says nothing about regression targets.
+// number of classes cannot have, as a LabelError. It says nothing about
+// regression targets.
 func CheckLabels(src Source, classes int) error {
 	target := src.Target()
 	if !target.Labels || target.Classes <= classes {
@@ -101,12 +102,25 @@ func CheckLabels(src Source, classes int) error {
 		}
 		for _, v := range values {
 			if c := int(v); c >= classes {
-				return fmt.Errorf("%s: expected a label from 0 to %d, as the model has %d classes, found %s",
-					src.Where(i), classes-1, classes, target.label(c))
+				return &LabelError{Where: src.Where(i), Label: c, Found: target.label(c), Classes: classes}
 			}
 		}
 	}
 	return nil
+}
+
+// LabelError is a label that the model has no class for.
+type LabelError struct {
+	Where   string // the first example that has it: a file, and a row or record
+	Label   int    // counted from 0
+	Found   string // the label, with its name if it has one
+	Classes int    // of the model
+}
+
+// Error says what was expected and what was found.
+func (e *LabelError) Error() string {
+	return fmt.Sprintf("%s: expected a label from 0 to %d, as the model has %d classes, found %s",
+		e.Where, e.Classes-1, e.Classes, e.Found)
 }
 
 // Integers converts labels or token numbers out of the float32 that they
