@@ -51,10 +51,14 @@ func (c *console) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.json, "json", false, "print results as JSON, one object a line")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "print results and errors only")
 	flags.IntVar(&c.threads, "threads", 0, "use `N` processor cores; 0 is all. Results do not depend on it")
+	heading(flags, "General")
 }
 
 // start applies the shared flags.
 func (c *console) start() error {
+	if err := kernel.CheckISA(); err != nil {
+		return err
+	}
 	const most = 1024
 	if c.threads < 0 || c.threads > most {
 		return &usageError{what: fmt.Sprintf("--threads is %d, want 0 (all) to %d", c.threads, most)}
@@ -136,6 +140,3 @@ func (e *hintedError) Unwrap() error   { return e.error }
 func (e *hintedError) Hints() []string { return e.hints }
 
 func withHint(err error, hints ...string) error { return &hintedError{err, hints} }
-
-// errInterrupted marks a run that was stopped on request, with its work saved.
-var errInterrupted = errors.New("interrupted")

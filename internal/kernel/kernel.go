@@ -11,4 +11,9 @@
 // the threads of Parallel; how the work is cut, and in which order partial
 // results are added, depends on the shape of the problem alone, so the result
 // has the same bits for any number of threads.
+//
+// The inner loops exist in plain Go and in assembly, see table. The folder gen
+// writes the assembly; the build tag purego leaves it out.
 package kernel
+
+//go:generate go run -C gen . -out ..

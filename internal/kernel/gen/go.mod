@@ -1,0 +1,13 @@
+// The generator of the assembly in internal/kernel: a module of its own, so that
+// nobody needs its dependencies to build or use finetune.
+module finetune/internal/kernel/gen
+
+go 1.26.0
+
+require github.com/mmcloughlin/avo v0.6.0
+
+require (
+	golang.org/x/mod v0.41.0 // indirect
+	golang.org/x/sync v0.23.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
+)

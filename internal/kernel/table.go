@@ -1,0 +1,20 @@
+package kernel
+
+// table holds the inner loops that exist in several versions. A version may
+// round differently from the others, but has no other visible difference.
+//
+// The functions are written for the code that calls them: they check no
+// lengths. Arguments escape, so pointers to locals would be allocated.
+type table struct {
+	name string // of the instruction set
+
+	// peak does so many rounds of independent multiply-adds in registers, and
+	// returns the number of floating point operations.
+	peak func(rounds int) int
+}
+
+// generic is complete, and the reference for the others.
+var generic = table{
+	name: "generic",
+	peak: peakGeneric,
+}

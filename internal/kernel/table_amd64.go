@@ -1,0 +1,27 @@
+//go:build !purego
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+// tables has what this processor supports, best last. The flags of package cpu
+// include that the operating system saves the registers.
+func tables() []*table {
+	list := []*table{&generic}
+	x := &cpu.X86
+	if !x.HasAVX2 || !x.HasFMA {
+		return list
+	}
+	avx2 := generic
+	avx2.name = "avx2"
+	avx2.peak = func(rounds int) int { peakAVX2(rounds); return rounds * 12 * 8 * 2 }
+	list = append(list, &avx2)
+
+	if !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL {
+		return list
+	}
+	avx512 := avx2
+	avx512.name = "avx512"
+	avx512.peak = func(rounds int) int { peakAVX512(rounds); return rounds * 24 * 16 * 2 }
+	return append(list, &avx512)
+}
