@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/spf13/pflag"
 
@@ -21,50 +21,42 @@ the accuracy. Data that comes in two halves is measured on its test half unless
 --split says otherwise.
 
   finetune eval model.onnx --data mnist/
-  finetune eval model.onnx --data photos/ --scale 0.00392157 --mean 0.5 --std 0.5`,
+  finetune eval model.onnx --data photos/ --scale 1/255 --mean 0.5 --std 0.25`,
 	make: func() command { return new(evalCommand) },
 }
 
 type evalCommand struct {
 	dataFlags
-	taskFlags
 	split string
 	batch int
 }
 
 func (e *evalCommand) addFlags(flags *pflag.FlagSet) {
 	e.dataFlags.addFlags(flags)
-	e.taskFlags.addFlags(flags)
-	flags.StringVar(&e.split, "split", "", "`HALF` of the data: train or test; default test where there is one")
+	flags.StringVar(&e.split, "split", "", "`HALF` of the data: train or test; without it test, or all if there are no halves")
 	flags.IntVar(&e.batch, "batch", 64, "run `N` examples at a time")
+	heading(flags, "Data")
 }
 
 func (e *evalCommand) run(ctx context.Context, c *console, args []string) error {
-	path, err := oneModel("eval", args)
+	if err := e.check("eval"); err != nil {
+		return err
+	}
+	m, err := c.model(args)
 	if err != nil {
 		return err
 	}
-	if err := e.wanted("eval"); err != nil {
-		return err
-	}
-	m, err := openModel(c, path)
+	l, err := e.examples(m)
 	if err != nil {
-		return err
-	}
-	l, err := e.loader(m)
-	if err != nil {
-		return err
+		return explain(err, "")
 	}
 	cfg := train.DefaultConfig()
 	cfg.Batch = e.batch
-	e.taskFlags.config(&cfg)
-	cfg.Observe = func(event train.Event) { c.notef("%s", event.Text) }
+	cfg.Loss, cfg.Output = train.Loss(e.loss), e.output
+	cfg.Observe = newProgress(c).observe
 	metrics, err := train.Evaluate(ctx, m, l, cfg)
 	if err != nil {
-		if ctx.Err() != nil {
-			return errInterrupted
-		}
-		return err
+		return explain(err, "")
 	}
 	if c.json {
 		return c.object(metrics)
@@ -76,35 +68,29 @@ func (e *evalCommand) run(ctx context.Context, c *console, args []string) error 
 	return nil
 }
 
-func (e *evalCommand) loader(m *onnxload.Model) (*data.Loader, error) {
-	split := e.split
-	switch split {
-	case "":
-		split = "test"
-	case "train", "test":
-	default:
-		return nil, &usageError{what: "--split is " + split + ", want train or test"}
+// check complains of values that cannot be.
+func (e *evalCommand) check(verb string) error {
+	switch {
+	case e.split != "" && e.split != "train" && e.split != "test":
+		return &usageError{what: fmt.Sprintf("--split is %q, want train or test", e.split)}
+	case e.batch < 1:
+		return &usageError{what: fmt.Sprintf("--batch is %d, want at least 1", e.batch)}
 	}
-	src, err := e.open(m, e.path, split)
-	if e.split == "" && errors.Is(err, data.ErrNoSplit) {
-		src, err = e.open(m, e.path, "train")
+	return e.dataFlags.check(verb)
+}
+
+func (e *evalCommand) examples(m *onnxload.Model) (*data.Loader, error) {
+	opt := e.options(m)
+	var src data.Source
+	var err error
+	if e.split == "" {
+		src, err = e.openTest(e.path, opt)
+	} else {
+		opt.Split = e.split
+		src, err = e.open(e.path, opt)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return e.load(m, src)
-}
-
-// taskFlags say what the model is held against.
-type taskFlags struct {
-	loss, output string
-}
-
-func (f *taskFlags) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.loss, "loss", "", "`LOSS`: cross-entropy or mse; default by the data")
-	flags.StringVar(&f.output, "output", "", "`NAME` of the model's output to use; default the first")
-}
-
-func (f *taskFlags) config(cfg *train.Config) {
-	cfg.Loss, cfg.Output = train.Loss(f.loss), f.output
 }

@@ -77,7 +77,12 @@ func verbHelp(v verb) string {
 	}
 	flags := newFlagSet(v, v.make())
 	new(console).addFlags(flags)
-	b.WriteString("Flags:\n" + flags.FlagUsagesWrapped(80))
+	usages := flagUsages(flags)
+	if strings.Contains(usages, " VALUE") {
+		b.WriteString("A VALUE is a number for all, or SELECTOR=NUMBER for those parameters that the\n" +
+			"SELECTOR matches, as often as needed: see `finetune help selectors`.\n\n")
+	}
+	b.WriteString(strings.TrimPrefix(usages, "\n"))
 	return b.String()
 }
 

@@ -47,8 +47,16 @@ type description struct {
 	Operators []operatorLine    `json:"operators"`
 	Roles     []roleLine        `json:"parameters"`
 	Trainable bool              `json:"trainable"`
-	Problems  []string          `json:"problems,omitempty"`
+	Problems  []problem         `json:"problems,omitempty"`
 	Metadata  map[string]string `json:"metadata,omitempty"`
+}
+
+// problem is a reason why a model cannot be trained: a node's, or the model's.
+type problem struct {
+	Node   string `json:"node,omitempty"`
+	Op     string `json:"op,omitempty"`
+	Opset  int64  `json:"opset,omitempty"`
+	Reason string `json:"reason"`
 }
 
 type portLine struct {
@@ -71,11 +79,7 @@ type roleLine struct {
 }
 
 func (inspectCommand) run(_ context.Context, c *console, args []string) error {
-	path, err := oneModel("inspect", args)
-	if err != nil {
-		return err
-	}
-	m, err := openModel(c, path)
+	m, err := c.model(args)
 	if err != nil {
 		return err
 	}
@@ -104,8 +108,9 @@ func describe(m *onnxload.Model) description {
 	var unsupported *onnxload.UnsupportedError
 	if errors.As(err, &unsupported) {
 		for _, n := range unsupported.Nodes {
-			bad[operatorName(n.Domain, n.Op)] = true
-			d.Problems = append(d.Problems, n.String())
+			op := operatorName(n.Domain, n.Op)
+			bad[op] = true
+			d.Problems = append(d.Problems, problem{n.Node, op, n.Opset, n.Reason})
 		}
 	}
 	counts := map[string]int{}
@@ -130,7 +135,7 @@ func describe(m *onnxload.Model) description {
 		}
 	}
 	if !d.Trainable {
-		d.Problems = append(d.Problems, "no parameter can be trained: the weights are not floating-point tensors that an operator reads")
+		d.Problems = append(d.Problems, problem{Reason: "no parameter: the weights are not floating-point tensors that an operator reads"})
 	}
 	d.Trainable = d.Trainable && len(d.Problems) == 0
 	return d
@@ -173,7 +178,7 @@ func (c *console) describe(d description) {
 	for _, domain := range slices.Sorted(maps.Keys(d.Opsets)) {
 		opsets = append(opsets, fmt.Sprintf("%s %d", domain, d.Opsets[domain]))
 	}
-	c.printf("%s: %s, IR %d, opset %s", filepath.Base(d.File), byteCount(d.Bytes), d.IR, strings.Join(opsets, ", "))
+	c.printf("%s: %s, IR %d, opset %s", filepath.Base(d.File), byteCount(int64(d.Bytes)), d.IR, strings.Join(opsets, ", "))
 	if d.Producer != "" {
 		c.printf(", made by %s", d.Producer)
 	}
@@ -200,11 +205,7 @@ func (c *console) describe(d description) {
 		c.printf("\n")
 		rows = nil
 		for _, r := range d.Roles {
-			zeros := 0.0
-			if r.Values > 0 {
-				zeros = float64(r.Zeros) / float64(r.Values)
-			}
-			rows = append(rows, table.Row{r.Role, r.Tensors, thousands(r.Values), percent(zeros)})
+			rows = append(rows, table.Row{r.Role, r.Tensors, thousands(r.Values), percent(share(r.Zeros, r.Values))})
 		}
 		c.table(table.Row{"role", "tensors", "values", "zeros"}, rows, "tensors", "values", "zeros")
 	}
@@ -220,13 +221,38 @@ func (c *console) describe(d description) {
 		return
 	}
 	c.printf("cannot be trained:\n")
-	for _, p := range d.Problems {
-		c.printf("  %s\n", p)
+	for _, line := range d.summary() {
+		c.printf("  %s\n", line)
 	}
 }
 
+// summary lists the problems, those of many nodes once.
+func (d description) summary() []string {
+	var kinds []problem
+	nodes := map[problem][]string{}
+	for _, p := range d.Problems {
+		kind := problem{Op: p.Op, Opset: p.Opset, Reason: p.Reason}
+		if nodes[kind] == nil {
+			kinds = append(kinds, kind)
+		}
+		nodes[kind] = append(nodes[kind], p.Node)
+	}
+	var lines []string
+	for _, k := range kinds {
+		switch names := nodes[k]; {
+		case k.Op == "":
+			lines = append(lines, k.Reason)
+		case len(names) == 1:
+			lines = append(lines, fmt.Sprintf("%s (opset %d): %s: node %q", k.Op, k.Opset, k.Reason, names[0]))
+		default:
+			lines = append(lines, fmt.Sprintf("%s (opset %d): %s: %d nodes, the first is %q", k.Op, k.Opset, k.Reason, len(names), names[0]))
+		}
+	}
+	return lines
+}
+
 // byteCount is a size for people.
-func byteCount(n int) string {
+func byteCount(n int64) string {
 	switch {
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)

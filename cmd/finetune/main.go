@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"finetune/internal/nearest"
+	"finetune/train"
 )
 
 // Exit statuses, as `finetune help` lists them.
@@ -63,15 +64,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	c.fail(err)
-	var usage *usageError
-	switch {
-	case errors.As(err, &usage):
+	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
-	case errors.Is(err, errInterrupted):
-		return exitInterrupted
-	default:
-		return exitFailed
 	}
+	if e, ok := errors.AsType[*train.InterruptedError](err); ok && e.Checkpoint != "" {
+		return exitInterrupted
+	}
+	return exitFailed
 }
 
 func dispatch(ctx context.Context, c *console, args []string) error {
@@ -135,16 +134,38 @@ func newFlagSet(v verb, cmd command) *pflag.FlagSet {
 // flagError turns pflag's complaint into a usage error with a suggestion.
 func flagError(v verb, flags *pflag.FlagSet, err error) error {
 	e := &usageError{what: err.Error()}
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		var names []string
 		flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		for _, name := range nearest.Names(unknown.GetSpecifiedName(), names) {
 			e.hints = append(e.hints, "did you mean --"+name+"?")
 		}
 	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		f := invalid.GetFlag()
+		e.what = fmt.Sprintf("--%s is %q, want %s", f.Name, invalid.GetValue(), wantedValue(f))
+	}
 	e.hints = append(e.hints, fmt.Sprintf("`finetune help %s` lists the flags", v.name))
 	return e
+}
+
+// wantedValue is what the value of a flag has to be, by its type.
+func wantedValue(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int":
+		return "a whole number"
+	case "uint64":
+		return "a whole number, 0 or more"
+	case "float64":
+		return "a number"
+	case "number":
+		return "a number, or a quotient such as 1/255"
+	case "duration":
+		return "a length of time such as 30s or 10m"
+	case "bool":
+		return "true or false"
+	}
+	return "a " + f.Value.Type()
 }
 
 func didYouMean(name string, have []string) []string {

@@ -2,29 +2,56 @@ package main
 
 import (
 	"errors"
-	"os"
+	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
 	"finetune/onnxload"
 )
 
-// openModel reads a model and passes on what there is to warn of.
-func openModel(c *console, path string) (*onnxload.Model, error) {
-	if _, err := os.Stat(path); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, withHint(errors.New("there is no file "+path), modelsBeside(path)...)
-		}
-		return nil, err
+// model reads the only argument of most verbs, and passes on what there is to
+// warn of.
+func (c *console) model(args []string) (*onnxload.Model, error) {
+	if len(args) == 0 {
+		return nil, &usageError{what: "no model given", hints: []string{fmt.Sprintf("usage: finetune %s MODEL.onnx …", c.flags.Name())}}
 	}
+	if len(args) > 1 {
+		return nil, &usageError{what: fmt.Sprintf("one model is wanted, found %d arguments: %q", len(args), args)}
+	}
+	path := args[0]
 	m, err := onnxload.Open(path)
-	if err != nil {
+	var format *onnxload.FormatError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, withHint(missing(err), modelsBeside(path)...)
+	case errors.As(err, &format) && format.Hint != "":
+		hint := format.Hint
+		format.Hint = ""
+		return nil, withHint(err, hint)
+	case err != nil:
 		return nil, err
 	}
 	for _, w := range m.Warnings {
 		c.notef("%s: %s", filepath.Base(path), w)
 	}
 	return m, nil
+}
+
+func noArguments(verb string, args []string) error {
+	if len(args) > 0 {
+		return &usageError{what: fmt.Sprintf("%s takes no arguments, found %q", verb, args)}
+	}
+	return nil
+}
+
+// missing says in plain words that a file is not there.
+func missing(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return fmt.Errorf("there is no file or folder %s", p.Path)
+	}
+	return err
 }
 
 // modelsBeside suggests the models that are where a missing one was looked for.

@@ -19,12 +19,12 @@ var paramsVerb = verb{
 	long: `
 Lists the parameters of a model in file order: what each is for (its role, read
 from the operator that uses it), whether it would be trained, and with which
-learning rate, penalties and sparsity. Flags are those of train, so that a
-command can be tried here first. With --json each parameter is an object, with
-the reason for every value.
+learning rate, penalties and sparsity. The flags are those of train that concern
+parameters, so that they can be tried here first. --why adds which of them
+decided what; with --json each parameter is an object, with all the reasons.
 
   finetune params model.onnx
-  finetune params model.onnx --freeze 'layer:conv*' --l1 1e-5 --sparsity 0.9`,
+  finetune params model.onnx --freeze 'layer:conv*' --l1 1e-5 --sparsity 0.9 --why`,
 	make: func() command { return new(paramsCommand) },
 }
 
@@ -32,46 +32,47 @@ type paramsCommand struct {
 	selectFlags
 	optimFlags
 	pruneFlags
+	why bool
 }
 
 func (p *paramsCommand) addFlags(flags *pflag.FlagSet) {
 	p.selectFlags.addFlags(flags)
 	p.optimFlags.addFlags(flags)
 	p.pruneFlags.addFlags(flags)
+	flags.BoolVar(&p.why, "why", false, "say what decided, where that is not a default")
+	heading(flags, "General")
 }
 
 // paramLine is one parameter and what is done to it.
 type paramLine struct {
-	Name        string       `json:"name"`
-	Role        optim.Role   `json:"role"`
-	Op          string       `json:"op"`
-	Layer       string       `json:"layer"`
-	Shape       []int        `json:"shape"`
-	DType       string       `json:"dtype"`
-	Elements    int          `json:"elements"`
-	Zeros       int          `json:"zeros"`
-	Trainable   bool         `json:"trainable"`
-	LR          float64      `json:"lr,omitempty"`
-	L1          float64      `json:"l1,omitempty"`
-	L2          float64      `json:"l2,omitempty"`
-	WeightDecay float64      `json:"weight_decay,omitempty"`
-	Sparsity    float64      `json:"sparsity,omitempty"`
-	Threshold   float64      `json:"prune_threshold,omitempty"`
-	Why         []whyOfParam `json:"why,omitempty"`
+	Name        string     `json:"name"`
+	Role        optim.Role `json:"role"`
+	Op          string     `json:"op"`
+	Layer       string     `json:"layer"`
+	Shape       []int      `json:"shape"`
+	DType       string     `json:"dtype"`
+	Elements    int        `json:"elements"`
+	Zeros       int        `json:"zeros"`
+	Trainable   bool       `json:"trainable"`
+	LR          float64    `json:"lr,omitempty"`
+	L1          float64    `json:"l1,omitempty"`
+	L2          float64    `json:"l2,omitempty"`
+	WeightDecay float64    `json:"weight_decay,omitempty"`
+	Sparsity    float64    `json:"sparsity,omitempty"`
+	Threshold   float64    `json:"prune_threshold,omitempty"`
+	Why         []reason   `json:"why"`
 }
 
-type whyOfParam struct {
+// reason says where the value of a field comes from: a setting, "default", or for
+// the field train a role that is never trained.
+type reason struct {
 	Field string  `json:"field"`
-	Value float64 `json:"value"`
+	Value float64 `json:"value"` // of train 1 or 0
 	From  string  `json:"from"`
 }
 
 func (p *paramsCommand) run(_ context.Context, c *console, args []string) error {
-	path, err := oneModel("params", args)
-	if err != nil {
-		return err
-	}
-	m, err := openModel(c, path)
+	m, err := c.model(args)
 	if err != nil {
 		return err
 	}
@@ -87,22 +88,19 @@ func (p *paramsCommand) run(_ context.Context, c *console, args []string) error 
 		}
 		return nil
 	}
-	c.paramTable(lines)
+	c.paramTable(lines, p.why)
 	return nil
 }
 
 // resolve works out what the flags do to each parameter.
 func (p *paramsCommand) resolve(m *onnxload.Model) ([]paramLine, error) {
-	if err := p.selectFlags.apply(m.Params); err != nil {
-		return nil, err
-	}
-	cfg, err := p.optimFlags.config()
+	chosen, err := p.selectFlags.apply(m.Params)
 	if err != nil {
 		return nil, err
 	}
-	plans, err := optim.Resolve(m.Params, cfg)
+	plans, err := p.plans(m.Params)
 	if err != nil {
-		return nil, usageOf("parameters", err)
+		return nil, err
 	}
 	pruner, err := p.pruner(m.Params)
 	if err != nil {
@@ -117,8 +115,13 @@ func (p *paramsCommand) resolve(m *onnxload.Model) ([]paramLine, error) {
 			LR: plan.Hyper.LR, L1: plan.Hyper.L1, L2: plan.Hyper.L2, WeightDecay: plan.Hyper.WeightDecay,
 			Sparsity: pr.Sparsity, Threshold: pr.Threshold,
 		}
+		trained := reason{Field: "train", From: chosen[i]}
+		if q.Trainable {
+			trained.Value = 1
+		}
+		line.Why = append(line.Why, trained)
 		for _, why := range append(plan.Why, pr.Why...) {
-			line.Why = append(line.Why, whyOfParam(why))
+			line.Why = append(line.Why, reason(why))
 		}
 		lines = append(lines, line)
 	}
@@ -126,7 +129,7 @@ func (p *paramsCommand) resolve(m *onnxload.Model) ([]paramLine, error) {
 }
 
 // paramTable prints the parameters, without columns that are empty for all.
-func (c *console) paramTable(lines []paramLine) {
+func (c *console) paramTable(lines []paramLine, why bool) {
 	header := table.Row{"parameter", "role", "op", "layer", "shape", "type", "train"}
 	columns := []struct {
 		name  string
@@ -151,6 +154,9 @@ func (c *console) paramTable(lines []paramLine) {
 			right = append(right, columns[i].name)
 		}
 	}
+	if why {
+		header = append(header, "why")
+	}
 	elements, trained := 0, 0
 	var rows []table.Row
 	for _, l := range lines {
@@ -165,10 +171,24 @@ func (c *console) paramTable(lines []paramLine) {
 				row = append(row, numberOrDash(column.value(l)))
 			}
 		}
+		if why {
+			row = append(row, l.reasons())
+		}
 		rows = append(rows, row)
 	}
 	c.table(header, rows, right...)
 	c.printf("\n%d parameters, %s values, %s of them trained\n", len(lines), thousands(elements), thousands(trained))
+}
+
+// reasons are those that are no defaults, in one line.
+func (l paramLine) reasons() string {
+	var list []string
+	for _, r := range l.Why {
+		if r.From != "default" {
+			list = append(list, r.Field+": "+r.From)
+		}
+	}
+	return strings.Join(list, "; ")
 }
 
 func numberOrDash(v float64) string {

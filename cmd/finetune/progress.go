@@ -9,12 +9,16 @@ import (
 	"finetune/train"
 )
 
-// progress tells how training goes: a bar on a terminal, a line per epoch
-// everywhere, JSON objects if those are wanted.
+// progress tells how training goes: a bar on a terminal, a line per epoch, or for
+// some of them if there are many, and with --json an object for each.
 type progress struct {
 	console *console
 	bar     *progressbar.ProgressBar
+	saved   string // the checkpoint, once there is one
 }
+
+// epochLines is how many epochs are told of at the most.
+const epochLines = 50
 
 func newProgress(c *console) *progress { return &progress{console: c} }
 
@@ -31,17 +35,22 @@ func (p *progress) observe(e train.Event) {
 			_ = p.bar.Set(e.Step)
 		}
 	case train.EpochDone:
-		p.line("%s", epochText(e))
+		if every := (e.Epochs + epochLines - 1) / epochLines; e.Epoch%every == 0 || e.Epoch == e.Epochs {
+			p.line("%s", epochText(e))
+		}
+		if p.console.json {
+			_ = p.console.object(e)
+		}
 	case train.Saved:
-		p.line("checkpoint saved to %s", e.Text)
+		if p.saved == "" {
+			p.line("the state of the run is saved in %s from time to time", e.Text)
+		}
+		p.saved = e.Text
 	case train.Noted:
 		p.line("%s", e.Text)
 	case train.Warned:
 		p.clear()
 		p.console.warnf("%s", e.Text)
-	}
-	if p.console.json && (e.Kind == train.EpochDone || e.Kind == train.Started) {
-		_ = p.console.object(e)
 	}
 }
 

@@ -32,18 +32,14 @@ func (p *pruneCommand) addFlags(flags *pflag.FlagSet) {
 }
 
 func (p *pruneCommand) run(_ context.Context, c *console, args []string) error {
-	path, err := oneModel("prune", args)
-	if err != nil {
-		return err
-	}
 	if len(p.sparsity) == 0 && len(p.threshold) == 0 {
 		return &usageError{what: "nothing to prune by", hints: []string{"add `--sparsity 0.5` or `--prune-threshold 1e-3`"}}
 	}
-	m, err := openModel(c, path)
+	m, err := c.model(args)
 	if err != nil {
 		return err
 	}
-	if err := p.outputFlags.check(path); err != nil {
+	if err := p.outputFlags.check(m.Path); err != nil {
 		return err
 	}
 	pruner, err := p.pruner(m.Params)
@@ -53,5 +49,5 @@ func (p *pruneCommand) run(_ context.Context, c *console, args []string) error {
 	if err := pruner.Step(0); err != nil {
 		return err
 	}
-	return p.write(c, m, provenance(m, c.flags))
+	return p.write(c, m, nil, provenance(m, c.flags))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,15 +32,17 @@ With --sparsity weights are pruned while training, smallest first, and stay
 zero. Ctrl-C saves a checkpoint; the same command with --resume goes on from it
 and ends as if it had never stopped.
 
-  finetune train model.onnx --data photos/ --scale 0.00392157 -o tuned.onnx
+  finetune train model.onnx --data photos/ --scale 1/255 -o tuned.onnx
   finetune train model.onnx --data mnist/ --l1 1e-5 --sparsity 0.8 -o small.onnx
-  finetune train model.onnx --data table.csv --train 'layer:fc*' --lr 1e-2 -o tuned.onnx`,
+  finetune train model.onnx --data table.csv --train 'layer:fc*' --lr 1e-2 -o tuned.onnx
+
+With --json each epoch is an object on a line of its own, and a last one with
+"event": "done" says what the run came to.`,
 	make: func() command { return new(trainCommand) },
 }
 
 type trainCommand struct {
 	dataFlags
-	taskFlags
 	selectFlags
 	optimFlags
 	pruneFlags
@@ -48,8 +51,11 @@ type trainCommand struct {
 	valSplit             float64
 	epochs, batch        int
 	microBatch           int
-	seed                 uint64
+	schedule             string
+	warmup               float64
+	clipNorm, clipValue  float64
 	batchNorm            string
+	seed                 uint64
 	pruneBegin, pruneEnd float64
 	checkpoint           string
 	checkpointEvery      time.Duration
@@ -59,111 +65,129 @@ type trainCommand struct {
 func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
 	d := train.DefaultConfig()
 	t.dataFlags.addFlags(flags)
-	flags.StringVar(&t.valData, "val-data", "", "`PATH` of examples to measure on; default the data's test half, or --val-split")
+	flags.StringVar(&t.valData, "val-data", "", "`PATH`: examples to measure on; without it the test half of the data, or --val-split")
 	flags.Float64Var(&t.valSplit, "val-split", 0.1, "hold back this `SHARE` of the examples to measure on; 0 measures nothing")
-	t.taskFlags.addFlags(flags)
+	heading(flags, "Data")
 	flags.IntVar(&t.epochs, "epochs", d.Epochs, "go `N` times over the examples")
 	flags.IntVar(&t.batch, "batch", d.Batch, "update after `N` examples")
-	flags.IntVar(&t.microBatch, "micro-batch", 0, "run at most `N` of a batch at a time, to save memory")
-	t.optimFlags.addFlags(flags)
+	flags.IntVar(&t.microBatch, "micro-batch", d.MicroBatch, "run at most `N` of a batch at a time, to save memory")
 	t.selectFlags.addFlags(flags)
-	flags.StringVar(&t.batchNorm, "bn", string(d.BatchNorm), "batch normalisation: frozen (keep the running statistics) or train `HOW`")
+	t.optimFlags.addFlags(flags)
+	flags.StringVar(&t.schedule, "schedule", d.Schedule, "`COURSE` of the learning rate: constant, or linear or cosine to zero")
+	flags.Float64Var(&t.warmup, "warmup", d.Warmup, "climb to the learning rate for `N` steps, or a share of the run below 1")
+	flags.Float64Var(&t.clipNorm, "clip-norm", d.Clip.Norm, "limit the norm of all gradients together to `X`")
+	flags.Float64Var(&t.clipValue, "clip-value", d.Clip.Value, "limit every gradient to ±`X`")
+	flags.StringVar(&t.batchNorm, "bn", string(d.BatchNorm), "`HOW` to normalise batches: frozen (keep the running statistics) or train")
+	flags.Uint64Var(&t.seed, "seed", d.Seed, "`N` decides the order of examples, what is held back, and what Dropout drops")
+	heading(flags, "Training")
 	t.pruneFlags.addFlags(flags)
 	flags.Float64Var(&t.pruneBegin, "prune-begin", d.Prune.Begin, "begin to prune after this `SHARE` of the run")
 	flags.Float64Var(&t.pruneEnd, "prune-end", d.Prune.End, "have pruned all after this `SHARE` of the run")
-	flags.Uint64Var(&t.seed, "seed", 0, "`N` decides the order of examples, what is held back, and what Dropout drops")
+	heading(flags, "Pruning")
 	t.outputFlags.addFlags(flags)
-	flags.StringVar(&t.checkpoint, "checkpoint", "", "save the state of the run to `FILE`; default beside OUT")
-	flags.DurationVar(&t.checkpointEvery, "checkpoint-every", d.CheckpointEvery, "save it after this `TIME`; 0 after each epoch")
+	flags.StringVar(&t.checkpoint, "checkpoint", "", "save the state of the run to `FILE`; without it OUT.checkpoint.safetensors")
+	flags.DurationVar(&t.checkpointEvery, "checkpoint-every", d.CheckpointEvery, "save it after this `TIME`, such as 30s or 10m; 0 after each epoch")
 	flags.BoolVar(&t.resume, "resume", false, "go on from the checkpoint of a run with the same flags")
+	heading(flags, "Output")
 }
 
 func (t *trainCommand) run(ctx context.Context, c *console, args []string) error {
-	path, err := oneModel("train", args)
-	if err != nil {
-		return err
-	}
-	if err := t.wanted("train"); err != nil {
-		return err
-	}
-	if err := t.outputFlags.check(path); err != nil {
-		return err
-	}
 	cfg, err := t.config()
 	if err != nil {
 		return err
 	}
-	m, err := openModel(c, path)
+	m, err := c.model(args)
 	if err != nil {
 		return err
 	}
-	if err := t.selectFlags.apply(m.Params); err != nil {
+	if err := t.prepare(c, m, cfg); err != nil {
 		return err
 	}
 	training, held, err := t.examples(m)
 	if err != nil {
-		return err
+		return explain(err, "")
 	}
 	p := newProgress(c)
 	cfg.Observe = p.observe
 	result, err := train.Run(ctx, m, training, held, cfg)
 	p.close()
 	if err != nil {
-		return t.explain(err, cfg.Checkpoint)
+		return explain(err, p.saved)
 	}
 	return finish(c, t.outputFlags, m, cfg, result)
 }
 
-// config collects the flags.
+// config collects the flags that need no model to be understood.
 func (t *trainCommand) config() (train.Config, error) {
 	cfg := train.DefaultConfig()
-	cfg.Epochs, cfg.Batch, cfg.MicroBatch, cfg.Seed = t.epochs, t.batch, t.microBatch, t.seed
-	t.taskFlags.config(&cfg)
-	switch mode := onnxload.BatchNormMode(t.batchNorm); mode {
-	case onnxload.BatchNormFrozen, onnxload.BatchNormTrain:
-		cfg.BatchNorm = mode
-	default:
-		return cfg, &usageError{what: fmt.Sprintf("--bn is %q, want frozen or train", t.batchNorm)}
+	if err := t.dataFlags.check("train"); err != nil {
+		return cfg, err
 	}
 	if !(t.valSplit >= 0 && t.valSplit < 1) {
-		return cfg, &usageError{what: fmt.Sprintf("--val-split is %v, want 0 or more and less than 1", t.valSplit)}
+		return cfg, &usageError{what: fmt.Sprintf("--val-split is %v, want 0 (nothing) or more and less than 1", t.valSplit)}
 	}
+	cfg.Loss, cfg.Output = train.Loss(t.loss), t.output
+	cfg.Epochs, cfg.Batch, cfg.MicroBatch, cfg.Seed = t.epochs, t.batch, t.microBatch, t.seed
+	cfg.Schedule, cfg.Warmup = t.schedule, t.warmup
+	cfg.Clip = train.Clip{Norm: t.clipNorm, Value: t.clipValue}
+	cfg.BatchNorm = onnxload.BatchNormMode(t.batchNorm)
+	cfg.CheckpointEvery, cfg.Resume = t.checkpointEvery, t.resume
+	cfg.Checkpoint = cmp.Or(t.checkpoint, strings.TrimSuffix(t.out, ".onnx")+".checkpoint.safetensors")
 	var err error
 	if cfg.Optim, err = t.optimFlags.config(); err != nil {
 		return cfg, err
 	}
-	cfg.Schedule, cfg.Warmup = t.schedule, t.warmup
-	cfg.Clip = train.Clip{Norm: t.clipNorm, Value: t.clipValue}
 	if err := t.pruneFlags.config(&cfg.Prune); err != nil {
 		return cfg, err
 	}
 	cfg.Prune.Begin, cfg.Prune.End = t.pruneBegin, t.pruneEnd
-	cfg.Checkpoint, cfg.CheckpointEvery, cfg.Resume = t.checkpoint, t.checkpointEvery, t.resume
-	if cfg.Checkpoint == "" {
-		cfg.Checkpoint = strings.TrimSuffix(t.out, ".onnx") + ".checkpoint.safetensors"
+	if err := cfg.Check(); err != nil {
+		return cfg, usageOf("", err)
 	}
 	return cfg, nil
+}
+
+// prepare chooses what to train, and finds flags that do not fit the model before
+// any data is read.
+func (t *trainCommand) prepare(c *console, m *onnxload.Model, cfg train.Config) error {
+	if err := t.outputFlags.check(m.Path); err != nil {
+		return err
+	}
+	if _, err := t.selectFlags.apply(m.Params); err != nil {
+		return err
+	}
+	if _, err := t.plans(m.Params); err != nil {
+		return err
+	}
+	if _, err := t.pruner(m.Params); err != nil {
+		return err
+	}
+	if err := m.Supported(); err != nil {
+		return explain(err, "")
+	}
+	if _, err := os.Stat(cfg.Checkpoint); err == nil && !t.resume {
+		c.notef("%s is of a run that was interrupted; --resume would go on from it, this run starts anew", cfg.Checkpoint)
+	}
+	return nil
 }
 
 // examples reads what to learn from and what to measure on; held is nil if
 // there is nothing of the latter.
 func (t *trainCommand) examples(m *onnxload.Model) (training, held *data.Loader, err error) {
-	src, err := t.open(m, t.path, "train")
+	opt := t.options(m)
+	src, err := t.open(t.path, opt)
 	if err != nil {
 		return nil, nil, err
 	}
 	var rest data.Source
-	switch {
-	case t.valData != "":
-		if rest, err = t.open(m, t.valData, "test"); errors.Is(err, data.ErrNoSplit) {
-			rest, err = t.open(m, t.valData, "train")
-		}
-	default:
-		if rest, err = t.open(m, t.path, "test"); errors.Is(err, data.ErrNoSplit) {
-			rest, err = nil, nil
-			if t.valSplit > 0 {
-				src, rest, err = data.Split(src, t.valSplit, t.seed)
-			}
+	like := opt.Like(src.Target())
+	if t.valData != "" {
+		like.Labels = "" // those beside it
+		rest, err = t.openTest(t.valData, like)
+	} else {
+		like.Split = "test"
+		if rest, err = t.open(t.path, like); errors.Is(err, data.ErrNoSplit) {
+			src, rest, err = t.split(src)
 		}
 	}
 	if err != nil {
@@ -176,26 +200,14 @@ func (t *trainCommand) examples(m *onnxload.Model) (training, held *data.Loader,
 	return training, held, err
 }
 
-// explain adds what would help to an error of the run.
-func (t *trainCommand) explain(err error, checkpoint string) error {
-	var interrupted *train.InterruptedError
-	var diverged *train.DivergedError
-	switch {
-	case errors.As(err, &interrupted):
-		if interrupted.Checkpoint == "" {
-			return fmt.Errorf("%w: nothing was learned yet, and nothing was written", err)
-		}
-		return withHint(fmt.Errorf("%w: %w", err, errInterrupted),
-			fmt.Sprintf("the run is saved in %s; the same command with --resume goes on", interrupted.Checkpoint))
-	case errors.As(err, &diverged):
-		hints := []string{
-			"a lower --lr, --clip-norm 1, or inputs nearer to 0…1 (--scale, --mean, --std) may help",
-			"nothing was written",
-		}
-		if _, err := os.Stat(checkpoint); err == nil {
-			hints = append(hints, "the last good state is in "+checkpoint)
-		}
-		return withHint(err, hints...)
+// split holds examples back; none, and a nil rest, if none are wanted.
+func (t *trainCommand) split(src data.Source) (training, rest data.Source, err error) {
+	if t.valSplit == 0 {
+		return src, nil, nil
 	}
-	return err
+	training, rest, err = data.Split(src, t.valSplit, t.seed)
+	if err != nil {
+		return nil, nil, withHint(err, "--val-split 0 holds nothing back, --val-data PATH measures on other examples")
+	}
+	return training, rest, nil
 }

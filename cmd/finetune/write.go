@@ -6,12 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/pflag"
 
 	"finetune/export"
 	"finetune/onnxload"
 	"finetune/optim"
+	"finetune/train"
 )
 
 // outputFlags say where the model goes.
@@ -23,6 +23,7 @@ type outputFlags struct {
 func (f *outputFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.out, "output-file", "o", "", "write the model to `FILE`")
 	flags.BoolVar(&f.force, "force", false, "overwrite FILE if it exists")
+	heading(flags, "Output")
 }
 
 // check finds out before long work whether the file can be written.
@@ -51,8 +52,15 @@ func (f *outputFlags) check(input string) error {
 	return withHint(fmt.Errorf("the output %s exists", f.out), hint)
 }
 
-// write exports the model, checks the file, and tells its size and sparsity.
-func (f *outputFlags) write(c *console, m *onnxload.Model, metadata map[string]string) error {
+// write exports the model, checks the file, and tells what has become of the
+// model. trained is nil where nothing was.
+func (f *outputFlags) write(c *console, m *onnxload.Model, trained *train.Result, metadata map[string]string) error {
+	o := outcome{Event: "done", Result: trained, Output: f.out, Sparsity: optim.Sparsity(prunable(m))}
+	before, err := export.MeasureModel(m)
+	if err != nil {
+		return err
+	}
+	metadata["sparsity"] = fmt.Sprintf("%.6f", o.Sparsity)
 	report, err := export.Write(f.out, m, export.Options{Metadata: metadata, Overwrite: f.force})
 	if err != nil {
 		return err
@@ -67,44 +75,34 @@ func (f *outputFlags) write(c *console, m *onnxload.Model, metadata map[string]s
 	}
 	c.notef("wrote %s: %d of %d parameters changed, all other %s bytes are as they were",
 		strings.Join(report.Files, ", "), verified.Changed, verified.Params, thousands(int(verified.Identical)))
+	o.BaseBytes, o.BaseGzip, o.Bytes, o.Gzip = before.Plain, before.Gzip, after.Plain, after.Gzip
+	o.addParams(m, report)
 	if c.json {
-		return nil
+		return c.object(o)
 	}
-	c.sparsityTable(report)
-	c.printf("\nsize  %s, gzipped %s", byteCount(int(after.Plain)), byteCount(int(after.Gzip)))
-	if before, err := export.Measure(m.Path); err == nil && m.Path != "" {
-		c.printf(" (before: %s, gzipped %s)", byteCount(int(before.Plain)), byteCount(int(before.Gzip)))
-	}
-	c.printf("\n")
+	c.outcome(o)
 	return nil
 }
 
-// sparsityTable lists the parameters that hold zeros or are of a kind that is
-// pruned.
-func (c *console) sparsityTable(report export.Report) {
-	var rows []table.Row
-	zeros, elements := 0, 0
-	for _, p := range report.Params {
-		kind := optim.Param{Role: optim.Role(p.Role), Shape: p.Shape}
-		if !kind.Decayed() && p.Zeros == 0 || p.Role == string(optim.Constant) {
-			continue
+// finish writes a model that was trained, and deletes the checkpoint of the run.
+func finish(c *console, o outputFlags, m *onnxload.Model, cfg train.Config, r *train.Result) error {
+	metadata := provenance(m, c.flags)
+	metadata["seed"] = fmt.Sprint(cfg.Seed)
+	metadata["steps"] = fmt.Sprint(r.Steps)
+	if r.After != nil {
+		metadata["validation_loss"] = fmt.Sprintf("%.6g", r.After.Loss)
+		if r.After.Accuracy != nil {
+			metadata["validation_accuracy"] = fmt.Sprintf("%.6g", *r.After.Accuracy)
 		}
-		rows = append(rows, table.Row{
-			shorten(p.Name, 40), p.Op, shapeText(p.Shape), thousands(p.Elements), thousands(p.Zeros), share(p.Zeros, p.Elements),
-		})
-		zeros += p.Zeros
-		elements += p.Elements
 	}
-	if len(rows) == 0 {
-		return
+	if err := o.write(c, m, r, metadata); err != nil {
+		return err
 	}
-	rows = append(rows, table.Row{"all of these", "", "", thousands(elements), thousands(zeros), share(zeros, elements)})
-	c.table(table.Row{"parameter", "op", "shape", "values", "zeros", "sparsity"}, rows, "values", "zeros", "sparsity")
-}
-
-func share(part, whole int) string {
-	if whole == 0 {
-		return "-"
+	if cfg.Checkpoint == "" {
+		return nil
 	}
-	return percent(float64(part) / float64(whole))
+	if err := train.RemoveCheckpoint(cfg.Checkpoint); err != nil {
+		c.warnf("%v", err)
+	}
+	return nil
 }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"finetune/onnxload"
+	"finetune/train"
+	"finetune/train/data"
+)
+
+// explain adds what would help to an error of a run or of its data. saved is the
+// checkpoint that the run has left, if any.
+func explain(err error, saved string) error {
+	if interrupted, ok := errors.AsType[*train.InterruptedError](err); ok && interrupted.Checkpoint != "" {
+		return withHint(err, fmt.Sprintf("the run is saved in %s; the same command with --resume goes on", interrupted.Checkpoint))
+	}
+	if errors.Is(err, context.Canceled) {
+		return errors.New("interrupted: nothing was written")
+	}
+	if diverged, ok := errors.AsType[*train.DivergedError](err); ok {
+		if diverged.Step == 0 {
+			return withHint(err, "the model or the examples hold numbers that are too large, or none at all; --scale, --mean and --std bring inputs nearer to 0…1")
+		}
+		hints := []string{"a lower --lr, --clip-norm 1, or inputs nearer to 0…1 (--scale, --mean, --std) may help", "no model was written"}
+		if saved != "" {
+			hints = append(hints, "the last good state of the run is in "+saved)
+		}
+		return withHint(err, hints...)
+	}
+	if shape, ok := errors.AsType[*train.ShapeError](err); ok {
+		return withHint(err, shapeHints(shape)...)
+	}
+	if label, ok := errors.AsType[*data.LabelError](err); ok {
+		return withHint(err, labelHints(label)...)
+	}
+	if _, ok := errors.AsType[*onnxload.UnsupportedError](err); ok {
+		return withHint(err, "`finetune inspect` shows which operators of a model are known")
+	}
+	return err
+}
+
+// shapeHints say which flags may bring examples into shape.
+func shapeHints(e *train.ShapeError) []string {
+	want, got := e.Want, fmt.Sprint(e.Got)
+	switch {
+	case len(want) == 3 && len(e.Got) == 3 && got == fmt.Sprintf("[%s %s %s]", want[2], want[0], want[1]):
+		return []string{"the model takes images as height, width, channels: add --nhwc"}
+	case len(want) == 3 && len(e.Got) == 3 && got == fmt.Sprintf("[%s %s %s]", want[1], want[2], want[0]):
+		return []string{"the model takes images as channels, height, width: leave --nhwc out"}
+	case len(want) == 3 && len(e.Got) == 3 && slices.Contains([]string{"1", "3"}, want[2]):
+		return []string{"if the model takes images as height, width, channels, add --nhwc"}
+	case len(want) == 3 && len(e.Got) == 3:
+		return []string{"images in a folder of PNG or JPEG files are scaled to what the model takes, arrays are not"}
+	case len(want) == 1 && len(e.Got) == 1:
+		return []string{"--drop COLUMNS leaves columns of a table out, --label COLUMN says which one to learn"}
+	}
+	return nil
+}
+
+// labelHints say which flags may make sense of a label.
+func labelHints(e *data.LabelError) []string {
+	hints := []string{"if these are values to approach, not classes, add --regression"}
+	if e.Label == e.Classes {
+		hints = append([]string{"if the first class has number 1, add --label-base 1"}, hints...)
+	}
+	return hints
+}
