@@ -50,7 +50,7 @@ func labelled(n, classes int, shape ...int) *examples {
 		centre := rand.New(rand.NewPCG(5, uint64(class)))
 		x := make([]float32, e.fields[0].Size())
 		for k := range x {
-			x[k] = float32(centre.NormFloat64() + rng.NormFloat64())
+			x[k] = float32(centre.NormFloat64() + 0.5*rng.NormFloat64())
 		}
 		e.x = append(e.x, [][]float32{x})
 		e.y = append(e.y, []float32{float32(class)})

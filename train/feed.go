@@ -20,17 +20,17 @@ type feeding struct {
 // newFeeding matches fields to inputs: by position where there is one of each,
 // else by name. Shapes of examples have to agree but for axes of length one, or
 // one of the two is a plain list of as many values.
-func newFeeding(m *onnxload.Model, fields []data.Field) (feeding, error) {
-	f := feeding{fields: fields, dims: map[string]int{}}
+func newFeeding(m *onnxload.Model, l *data.Loader) (feeding, error) {
+	f := feeding{fields: l.Inputs(), dims: map[string]int{}}
 	for _, in := range m.Inputs {
 		k := 0
-		if len(m.Inputs) > 1 || len(fields) > 1 {
-			k = slices.IndexFunc(fields, func(field data.Field) bool { return field.Name == in.Name })
+		if len(m.Inputs) > 1 || len(f.fields) > 1 {
+			k = slices.IndexFunc(f.fields, func(field data.Field) bool { return field.Name == in.Name })
 			if k < 0 {
-				return f, fmt.Errorf("the model's input %q has no data: there is %s", in.Name, fieldNames(fields))
+				return f, fmt.Errorf("the model's input %q has no data: there is %s", in.Name, fieldNames(f.fields))
 			}
 		}
-		if err := f.match(in, fields[k]); err != nil {
+		if err := f.match(in, f.fields[k], l.Source()); err != nil {
 			return f, err
 		}
 		f.field = append(f.field, k)
@@ -39,11 +39,11 @@ func newFeeding(m *onnxload.Model, fields []data.Field) (feeding, error) {
 }
 
 // match checks one example of field against the input's declared shape.
-func (f *feeding) match(in onnxload.Value, field data.Field) error {
+func (f *feeding) match(in onnxload.Value, field data.Field, src data.Source) error {
 	if in.Rank < 1 {
 		return nil // not declared; lowering finds out
 	}
-	mismatch := &ShapeError{Input: in.Name, Want: exampleShape(in), Got: field.Shape}
+	mismatch := &ShapeError{Where: src.Where(0), Input: in.Name, Want: exampleShape(in), Got: field.Shape}
 	var want []int
 	open := false
 	for _, d := range in.Dims[1:] {

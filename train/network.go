@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -50,10 +49,7 @@ func newNetwork(m *onnxload.Model, l *data.Loader, cfg Config, training bool) (*
 	if n.task, err = newTask(m, l.Source().Target(), cfg.Loss, cfg.Output); err != nil {
 		return nil, err
 	}
-	if n.feeding, err = newFeeding(m, l.Inputs()); err != nil {
-		if misfit, ok := errors.AsType[*ShapeError](err); ok {
-			misfit.Where = l.Source().Where(0)
-		}
+	if n.feeding, err = newFeeding(m, l); err != nil {
 		return nil, err
 	}
 	if training {
