@@ -108,6 +108,8 @@ func (d *draft) attr(name string, value any) *draft {
 	switch v := value.(type) {
 	case int:
 		a.Type, a.I = onnxpb.AttributeProto_INT.Enum(), proto.Int64(int64(v))
+	case []int64:
+		a.Type, a.Ints = onnxpb.AttributeProto_INTS.Enum(), v
 	case float64:
 		a.Type, a.F = onnxpb.AttributeProto_FLOAT.Enum(), proto.Float32(float32(v))
 	}

@@ -189,7 +189,7 @@ func (now snapshot) accepts(then snapshot) error {
 // checkPosition finds a position that no run of this length can have.
 func (r *run) checkPosition(at position) error {
 	n, batch := r.training.Len(), r.cfg.Batch
-	steps := at.Epoch*r.stepsPerEpoch() + (at.Done+batch-1)/batch
+	steps := at.Epoch*r.stepsFor(n) + r.stepsFor(at.Done)
 	if at.Epoch < 0 || at.Epoch > r.cfg.Epochs || at.Done < 0 || at.Done > n || at.Done%batch != 0 && at.Done != n ||
 		at.Epoch == r.cfg.Epochs && at.Done > 0 || at.Step != steps {
 		return fmt.Errorf("damaged: step %d after %d epochs and %d examples is not possible", at.Step, at.Epoch, at.Done)

@@ -151,7 +151,7 @@ func (t task) attachMSE(p *onnxload.Program, batch int) (head, error) {
 	out := p.Outputs[t.output]
 	shape := out.Node.Shape()
 	if shape.TotalSize() != batch*t.perItem {
-		return head{}, fmt.Errorf("shape %v for %d examples, but the data has %d target values for each", out.Shape, batch, t.perItem)
+		return head{}, fmt.Errorf("shape %v for %d examples is not that of their targets, of size %d each", out.Shape, batch, t.perItem)
 	}
 	h := head{target: op.Input(p.Graph, "loss/target", tensor.Float32, shape...)}
 	var err error

@@ -116,7 +116,7 @@ func newRun(m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, e
 		return nil, err
 	}
 	r := &run{cfg: cfg, model: m, training: training, held: held, started: time.Now(), saved: time.Now()}
-	r.steps = cfg.Epochs * r.stepsPerEpoch()
+	r.steps = cfg.Epochs * r.stepsFor(training.Len())
 	var err error
 	if r.schedule, err = cfg.schedule(r.steps); err != nil {
 		return nil, err
@@ -151,8 +151,13 @@ func newRun(m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, e
 	return r, err
 }
 
-func (r *run) stepsPerEpoch() int {
-	return (r.training.Len() + r.cfg.Batch - 1) / r.cfg.Batch
+// stepsFor is how many updates so many examples of an epoch make.
+func (r *run) stepsFor(examples int) int {
+	steps := examples / r.cfg.Batch
+	if examples%r.cfg.Batch > 0 {
+		steps++ // the last batch is smaller
+	}
+	return steps
 }
 
 // begin restores the checkpoint, or measures the model as it came.

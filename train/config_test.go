@@ -1,0 +1,83 @@
+package train
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"finetune/onnxload"
+	"finetune/optim"
+)
+
+func TestConfigCheck(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	tests := []struct {
+		want   string
+		change func(*Config)
+	}{
+		{"epochs is 0", func(c *Config) { c.Epochs = 0 }},
+		{"batch is 0", func(c *Config) { c.Batch = 0 }},
+		{"batch is -1", func(c *Config) { c.Batch = -1 }},
+		{"micro-batch is -1", func(c *Config) { c.MicroBatch = -1 }},
+		{`unknown loss "mae"`, func(c *Config) { c.Loss = "mae" }},
+		{`no output "z"`, func(c *Config) { c.Output = "z" }},
+		{`"moving" is not one of`, func(c *Config) { c.BatchNorm = "moving" }},
+		{`rule: "adamax"`, func(c *Config) { c.Optim.Rule = "adamax" }},
+		{"lr: NaN", func(c *Config) { c.Optim.LR = optim.Set(nan) }},
+		{"l1: -1", func(c *Config) { c.Optim.L1 = optim.Set(-1) }},
+		{"momentum: rule adamw has none", func(c *Config) { c.Optim.Momentum = optim.Set(0.9) }},
+		{`schedule: "step"`, func(c *Config) { c.Schedule = "step" }},
+		{`schedule: ""`, func(c *Config) { c.Schedule = "" }},
+		{"warm-up is -1", func(c *Config) { c.Warmup = -1 }},
+		{"warm-up is NaN", func(c *Config) { c.Warmup = nan }},
+		{"warm-up is +Inf", func(c *Config) { c.Warmup = inf }},
+		{"clip is -1 by norm", func(c *Config) { c.Clip.Norm = -1 }},
+		{"NaN by norm", func(c *Config) { c.Clip.Norm = nan }},
+		{"NaN by value", func(c *Config) { c.Clip.Value = nan }},
+		{"pruning begins at -0.1", func(c *Config) { c.Prune.Begin = -0.1 }},
+		{"begins at 0.8 and ends at 0.75", func(c *Config) { c.Prune.Begin = 0.8 }},
+		{"ends at 1.5", func(c *Config) { c.Prune.End = 1.5 }},
+		{"begins at NaN", func(c *Config) { c.Prune.Begin = nan }},
+		{"ends at NaN", func(c *Config) { c.Prune.End = nan }},
+		{"between prunings is -1", func(c *Config) { c.Prune.Every = -1 }},
+		{"sparsity: 1 ", func(c *Config) { c.Prune.Sparsity = optim.Set(1) }},
+		{"sparsity: NaN", func(c *Config) { c.Prune.Sparsity = optim.Set(nan) }},
+		{"threshold: -1", func(c *Config) { c.Prune.Threshold = optim.Set(-1) }},
+		{"checkpoints is -1s", func(c *Config) { c.CheckpointEvery = -time.Second }},
+		{"no checkpoint to resume from", func(c *Config) { c.Resume = true }},
+	}
+	l := labelled(20, 3, 6).loader(t)
+	for _, test := range tests {
+		cfg := DefaultConfig()
+		test.change(&cfg)
+		m := mlp().model(t)
+		before := values(m)
+		_, err := Run(context.Background(), m, l, nil, cfg)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("got %v, want an error with %q", err, test.want)
+		}
+		if !equalValues(values(m), before) {
+			t.Errorf("%s: the model was changed", test.want)
+		}
+	}
+}
+
+// TestConfigEdges are settings at the ends of their ranges.
+func TestConfigEdges(t *testing.T) {
+	for _, change := range []func(*Config){
+		func(c *Config) { c.Batch = math.MaxInt },
+		func(c *Config) { c.MicroBatch = math.MaxInt },
+		func(c *Config) { c.Clip = Clip{Norm: math.Inf(1), Value: math.Inf(1)} },
+		func(c *Config) { c.Warmup = math.MaxInt32 },
+		func(c *Config) { c.BatchNorm = "" },
+		func(c *Config) { c.BatchNorm = onnxload.BatchNormTrain },
+		func(c *Config) { c.Prune.Every = math.MaxInt },
+		func(c *Config) { c.Seed = math.MaxUint64 },
+	} {
+		cfg := DefaultConfig()
+		change(&cfg)
+		mustRun(t, mlp().model(t), labelled(20, 3, 6).loader(t), nil, cfg)
+	}
+}
