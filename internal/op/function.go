@@ -1,0 +1,296 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"finetune/internal/kernel"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Function is a function of one number, for Map to apply to each element. It is
+// computed in float64. NaN stays NaN.
+type Function struct {
+	name string
+	of   func(x float64) float64
+
+	// slope is the derivative, computed from the argument or from the result, as
+	// fromInput says. Without one no gradient flows: it is 0 wherever it exists.
+	slope     func(v float64) float64
+	fromInput bool
+
+	ints func(x int64) int64 // the function for int64, if there is one
+}
+
+// Map is f of each element of x.
+func Map(f Function, x *G.Node) (*G.Node, error) {
+	if x.Dtype() == tensor.Int64 && f.ints != nil {
+		return mapInts(f.name, x, f.ints)
+	}
+	if err := needFloat(f.name, x); err != nil {
+		return nil, err
+	}
+	run := func(out, x []float32) { kernel.Map(out, x, f.of) }
+	if f.slope == nil {
+		return apply(Op{
+			Name: f.name, Shape: x.Shape(), Dtype: tensor.Float32, InPlace: First,
+			Run: func(c *Call) error {
+				run(c.Out.F, c.In[0].F)
+				return nil
+			},
+		}, x)
+	}
+	return pointwise(f.name, x, f.fromInput, run,
+		func(out, from, g []float32) { kernel.MapGrad(out, from, g, f.slope) })
+}
+
+func mapInts(name string, x *G.Node, f func(int64) int64) (*G.Node, error) {
+	return apply(Op{
+		Name: name, Shape: x.Shape(), Dtype: tensor.Int64, InPlace: First,
+		Run: func(c *Call) error {
+			for i, v := range c.In[0].I {
+				c.Out.I[i] = f(v)
+			}
+			return nil
+		},
+	}, x)
+}
+
+// Functions without parameters. Abs, Neg and Sign are for int64 as well.
+var (
+	Abs        = Function{name: "Abs", of: math.Abs, slope: sign, fromInput: true, ints: func(x int64) int64 { return max(x, -x) }}
+	Neg        = Function{name: "Neg", of: func(x float64) float64 { return -x }, slope: func(float64) float64 { return -1 }, ints: func(x int64) int64 { return -x }}
+	Sign       = Function{name: "Sign", of: sign, ints: func(x int64) int64 { return int64(sign(float64(x))) }}
+	Floor      = Function{name: "Floor", of: math.Floor}
+	Ceil       = Function{name: "Ceil", of: math.Ceil}
+	Round      = Function{name: "Round", of: math.RoundToEven} // halves to the even neighbour
+	Sqrt       = Function{name: "Sqrt", of: math.Sqrt, slope: func(y float64) float64 { return 0.5 / y }}
+	Reciprocal = Function{name: "Reciprocal", of: func(x float64) float64 { return 1 / x }, slope: func(y float64) float64 { return -y * y }}
+
+	Exp = Function{name: "Exp", of: math.Exp, slope: func(y float64) float64 { return y }}
+	Log = Function{name: "Log", of: math.Log, slope: func(x float64) float64 { return 1 / x }, fromInput: true}
+
+	Sin  = Function{name: "Sin", of: math.Sin, slope: math.Cos, fromInput: true}
+	Cos  = Function{name: "Cos", of: math.Cos, slope: func(x float64) float64 { return -math.Sin(x) }, fromInput: true}
+	Tan  = Function{name: "Tan", of: math.Tan, slope: func(y float64) float64 { return 1 + y*y }}
+	Asin = Function{name: "Asin", of: math.Asin, slope: func(x float64) float64 { return 1 / math.Sqrt(1-x*x) }, fromInput: true}
+	Acos = Function{name: "Acos", of: math.Acos, slope: func(x float64) float64 { return -1 / math.Sqrt(1-x*x) }, fromInput: true}
+	Atan = Function{name: "Atan", of: math.Atan, slope: func(x float64) float64 { return 1 / (1 + x*x) }, fromInput: true}
+
+	Sinh  = Function{name: "Sinh", of: math.Sinh, slope: math.Cosh, fromInput: true}
+	Cosh  = Function{name: "Cosh", of: math.Cosh, slope: math.Sinh, fromInput: true}
+	Asinh = Function{name: "Asinh", of: math.Asinh, slope: func(x float64) float64 { return 1 / math.Sqrt(x*x+1) }, fromInput: true}
+	Acosh = Function{name: "Acosh", of: math.Acosh, slope: func(x float64) float64 { return 1 / math.Sqrt(x*x-1) }, fromInput: true}
+	Atanh = Function{name: "Atanh", of: math.Atanh, slope: func(x float64) float64 { return 1 / (1 - x*x) }, fromInput: true}
+
+	Softplus = Function{name: "Softplus", of: softplus, slope: func(y float64) float64 { return -math.Expm1(-y) }}
+	Softsign = Function{name: "Softsign", of: func(x float64) float64 { return x / (1 + math.Abs(x)) },
+		slope: func(y float64) float64 { return (1 - math.Abs(y)) * (1 - math.Abs(y)) }}
+	Mish = Function{name: "Mish", of: func(x float64) float64 { return x * math.Tanh(softplus(x)) }, slope: mishSlope, fromInput: true}
+)
+
+// Elu is x where x > 0, otherwise alpha·(exp(x) - 1).
+func Elu(alpha float64) Function { return selu("Elu", alpha, 1, 1) }
+
+// Selu is gamma times Elu.
+func Selu(alpha, gamma float64) Function { return selu("Selu", alpha, gamma, 1) }
+
+// Celu is x where x > 0, otherwise alpha·(exp(x/alpha) - 1).
+func Celu(alpha float64) Function { return selu("Celu", alpha, 1, alpha) }
+
+// selu is gamma·x where x > 0, otherwise gamma·alpha·(exp(x/width) - 1).
+func selu(name string, alpha, gamma, width float64) Function {
+	return Function{
+		name: name,
+		of: func(x float64) float64 {
+			if x > 0 {
+				return gamma * x
+			}
+			return gamma * alpha * math.Expm1(x/width)
+		},
+		slope: func(x float64) float64 {
+			if x > 0 {
+				return gamma
+			}
+			return gamma * alpha / width * math.Exp(x/width)
+		},
+		fromInput: true,
+	}
+}
+
+// Swish is x/(1 + exp(-alpha·x)).
+func Swish(alpha float64) Function {
+	return Function{
+		name: "Swish",
+		of:   func(x float64) float64 { return x * logistic(alpha*x) },
+		slope: func(x float64) float64 {
+			s := logistic(alpha * x)
+			return s + alpha*x*s*(1-s)
+		},
+		fromInput: true,
+	}
+}
+
+// HardSigmoid is alpha·x + beta, held to [0, 1].
+func HardSigmoid(alpha, beta float64) Function {
+	return Function{
+		name: "HardSigmoid",
+		of:   func(x float64) float64 { return min(max(alpha*x+beta, 0), 1) },
+		slope: func(x float64) float64 {
+			if v := alpha*x + beta; v < 0 || v > 1 {
+				return 0
+			}
+			return alpha
+		},
+		fromInput: true,
+	}
+}
+
+// HardSwish is x·HardSigmoid(1/6, 1/2).
+var HardSwish = Function{
+	name: "HardSwish",
+	of:   func(x float64) float64 { return x * min(max(x/6+0.5, 0), 1) },
+	slope: func(x float64) float64 {
+		switch {
+		case x < -3:
+			return 0
+		case x > 3:
+			return 1
+		}
+		return x/3 + 0.5
+	},
+	fromInput: true,
+}
+
+// ThresholdedRelu is x where x > alpha, otherwise 0.
+func ThresholdedRelu(alpha float64) Function {
+	return Function{
+		name: "ThresholdedRelu",
+		of: func(x float64) float64 {
+			if x <= alpha {
+				return 0
+			}
+			return x
+		},
+		slope: func(x float64) float64 {
+			if x <= alpha {
+				return 0
+			}
+			return 1
+		},
+		fromInput: true,
+	}
+}
+
+// Shrink is x + bias where x < -lambd, x - bias where x > lambd, otherwise 0.
+func Shrink(lambd, bias float64) Function {
+	return Function{
+		name: "Shrink",
+		of: func(x float64) float64 {
+			switch {
+			case x < -lambd:
+				return x + bias
+			case x > lambd:
+				return x - bias
+			case math.IsNaN(x):
+				return x
+			}
+			return 0
+		},
+		slope: func(x float64) float64 {
+			if x < -lambd || x > lambd {
+				return 1
+			}
+			return 0
+		},
+		fromInput: true,
+	}
+}
+
+// sign is -1, 0 or 1; NaN stays.
+func sign(x float64) float64 {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	}
+	return x // 0, or NaN
+}
+
+func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// softplus is log(1 + exp(x)), without overflow.
+func softplus(x float64) float64 {
+	return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
+}
+
+// mishSlope: with t = tanh(softplus(x)), the derivative is t + x·(1-t²)·logistic(x).
+func mishSlope(x float64) float64 {
+	t := math.Tanh(softplus(x))
+	return t + x*(1-t*t)*logistic(x)
+}
+
+// Not is 1 where x, which is int64, is 0, otherwise 0.
+func Not(x *G.Node) (*G.Node, error) {
+	if err := needInts("Not", x); err != nil {
+		return nil, err
+	}
+	return mapInts("Not", x, func(v int64) int64 {
+		if v == 0 {
+			return 1
+		}
+		return 0
+	})
+}
+
+// Complement inverts the bits of x, which is int64.
+func Complement(x *G.Node) (*G.Node, error) {
+	if err := needInts("Complement", x); err != nil {
+		return nil, err
+	}
+	return mapInts("Complement", x, func(v int64) int64 { return ^v })
+}
+
+// IsNaN is int64 1 where x is NaN, otherwise 0.
+func IsNaN(x *G.Node) (*G.Node, error) {
+	return test("IsNaN", x, func(v float32) bool { return v != v })
+}
+
+// IsInf is int64 1 where x is infinite and of a sign that counts, otherwise 0.
+func IsInf(x *G.Node, negative, positive bool) (*G.Node, error) {
+	return test("IsInf", x, func(v float32) bool {
+		return negative && v < -math.MaxFloat32 || positive && v > math.MaxFloat32
+	})
+}
+
+// test asks something of each element of x. The answer has no gradient.
+func test(name string, x *G.Node, f func(float32) bool) (*G.Node, error) {
+	if err := needFloat(name, x); err != nil {
+		return nil, err
+	}
+	return apply(Op{
+		Name: name, Shape: x.Shape(), Dtype: tensor.Int64,
+		Run: func(c *Call) error {
+			for i, v := range c.In[0].F {
+				c.Out.I[i] = 0
+				if f(v) {
+					c.Out.I[i] = 1
+				}
+			}
+			return nil
+		},
+	}, x)
+}
+
+// needInts reports an error unless every node is int64.
+func needInts(name string, nodes ...*G.Node) error {
+	for i, n := range nodes {
+		if n.Dtype() != tensor.Int64 {
+			return fmt.Errorf("%s: input %d is %v, want int64", name, i, n.Dtype())
+		}
+	}
+	return nil
+}
