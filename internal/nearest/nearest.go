@@ -11,8 +11,8 @@ import (
 )
 
 // Names is at most three of have, closest to want first: names that contain it
-// or are contained in it, and names within a third of its letters by edit
-// distance.
+// or are contained in it, and names within about a third of its letters by edit
+// distance, so that two letters may trade places in one of five.
 func Names(want string, have []string) []string {
 	type candidate struct {
 		name string
@@ -24,7 +24,7 @@ func Names(want string, have []string) []string {
 		other := strings.ToLower(name)
 		cost := levenshtein.ComputeDistance(low, other)
 		related := len(low) > 2 && (strings.Contains(other, low) || len(other) > 2 && strings.Contains(low, other))
-		if related || 3*cost <= max(len(low), len(other)) {
+		if related || 3*cost <= max(len(low), len(other))+1 {
 			found = append(found, candidate{name, cost})
 		}
 	}

@@ -14,6 +14,7 @@ func TestNames(t *testing.T) {
 		{"epoch", []string{"epochs"}},
 		{"wieght-decay", []string{"weight-decay"}},
 		{"conv1.wieght", []string{"conv1.weight", "conv2.weight"}},
+		{"bacth", []string{"batch"}},
 		{"FC.BIAS", []string{"fc.bias"}},
 		{"learning", nil},
 	} {
