@@ -207,16 +207,18 @@ func (s *images) decode(path string) (image.Image, error) {
 // large, and picks its decoder, by its content: names lie.
 func readConfig(path string, f io.ReadSeeker) (decode func(io.Reader) (image.Image, error), config image.Config, err error) {
 	r := bufio.NewReader(f)
-	magic, _ := r.Peek(4)
+	magic, _ := r.Peek(len(lfsPointer))
 	switch {
-	case string(magic) == "\x89PNG":
+	case strings.HasPrefix(string(magic), "\x89PNG"):
 		decode = png.Decode
 		config, err = png.DecodeConfig(r)
 	case strings.HasPrefix(string(magic), "\xff\xd8\xff"):
 		decode = jpeg.Decode
 		config, err = jpeg.DecodeConfig(r)
+	case string(magic) == lfsPointer:
+		return nil, config, fmt.Errorf("%s: expected a PNG or JPEG image, found %s", path, lfsAdvice)
 	default:
-		return nil, config, fmt.Errorf("%s: expected a PNG or JPEG image, found bytes that begin % x", path, magic)
+		return nil, config, fmt.Errorf("%s: expected a PNG or JPEG image, found bytes that begin % x", path, magic[:min(4, len(magic))])
 	}
 	if err != nil {
 		return nil, config, fmt.Errorf("%s: broken image: %w", path, cut(err))

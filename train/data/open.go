@@ -69,6 +69,12 @@ func openFile(path string, opt Options) (Source, error) {
 	return open(path, opt)
 }
 
+// Large files that were never fetched are small texts that begin so.
+const (
+	lfsPointer = "version https://git-lfs.github.com/spec/"
+	lfsAdvice  = "a Git LFS pointer, not the file itself; `git lfs pull` fetches that"
+)
+
 // sniff names the format of a file by its first bytes.
 func sniff(path string) (string, error) {
 	f, err := os.Open(path)
@@ -91,6 +97,8 @@ func sniff(path string) (string, error) {
 		return "npy", nil
 	case has("PK"):
 		return "npz", nil
+	case has(lfsPointer):
+		return lfsAdvice, nil
 	case has("\x89PNG"), has("\xff\xd8\xff"):
 		return "a single image", nil
 	case has("\x1f\x8b"):

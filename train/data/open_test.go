@@ -20,6 +20,8 @@ func TestOpenBad(t *testing.T) {
 		{name: "empty file", files: map[string][]byte{"a.csv": nil}, path: "a.csv", want: []string{"a.csv", "an empty file"}},
 		{name: "model", files: map[string][]byte{"m.onnx": []byte("\x08\x07\x12\x07pytorch")}, path: "m.onnx", want: []string{"m.onnx", "08 07 12"}},
 		{name: "picture", files: map[string][]byte{"a.png": []byte("\x89PNG\r\n\x1a\n")}, path: "a.png", want: []string{"a.png", "a single image"}},
+		{name: "pointer", files: map[string][]byte{"a.csv": []byte(lfsPointer + "v1\n")}, path: "a.csv", want: []string{"a.csv", "git lfs pull"}},
+		{name: "pointer to a picture", files: map[string][]byte{"cat/a.png": []byte(lfsPointer + "v1\n")}, want: []string{"a.png", "git lfs pull"}},
 		{name: "gzip", files: map[string][]byte{"a.csv.gz": pack(table)}, path: "a.csv.gz", want: []string{"a.csv.gz", "unpacked"}},
 		{name: "two tables", files: map[string][]byte{"a.csv": table, "b.csv": table}, want: []string{"one file of data", "a.csv, b.csv"}},
 		{name: "split", path: ".", opt: Options{Split: "half"}, want: []string{`"half"`}},
