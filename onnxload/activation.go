@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	G "gorgonia.org/gorgonia"
+
 	"finetune/internal/op"
 )
 
@@ -37,11 +39,10 @@ func lowerTanh(c *call) ([]*value, error) {
 
 // Clip: min(max(x, min), max). The bounds are attributes before opset 11 and
 // inputs since.
-// https://onnx.ai/onnx/operators/onnx__Clip.html, opsets 1 to 13. Rejected:
-// bounds that are not constant, integers.
+// https://onnx.ai/onnx/operators/onnx__Clip.html, opsets 1 to 13.
 func lowerClip(c *call) ([]*value, error) {
-	if !c.in[0].dtype.IsFloat() {
-		return nil, unsupported(c.Node, fmt.Sprintf("Clip of %s is not supported", c.in[0].dtype))
+	if !c.in[0].dtype.IsFloat() || c.has(1) && !c.in[1].known || c.has(2) && !c.in[2].known {
+		return c.clipBetween()
 	}
 	low, high := float32(-math.MaxFloat32), float32(math.MaxFloat32)
 	if c.Opset < 11 {
@@ -59,4 +60,25 @@ func lowerClip(c *call) ([]*value, error) {
 		}
 	}
 	return c.result(op.Clip(c.node(0), low, high))
+}
+
+// clipBetween is Clip for bounds that are computed, and for integers.
+func (c *call) clipBetween() ([]*value, error) {
+	x := c.node(0)
+	for i, f := range []func(a, b *G.Node) (*G.Node, error){op.Max, op.Min} {
+		if !c.has(1 + i) {
+			continue
+		}
+		if c.in[1+i].size() != 1 {
+			return nil, fmt.Errorf("a bound has shape %v, want one number", c.shape(1+i))
+		}
+		bound, err := op.Reshape(c.node(1 + i))
+		if err != nil {
+			return nil, err
+		}
+		if x, err = f(x, bound); err != nil {
+			return nil, err
+		}
+	}
+	return c.result(x, nil)
 }

@@ -49,24 +49,13 @@ func lowerSum(c *call) ([]*value, error) {
 	return c.result(total, nil)
 }
 
-// Neg: −x.
-// https://onnx.ai/onnx/operators/onnx__Neg.html, opsets 1 to 13.
-func lowerNeg(c *call) ([]*value, error) {
-	minusOne := &value{name: c.Name, dtype: c.in[0].dtype, known: true}
-	if c.in[0].dtype.IsFloat() {
-		minusOne.data.F = []float32{-1}
-	} else {
-		minusOne.data.I = []int64{-1}
-	}
-	return c.result(op.Mul(c.node(0), c.nodeOf(minusOne)))
-}
-
 func (c *call) elementwise(f func(a, b *G.Node) (*G.Node, error)) ([]*value, error) {
 	b, err := c.aligned()
 	if err != nil {
 		return nil, err
 	}
-	return c.result(f(c.node(0), b))
+	n, err := f(c.node(0), b)
+	return c.wrapped(c.in[0].dtype, n, err)
 }
 
 // aligned is the second operand, brought under numpy's broadcasting from the
