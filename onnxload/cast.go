@@ -7,24 +7,32 @@ import (
 )
 
 // Cast: the input as another element type, given by number. All floating-point
-// types are float32 and all integers int64 while we compute, so a change within
-// either kind does nothing, and rounding to a narrower type is not done.
+// types are float32 and all integers int64 while we compute: a change within
+// either kind only takes the bits that do not fit from an integer, and rounding
+// to a narrower floating-point type is not done.
 // https://onnx.ai/onnx/operators/onnx__Cast.html, opsets 6 to 25. Rejected:
-// strings, complex numbers, eight-bit floats, types of four bits and less.
+// strings, complex numbers, floating-point types of eight bits and less.
 func lowerCast(c *call) ([]*value, error) {
 	to, ok := DTypeOf(c.Attrs.Int("to", 0))
 	if !ok {
 		return nil, fmt.Errorf("attribute to: no element type has number %d", c.Attrs.Int("to", 0))
 	}
-	switch _, ok := to.storage(); {
-	case !ok, to == Int4, to == Uint4, to == Int2, to == Uint2:
+	return c.castTo(to)
+}
+
+// CastLike: Cast to the element type of the second input.
+// https://onnx.ai/onnx/operators/onnx__CastLike.html, opsets 15 to 25.
+func lowerCastLike(c *call) ([]*value, error) { return c.castTo(c.in[1].dtype) }
+
+func (c *call) castTo(to DType) ([]*value, error) {
+	if _, ok := to.storage(); !ok {
 		return nil, unsupported(c.Node, fmt.Sprintf("to %s is not supported", to))
 	}
-	from, x := c.in[0].dtype, c.node(0)
+	from := c.in[0].dtype
 	if to == from {
 		return c.same(0), nil
 	}
-	var err error
+	x, err := c.node(0), error(nil)
 	switch {
 	case to == Bool:
 		x, err = op.ToBool(x)
@@ -33,5 +41,5 @@ func lowerCast(c *call) ([]*value, error) {
 	case to.IsInt() && !from.IsInt():
 		x, err = op.ToInt(x)
 	}
-	return c.resultAs(to, x, err)
+	return c.wrapped(to, x, err)
 }

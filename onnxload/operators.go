@@ -42,6 +42,7 @@ var operators = map[string]*operator{
 	"BitwiseOr":          {lower: bitwise(op.Or), since: 18, least: 2, most: 2},
 	"BitwiseXor":         {lower: bitwise(op.Xor), since: 18, least: 2, most: 2},
 	"Cast":               {lower: lowerCast, since: 6, least: 1, most: 1, view: true},
+	"CastLike":           {lower: lowerCastLike, since: 15, least: 2, most: 2, view: true},
 	"Ceil":               {lower: function(op.Ceil), since: 1, least: 1, most: 1},
 	"Celu":               {lower: lowerCelu, since: 12, least: 1, most: 1},
 	"Clip":               {lower: lowerClip, since: 1, least: 1, most: 3},
