@@ -1,19 +1,60 @@
 package kernel
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // The functions here map element by element. out may be any of the inputs. NaN
-// stays NaN, so that a broken value is seen where it was made.
+// stays NaN, so that a broken value is seen where it was made. Errors are those
+// of the fast versions.
 
-// pointArgs are the arguments of an element-wise function; unused ones are left
-// out.
+// pointFunc is an element-wise function of x, or of x and g, with parameters p
+// and q. Each formula leaves out what it does not use.
+type pointFunc = func(out, x, g []float32, p, q float32)
+
+// pointFuncs are the loops of the functions of their names.
+type pointFuncs struct {
+	relu, reluGrad, leakyRelu, leakyReluGrad, clip, clipGrad pointFunc
+	exp, sigmoid, sigmoidGrad, tanh, tanhGrad, erf, erfGrad  pointFunc
+	gelu, geluGrad, geluTanh, geluTanhGrad                   pointFunc
+	scale, difference                                        pointFunc
+}
+
 type pointArgs struct {
 	out, x, g []float32
 	p, q      float32
 }
+
+// pointwise makes a splitter of the loop that is picked from the active ones.
+func pointwise(pick func(*pointFuncs) pointFunc) *splitter[pointArgs] {
+	return split(func(a *pointArgs, lo, hi int) {
+		var g []float32
+		if a.g != nil {
+			g = a.g[lo:hi]
+		}
+		pick(&active.point)(a.out[lo:hi], a.x[lo:hi], g, a.p, a.q)
+	})
+}
+
+var (
+	relu          = pointwise(func(f *pointFuncs) pointFunc { return f.relu })
+	reluGrad      = pointwise(func(f *pointFuncs) pointFunc { return f.reluGrad })
+	leakyRelu     = pointwise(func(f *pointFuncs) pointFunc { return f.leakyRelu })
+	leakyReluGrad = pointwise(func(f *pointFuncs) pointFunc { return f.leakyReluGrad })
+	clip          = pointwise(func(f *pointFuncs) pointFunc { return f.clip })
+	clipGrad      = pointwise(func(f *pointFuncs) pointFunc { return f.clipGrad })
+	expPoints     = pointwise(func(f *pointFuncs) pointFunc { return f.exp })
+	sigmoid       = pointwise(func(f *pointFuncs) pointFunc { return f.sigmoid })
+	sigmoidGrad   = pointwise(func(f *pointFuncs) pointFunc { return f.sigmoidGrad })
+	tanh          = pointwise(func(f *pointFuncs) pointFunc { return f.tanh })
+	tanhGrad      = pointwise(func(f *pointFuncs) pointFunc { return f.tanhGrad })
+	erf           = pointwise(func(f *pointFuncs) pointFunc { return f.erf })
+	erfGrad       = pointwise(func(f *pointFuncs) pointFunc { return f.erfGrad })
+	gelu          = pointwise(func(f *pointFuncs) pointFunc { return f.gelu })
+	geluGrad      = pointwise(func(f *pointFuncs) pointFunc { return f.geluGrad })
+	geluTanh      = pointwise(func(f *pointFuncs) pointFunc { return f.geluTanh })
+	geluTanhGrad  = pointwise(func(f *pointFuncs) pointFunc { return f.geluTanhGrad })
+	scale         = pointwise(func(f *pointFuncs) pointFunc { return f.scale })
+	difference    = pointwise(func(f *pointFuncs) pointFunc { return f.difference })
+)
 
 func point(s *splitter[pointArgs], a pointArgs) {
 	if len(a.x) != len(a.out) || a.g != nil && len(a.g) != len(a.out) {
@@ -22,52 +63,16 @@ func point(s *splitter[pointArgs], a pointArgs) {
 	s.do(len(a.out), chunk, a)
 }
 
-// Bit patterns of float32, which compare without a branch to mispredict.
-const (
-	negZero = 0x80000000
-	posInf  = 0x7F800000
-)
-
 // Relu computes max(x, 0).
 func Relu(out, x []float32) { point(relu, pointArgs{out: out, x: x}) }
 
-var relu = split(func(a *pointArgs, lo, hi int) {
-	out, x := a.out[lo:hi], a.x[lo:hi]
-	for i := range out {
-		b := math.Float32bits(x[i])
-		if b-negZero <= posInf { // -0 to -Inf
-			b = 0
-		}
-		out[i] = math.Float32frombits(b)
-	}
-})
-
 // ReluGrad passes g where y, which Relu made, is not 0.
 func ReluGrad(out, y, g []float32) { point(reluGrad, pointArgs{out: out, x: y, g: g}) }
-
-var reluGrad = split(func(a *pointArgs, lo, hi int) {
-	out, y, g := a.out[lo:hi], a.x[lo:hi], a.g[lo:hi]
-	for i := range out {
-		b := math.Float32bits(g[i])
-		if math.Float32bits(y[i]) == 0 {
-			b = 0
-		}
-		out[i] = math.Float32frombits(b)
-	}
-})
 
 // LeakyRelu computes x where x >= 0, otherwise alpha·x.
 func LeakyRelu(out, x []float32, alpha float32) {
 	point(leakyRelu, pointArgs{out: out, x: x, p: alpha})
 }
-
-var leakyRelu = split(func(a *pointArgs, lo, hi int) {
-	out, x := a.out[lo:hi], a.x[lo:hi]
-	slope := [2]float32{1, a.p}
-	for i := range out {
-		out[i] = x[i] * slope[math.Float32bits(x[i])>>31]
-	}
-})
 
 // LeakyReluGrad computes g where x > 0, otherwise alpha·g. Only the sign of x
 // counts.
@@ -75,127 +80,57 @@ func LeakyReluGrad(out, x, g []float32, alpha float32) {
 	point(leakyReluGrad, pointArgs{out: out, x: x, g: g, p: alpha})
 }
 
-var leakyReluGrad = split(func(a *pointArgs, lo, hi int) {
-	out, x, g := a.out[lo:hi], a.x[lo:hi], a.g[lo:hi]
-	slope := [2]float32{a.p, 1}
-	for i := range out {
-		k := 0
-		if math.Float32bits(x[i])-1 < posInf { // the smallest number to +Inf
-			k = 1
-		}
-		out[i] = g[i] * slope[k]
-	}
-})
-
-// Sigmoid computes 1/(1+exp(-x)).
-func Sigmoid(out, x []float32) { point(sigmoid, pointArgs{out: out, x: x}) }
-
-var sigmoid = split(func(a *pointArgs, lo, hi int) {
-	out, x := a.out[lo:hi], a.x[lo:hi]
-	for i := range out {
-		out[i] = 1 / (1 + exp(-x[i]))
-	}
-})
-
-// SigmoidGrad computes g·y·(1-y) for y = Sigmoid(x).
-func SigmoidGrad(out, y, g []float32) { point(sigmoidGrad, pointArgs{out: out, x: y, g: g}) }
-
-var sigmoidGrad = split(func(a *pointArgs, lo, hi int) {
-	out, y, g := a.out[lo:hi], a.x[lo:hi], a.g[lo:hi]
-	for i := range out {
-		out[i] = g[i] * y[i] * (1 - y[i])
-	}
-})
-
-// Tanh computes the hyperbolic tangent.
-func Tanh(out, x []float32) { point(tanh, pointArgs{out: out, x: x}) }
-
-var tanh = split(func(a *pointArgs, lo, hi int) {
-	out, x := a.out[lo:hi], a.x[lo:hi]
-	for i := range out {
-		// With e = exp(2|x|) - 1, tanh |x| is e/(e+2).
-		b := math.Float32bits(x[i])
-		t := min(2*math.Float32frombits(b&^negZero), 40) // 1 from there on
-		var e float32
-		if t < math.Ln2/2 {
-			e = expm1Near0(t)
-		} else {
-			e = exp(t) - 1
-		}
-		out[i] = math.Float32frombits(math.Float32bits(e/(e+2)) | b&negZero)
-	}
-})
-
-// TanhGrad computes g·(1-y²) for y = Tanh(x).
-func TanhGrad(out, y, g []float32) { point(tanhGrad, pointArgs{out: out, x: y, g: g}) }
-
-var tanhGrad = split(func(a *pointArgs, lo, hi int) {
-	out, y, g := a.out[lo:hi], a.x[lo:hi], a.g[lo:hi]
-	for i := range out {
-		out[i] = g[i] * (1 - y[i]*y[i])
-	}
-})
-
 // Clip computes min(max(x, low), high).
 func Clip(out, x []float32, low, high float32) {
 	point(clip, pointArgs{out: out, x: x, p: low, q: high})
 }
-
-var clip = split(func(a *pointArgs, lo, hi int) {
-	out, x := a.out[lo:hi], a.x[lo:hi]
-	for i := range out {
-		out[i] = min(max(x[i], a.p), a.q)
-	}
-})
 
 // ClipGrad passes g where low <= x <= high.
 func ClipGrad(out, x, g []float32, low, high float32) {
 	point(clipGrad, pointArgs{out: out, x: x, g: g, p: low, q: high})
 }
 
-var clipGrad = split(func(a *pointArgs, lo, hi int) {
-	out, x, g := a.out[lo:hi], a.x[lo:hi], a.g[lo:hi]
-	for i := range out {
-		b := math.Float32bits(g[i])
-		if x[i] < a.p {
-			b = 0
-		}
-		if x[i] > a.q {
-			b = 0
-		}
-		out[i] = math.Float32frombits(b)
-	}
-})
+// Exp computes e to the x, with a relative error of at most 1.5e-7.
+func Exp(out, x []float32) { point(expPoints, pointArgs{out: out, x: x}) }
+
+// Sigmoid computes 1/(1+exp(-x)), with a relative error of at most 2e-7;
+// what is below 1e-38 may be 0.
+func Sigmoid(out, x []float32) { point(sigmoid, pointArgs{out: out, x: x}) }
+
+// SigmoidGrad computes g·y·(1-y) for y = Sigmoid(x).
+func SigmoidGrad(out, y, g []float32) { point(sigmoidGrad, pointArgs{out: out, x: y, g: g}) }
+
+// Tanh computes the hyperbolic tangent, with a relative error of at most 4e-7.
+func Tanh(out, x []float32) { point(tanh, pointArgs{out: out, x: x}) }
+
+// TanhGrad computes g·(1-y²) for y = Tanh(x).
+func TanhGrad(out, y, g []float32) { point(tanhGrad, pointArgs{out: out, x: y, g: g}) }
+
+// Erf computes the error function, with a relative error of at most 5e-7.
+func Erf(out, x []float32) { point(erf, pointArgs{out: out, x: x}) }
+
+// ErfGrad computes g·2/√π·exp(-x²), the gradient of Erf, with an error of at
+// most 2e-7 of |g|.
+func ErfGrad(out, x, g []float32) { point(erfGrad, pointArgs{out: out, x: x, g: g}) }
+
+// Gelu computes x·Φ(x), where Φ(x) = (1+erf(x/√2))/2 is the normal distribution
+// function, with an error of at most 3e-7 of |x|.
+//
+// Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016,
+// https://arxiv.org/abs/1606.08415.
+func Gelu(out, x []float32) { point(gelu, pointArgs{out: out, x: x}) }
+
+// GeluGrad computes g·(Φ(x) + x·exp(-x²/2)/√(2π)), the gradient of Gelu, with an
+// error of at most 3e-7 of |g|.
+func GeluGrad(out, x, g []float32) { point(geluGrad, pointArgs{out: out, x: x, g: g}) }
+
+// GeluTanh computes x/2·(1+tanh(√(2/π)·(x + 0.044715·x³))), which comes close to
+// Gelu, with an error of at most 2e-7 of |x|.
+func GeluTanh(out, x []float32) { point(geluTanh, pointArgs{out: out, x: x}) }
+
+// GeluTanhGrad computes the gradient of GeluTanh, with an error of at most 3e-7
+// of |g|.
+func GeluTanhGrad(out, x, g []float32) { point(geluTanhGrad, pointArgs{out: out, x: x, g: g}) }
 
 // Scale computes factor·x.
 func Scale(out, x []float32, factor float32) { point(scale, pointArgs{out: out, x: x, p: factor}) }
-
-var scale = split(func(a *pointArgs, lo, hi int) {
-	out, x := a.out[lo:hi], a.x[lo:hi]
-	for i := range out {
-		out[i] = a.p * x[i]
-	}
-})
-
-// exp is e to the x within 2 units in the last place. x is taken apart as
-// k·ln 2 + r with |r| <= ln 2/2, where eight terms of the Taylor series are
-// closer to e to the r than float32 can tell.
-func exp(x float32) float32 {
-	if !(x > -87 && x < 88) { // subnormal, infinite or NaN
-		return float32(math.Exp(float64(x)))
-	}
-	const (
-		round = 3 << 22       // adding it leaves no bits for a fraction
-		ln2hi = 355.0 / 512.0 // exact, and so is its product with k
-		ln2lo = math.Ln2 - ln2hi
-	)
-	shifted := float32(x*math.Log2E) + round
-	k := shifted - round
-	r := x - float32(k*ln2hi) - float32(k*ln2lo)
-	return (1 + expm1Near0(r)) * math.Float32frombits(uint32(int32(k)+127)<<23)
-}
-
-// expm1Near0 is e to the r, less 1, where |r| <= ln 2/2.
-func expm1Near0(r float32) float32 {
-	return r * (1 + r*(1.0/2+r*(1.0/6+r*(1.0/24+r*(1.0/120+r*(1.0/720+r*(1.0/5040)))))))
-}

@@ -29,7 +29,9 @@ func TestExp(t *testing.T) {
 }
 
 // TestPointwiseInChunks compares arrays that are split with the definitions.
-func TestPointwiseInChunks(t *testing.T) {
+func TestPointwiseInChunks(t *testing.T) { eachISA(t, testPointwiseInChunks) }
+
+func testPointwiseInChunks(t *testing.T) {
 	const n = 2*chunk + 77
 	x, g := noise(1, n), noise(2, n)
 	for _, c := range []struct {
@@ -75,6 +77,7 @@ func TestPointwiseInChunks(t *testing.T) {
 	}
 }
 
+// BenchmarkActivation reads and writes 1 MB each, which stay in the caches.
 func BenchmarkActivation(b *testing.B) {
 	out, x, g := make([]float32, 1<<18), noise(1, 1<<18), noise(2, 1<<18)
 	for _, c := range []struct {
@@ -84,23 +87,33 @@ func BenchmarkActivation(b *testing.B) {
 		{"Relu", func() { Relu(out, x) }},
 		{"ReluGrad", func() { ReluGrad(out, x, g) }},
 		{"LeakyRelu", func() { LeakyRelu(out, x, 0.1) }},
-		{"Sigmoid", func() { Sigmoid(out, x) }},
-		{"Tanh", func() { Tanh(out, x) }},
 		{"Clip", func() { Clip(out, x, 0, 6) }},
 		{"ClipGrad", func() { ClipGrad(out, x, g, 0, 6) }},
-		{"Softmax", func() { Softmax(out, x, 1<<10, 1<<8, 1, false) }},
+		{"Exp", func() { Exp(out, x) }},
+		{"Sigmoid", func() { Sigmoid(out, x) }},
+		{"Tanh", func() { Tanh(out, x) }},
+		{"Erf", func() { Erf(out, x) }},
+		{"Gelu", func() { Gelu(out, x) }},
+		{"GeluGrad", func() { GeluGrad(out, x, g) }},
+		{"GeluTanh", func() { GeluTanh(out, x) }},
+		{"GeluTanhGrad", func() { GeluTanhGrad(out, x, g) }},
 		{"Dropout", func() { Dropout(out, x, 0.5, 1, 1) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			b.SetBytes(int64(8 * len(x)))
-			for b.Loop() {
-				c.f()
-			}
+			benchISA(b, func(b *testing.B) {
+				b.SetBytes(int64(8 * len(x)))
+				for b.Loop() {
+					c.f()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(x)), "ns/elem")
+			})
 		})
 	}
 }
 
-func TestTanhIsAccurateNearZero(t *testing.T) {
+func TestTanhIsAccurateNearZero(t *testing.T) { eachISA(t, testTanhNearZero) }
+
+func testTanhNearZero(t *testing.T) {
 	worst := 0.0
 	x, y := make([]float32, 1), make([]float32, 1)
 	for v := 1e-10; v < 50; v *= 1.003 {

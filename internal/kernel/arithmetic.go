@@ -57,103 +57,52 @@ func Combine[T Number](op Arithmetic, out, a, b []T, w *Broadcast) {
 	}
 	switch out := any(out).(type) {
 	case []float32:
-		combineFloats.do(w.size, chunk, combineArgs[float32]{op, out, any(a).([]float32), any(b).([]float32), w})
+		combineFloats.do(w.size, chunk, combineArgs[float32]{&active.arithmetic[op], out, any(a).([]float32), any(b).([]float32), w})
 	case []int64:
-		combineRuns(&combineArgs[int64]{op, out, any(a).([]int64), any(b).([]int64), w}, 0, w.size)
+		combineRuns(&combineArgs[int64]{&intArithmetic[op], out, any(a).([]int64), any(b).([]int64), w}, 0, w.size)
 	}
 }
 
+// combination is an operation on rows of n elements, which lie strideA and
+// strideB apart in the operands and side by side in out. The three differ in
+// what a row of an operand is: n elements, or one that repeats.
+type combination[T Number] struct {
+	both  func(out, a, b []T, n, strideA, strideB int)
+	left  func(out, a, b []T, n, strideA, strideB int) // a repeats
+	right func(out, a, b []T, n, strideA, strideB int) // b repeats
+}
+
 type combineArgs[T Number] struct {
-	op        Arithmetic
+	rows      *combination[T]
 	out, a, b []T
 	w         *Broadcast
 }
 
-var combineFloats = split(combineRuns[float32])
+var (
+	combineFloats = split(combineRuns[float32])
+	intArithmetic = arithmeticGeneric[int64]()
+)
 
 func combineRuns[T Number](c *combineArgs[T], lo, hi int) {
 	var at cursor
 	w := c.w
-	last := at.seek(w.shape, lo)
 	for lo < hi {
-		run := min(w.shape[last]-at[last], hi-lo)
-		pa, pb := at.offset(w.a), at.offset(w.b)
-		out := c.out[lo : lo+run]
+		last := at.seek(w.shape, lo)
+		n := min(w.shape[last]-at[last], hi-lo)
+		rows, strideA, strideB := 1, 0, 0
+		if last > 0 && n == w.shape[last] {
+			rows = min(w.shape[last-1]-at[last-1], (hi-lo)/n)
+			strideA, strideB = w.a[last-1], w.b[last-1]
+		}
+		out, a, b := c.out[lo:lo+rows*n], c.a[at.offset(w.a):], c.b[at.offset(w.b):]
 		switch {
 		case w.a[last] == 0:
-			combineLeft(c.op, out, c.a[pa], c.b[pb:pb+run])
+			c.rows.left(out, a, b, n, strideA, strideB)
 		case w.b[last] == 0:
-			combineRight(c.op, out, c.a[pa:pa+run], c.b[pb])
+			c.rows.right(out, a, b, n, strideA, strideB)
 		default:
-			combineBoth(c.op, out, c.a[pa:pa+run], c.b[pb:pb+run])
+			c.rows.both(out, a, b, n, strideA, strideB)
 		}
-		lo += run
-		at.advance(w.shape, run)
-	}
-}
-
-func combineBoth[T Number](op Arithmetic, out, a, b []T) {
-	a, b = a[:len(out)], b[:len(out)]
-	switch op {
-	case Add:
-		for i := range out {
-			out[i] = a[i] + b[i]
-		}
-	case Sub:
-		for i := range out {
-			out[i] = a[i] - b[i]
-		}
-	case Mul:
-		for i := range out {
-			out[i] = a[i] * b[i]
-		}
-	case Div:
-		for i := range out {
-			out[i] = a[i] / b[i]
-		}
-	}
-}
-
-func combineLeft[T Number](op Arithmetic, out []T, a T, b []T) {
-	b = b[:len(out)]
-	switch op {
-	case Add:
-		for i := range out {
-			out[i] = a + b[i]
-		}
-	case Sub:
-		for i := range out {
-			out[i] = a - b[i]
-		}
-	case Mul:
-		for i := range out {
-			out[i] = a * b[i]
-		}
-	case Div:
-		for i := range out {
-			out[i] = a / b[i]
-		}
-	}
-}
-
-func combineRight[T Number](op Arithmetic, out, a []T, b T) {
-	a = a[:len(out)]
-	switch op {
-	case Add:
-		for i := range out {
-			out[i] = a[i] + b
-		}
-	case Sub:
-		for i := range out {
-			out[i] = a[i] - b
-		}
-	case Mul:
-		for i := range out {
-			out[i] = a[i] * b
-		}
-	case Div:
-		for i := range out {
-			out[i] = a[i] / b
-		}
+		lo += rows * n
 	}
 }

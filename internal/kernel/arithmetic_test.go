@@ -1,11 +1,14 @@
 package kernel
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 )
 
-func TestCombine(t *testing.T) {
+func TestCombine(t *testing.T) { eachISA(t, testCombine) }
+
+func testCombine(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	ops := []func(a, b float32) float32{
 		Add: func(a, b float32) float32 { return a + b },
@@ -26,7 +29,8 @@ func TestCombine(t *testing.T) {
 				b[k] = 1
 			}
 		}
-		x, y, out := noise(1, product(a)), noise(2, product(b)), dirty(product(shape))
+		x, y := noise(1, product(a)), noise(2, product(b))
+		out, check := guarded(t, product(shape), rng.IntN(16))
 		w := NewBroadcast(shape, a, b)
 		index := func(of []int) []int {
 			at := make([]int, len(out))
@@ -42,6 +46,7 @@ func TestCombine(t *testing.T) {
 		ia, ib := index(a), index(b)
 		for op, f := range ops {
 			Combine(Arithmetic(op), out, x, y, &w)
+			check(fmt.Sprintf("%v and %v", a, b))
 			for i := range out {
 				if want := f(x[ia[i]], y[ib[i]]); out[i] != want {
 					t.Fatalf("%v and %v, operation %d, element %d: got %v, want %v", a, b, op, i, out[i], want)
@@ -60,15 +65,18 @@ func BenchmarkCombine(b *testing.B) {
 		{"same", []int{len(x)}, []int{len(x)}},
 		{"scalar", []int{len(x)}, nil},
 		{"row", []int{len(x) / 256, 256}, []int{256}},
+		{"short row", []int{len(x) / 16, 16}, []int{16}},
 		{"channel", []int{64, 256, 14, 14}, []int{256, 1, 1}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			w := NewBroadcast(c.shape, c.shape, c.b)
 			y := noise(2, product(c.b))
-			b.SetBytes(int64(8 * len(x)))
-			for b.Loop() {
-				Combine(Add, out, x, y, &w)
-			}
+			benchISA(b, func(b *testing.B) {
+				b.SetBytes(int64(8 * len(x)))
+				for b.Loop() {
+					Combine(Add, out, x, y, &w)
+				}
+			})
 		})
 	}
 }

@@ -80,12 +80,5 @@ var squaredError = splitSum(func(a *pointArgs, lo, hi int) float64 {
 
 // SquaredErrorGrad computes factor·(a-b). out may be a or b.
 func SquaredErrorGrad(out, a, b []float32, factor float32) {
-	point(squaredErrorGrad, pointArgs{out: out, x: a, g: b, p: factor})
+	point(difference, pointArgs{out: out, x: a, g: b, p: factor})
 }
-
-var squaredErrorGrad = split(func(a *pointArgs, lo, hi int) {
-	out, x, y := a.out[lo:hi], a.x[lo:hi], a.g[lo:hi]
-	for i := range out {
-		out[i] = a.p * (x[i] - y[i])
-	}
-})

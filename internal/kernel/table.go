@@ -11,10 +11,16 @@ type table struct {
 	// peak does so many rounds of independent multiply-adds in registers, and
 	// returns the number of floating point operations.
 	peak func(rounds int) int
+
+	arithmetic [Div + 1]combination[float32]
+	point      pointFuncs
 }
 
 // generic is complete, and the reference for the others.
 var generic = table{
 	name: "generic",
 	peak: peakGeneric,
+
+	arithmetic: arithmeticGeneric[float32](),
+	point:      pointGeneric,
 }
