@@ -12,6 +12,9 @@ type table struct {
 	// returns the number of floating point operations.
 	peak func(rounds int) int
 
+	multiply func(t *tile) // B as it is
+	dots     func(t *tile) // B transposed; pays off for small tiles with long sums
+
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs
 }
@@ -20,6 +23,9 @@ type table struct {
 var generic = table{
 	name: "generic",
 	peak: peakGeneric,
+
+	multiply: multiplyGeneric,
+	dots:     dotsGeneric,
 
 	arithmetic: arithmeticGeneric[float32](),
 	point:      pointGeneric,

@@ -51,10 +51,14 @@ func main() {
 
 // function starts a function that keeps no pointer to its arguments.
 func function(c *build.Context, name, signature, doc string, args ...any) {
+	begin(c, name, doc, args...)
+	c.SignatureExpr(signature)
+}
+
+func begin(c *build.Context, name, doc string, args ...any) {
 	c.Function(name)
 	c.Attributes(attr.NOSPLIT)
 	c.Pragma("noescape")
-	c.SignatureExpr(signature)
 	c.Doc(fmt.Sprintf(doc, args...))
 }
 

@@ -1,0 +1,403 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The inner loops of the matrix product. Function mulISA_RxV computes
+// tile.count tiles of R rows and V vectors of columns, below each other; the
+// last vector is masked to tile.cols. The sums stay in registers.
+
+func init() {
+	register("gemm", "avx2", func(c *build.Context) {
+		g := newProduct(c, "AVX2", 8, []reg.VecPhysical{
+			reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7,
+			reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15,
+		})
+		for _, t := range [][2]int{{1, 8}, {1, 4}, {2, 4}} {
+			g.function(t[0], t[1])
+		}
+		for rows := 1; rows <= 6; rows++ {
+			g.function(rows, 2)
+			g.function(rows, 1)
+		}
+	})
+	register("gemm", "avx512", func(c *build.Context) {
+		g := newProduct(c, "AVX512", 16, []reg.VecPhysical{
+			reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7,
+			reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
+			reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23,
+			reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31,
+		})
+		for _, t := range [][2]int{{1, 16}, {1, 8}, {1, 4}, {2, 8}, {2, 4}, {3, 8}, {3, 4}, {4, 4}} {
+			g.function(t[0], t[1])
+		}
+		for rows := 1; rows <= 14; rows++ {
+			g.function(rows, 2)
+			g.function(rows, 1)
+		}
+	})
+}
+
+// product writes tile functions.
+type product struct {
+	*build.Context
+	isa   string
+	lanes int
+	regs  []reg.VecPhysical
+	tile  record
+	tail  operand.Mem // AVX2: lanes ones, then lanes zeros
+
+	// Of the function being written.
+	rows, vectors int
+	sum           [][]reg.VecPhysical // of a row and a vector
+	spare         []reg.VecPhysical   // the rest
+	mask          reg.Register        // of the last vector
+	t             reg.Register        // the tile
+}
+
+func newProduct(c *build.Context, isa string, lanes int, regs []reg.VecPhysical) *product {
+	g := &product{Context: c, isa: isa, lanes: lanes, regs: regs, tile: readRecord("../tile.go", "tile")}
+	if !g.wide() {
+		g.tail = c.StaticGlobal("tail")
+		c.DataAttributes(attr.RODATA | attr.NOPTR)
+		for i := range 2 * lanes {
+			c.AppendDatum(operand.U32(^uint32(0) * uint32(1-i/lanes)))
+		}
+	}
+	return g
+}
+
+// wide tells AVX-512, with its mask registers, from AVX2.
+func (g *product) wide() bool { return g.lanes == 16 }
+
+// field is a field of the tile.
+func (g *product) field(name string) operand.Mem {
+	at, ok := g.tile.at[name]
+	if !ok {
+		panic("tile has no " + name)
+	}
+	return operand.Mem{Base: g.t, Disp: at}
+}
+
+// load puts a field into a new register.
+func (g *product) load(name string) reg.GPVirtual {
+	r := g.GP64()
+	g.MOVQ(g.field(name), r)
+	return r
+}
+
+// stride is a field that counts elements, in bytes.
+func (g *product) stride(name string) reg.GPVirtual {
+	r := g.load(name)
+	g.SHLQ(operand.Imm(2), r)
+	return r
+}
+
+func (g *product) function(rows, vectors int) {
+	name := fmt.Sprintf("mul%s_%dx%d", g.isa, rows, vectors)
+	g.t = g.tile.function(g.Context, name, "%s computes tiles of %d rows and %d columns.", name, rows, vectors*g.lanes)
+	g.rows, g.vectors = rows, vectors
+
+	g.sum = nil
+	for r := range rows {
+		g.sum = append(g.sum, g.regs[r*vectors:][:vectors])
+	}
+	g.spare = g.regs[rows*vectors:]
+	g.setMask()
+
+	g.Label("tile")
+	for _, row := range g.sum {
+		for _, s := range row {
+			g.VXORPS(s, s, s)
+		}
+	}
+	if g.wide() {
+		g.terms("", true)
+	} else {
+		cols := g.load("cols")
+		g.CMPQ(cols, operand.Imm(uint64(vectors*g.lanes)))
+		g.JNE(operand.LabelRef("part"))
+		g.terms("full", false)
+		g.JMP(operand.LabelRef("summed"))
+		g.Label("part")
+		g.terms("masked", true)
+		g.Label("summed")
+	}
+	g.finish()
+	g.ADDQ(operand.Imm(uint64(rows)), g.field("i"))
+	g.DECQ(g.field("count"))
+	g.JNZ(operand.LabelRef("tile"))
+	g.VZEROUPPER()
+	g.RET()
+}
+
+// setMask makes the mask for the columns of the last vector.
+func (g *product) setMask() {
+	cols := g.load("cols")
+	if g.wide() {
+		g.SUBQ(operand.Imm(uint64((g.vectors-1)*g.lanes)), cols)
+		ones := g.GP64()
+		g.MOVQ(operand.I32(-1), ones)
+		g.BZHIQ(cols, ones, ones)
+		g.KMOVW(ones.As32(), reg.K1)
+		g.mask = reg.K1
+		return
+	}
+	at := g.GP64()
+	g.LEAQ(g.tail, at)
+	g.SHLQ(operand.Imm(2), cols)
+	g.SUBQ(cols, at)
+	mask := g.spare[len(g.spare)-1]
+	g.spare = g.spare[:len(g.spare)-1]
+	g.VMOVUPS(operand.Mem{Base: at, Disp: 4 * g.vectors * g.lanes}, mask)
+	g.mask = mask
+}
+
+// read loads vector v of a row that begins at mem.
+func (g *product) read(mem operand.Mem, v int, masked bool, to reg.VecPhysical) {
+	mem.Disp += v * g.lanes * 4
+	switch {
+	case !masked || v < g.vectors-1:
+		g.VMOVUPS(mem, to)
+	case g.wide():
+		g.VMOVUPS_Z(mem, g.mask, to)
+	default:
+		g.VMASKMOVPS(mem, g.mask, to)
+	}
+}
+
+// write stores vector v of a row that begins at mem.
+func (g *product) write(from reg.VecPhysical, mem operand.Mem, v int) {
+	mem.Disp += v * g.lanes * 4
+	switch {
+	case v < g.vectors-1:
+		g.VMOVUPS(from, mem)
+	case g.wide():
+		g.VMOVUPS(from, g.mask, mem)
+	default:
+		g.VMASKMOVPS(from, g.mask, mem)
+	}
+}
+
+// terms adds up the products of all terms.
+func (g *product) terms(suffix string, masked bool) {
+	aRow, aStep := g.stride("aRow"), g.stride("aStep")
+	bRow := g.stride("bRow")
+	a, at := g.load("a"), g.load("i")
+	g.IMULQ(aRow, at)
+	g.ADDQ(at, a)
+	b, y := g.load("b"), g.load("y")
+	g.LEAQ(operand.Mem{Base: b, Index: y, Scale: 4}, b)
+
+	// Row r is at a + r·aRow, or in the second half of them at a7 + (r-7)·aRow.
+	multiples := map[int]reg.Register{1: aRow}
+	for _, n := range []int{3, 5} {
+		if n < min(g.rows, 7) {
+			r := g.GP64()
+			g.LEAQ(operand.Mem{Base: aRow, Index: aRow, Scale: uint8(n - 1)}, r)
+			multiples[n] = r
+		}
+	}
+	var a7 reg.GPVirtual
+	if g.rows > 7 {
+		a7 = g.GP64()
+		g.LEAQ(operand.Mem{Base: aRow, Index: multiples[3], Scale: 2}, a7)
+		g.ADDQ(a, a7)
+	}
+	row := func(r int) operand.Mem {
+		base := a
+		if r >= 7 {
+			base, r = a7, r-7
+		}
+		switch r {
+		case 0:
+			return operand.Mem{Base: base}
+		case 1, 3, 5:
+			return operand.Mem{Base: base, Index: multiples[r], Scale: 1}
+		case 2, 4:
+			return operand.Mem{Base: base, Index: aRow, Scale: uint8(r)}
+		default:
+			return operand.Mem{Base: base, Index: multiples[3], Scale: 2}
+		}
+	}
+
+	k := g.load("k")
+	loop, done := "terms"+suffix, "done"+suffix
+	g.TESTQ(k, k)
+	g.JZ(operand.LabelRef(done))
+	g.Label(loop)
+	if g.rows < g.vectors {
+		// Few rows: hold the elements of A, pass over the vectors of B.
+		for r := range g.rows {
+			g.VBROADCASTSS(row(r), g.spare[r])
+		}
+		for v := range g.vectors {
+			x := g.spare[g.rows+v%(len(g.spare)-g.rows)]
+			g.read(operand.Mem{Base: b}, v, masked, x)
+			for r := range g.rows {
+				g.VFMADD231PS(x, g.spare[r], g.sum[r][v])
+			}
+		}
+	} else {
+		for v := range g.vectors {
+			g.read(operand.Mem{Base: b}, v, masked, g.spare[v])
+		}
+		for r := range g.rows {
+			if g.vectors == 1 && g.wide() {
+				g.VFMADD231PS_BCST(row(r), g.spare[0], g.sum[r][0])
+				continue
+			}
+			x := g.spare[g.vectors+r%(len(g.spare)-g.vectors)]
+			g.VBROADCASTSS(row(r), x)
+			for v := range g.vectors {
+				g.VFMADD231PS(x, g.spare[v], g.sum[r][v])
+			}
+		}
+	}
+	g.ADDQ(aStep, a)
+	if g.rows > 7 {
+		g.ADDQ(aStep, a7)
+	}
+	g.ADDQ(bRow, b)
+	g.DECQ(k)
+	g.JNZ(operand.LabelRef(loop))
+	g.Label(done)
+}
+
+// each calls f for all sums; mem is the place of their rows in what is laid out
+// like C and begins at the given field.
+func (g *product) each(slice string, offset, cRow reg.Register, f func(mem operand.Mem, v int, sum reg.VecPhysical)) {
+	p := g.load(slice)
+	g.ADDQ(offset, p)
+	for r, row := range g.sum {
+		for v, sum := range row {
+			f(operand.Mem{Base: p}, v, sum)
+		}
+		if r < g.rows-1 {
+			g.ADDQ(cRow, p)
+		}
+	}
+}
+
+// all calls f for all sums.
+func (g *product) all(f func(v int, sum reg.VecPhysical)) {
+	for _, row := range g.sum {
+		for v, sum := range row {
+			f(v, sum)
+		}
+	}
+}
+
+// finish applies factors and epilogue to the sums and stores them.
+func (g *product) finish() {
+	x, y := g.spare[0], g.spare[1]
+	bits := g.GP32()
+	cRow := g.stride("cRow")
+	offset := g.load("i") // of the first element of the tile in C
+	g.IMULQ(cRow, offset)
+	j := g.load("j")
+	g.LEAQ(operand.Mem{Base: offset, Index: j, Scale: 4}, offset)
+
+	g.MOVL(g.field("alpha"), bits)
+	g.CMPL(bits, operand.U32(math.Float32bits(1)))
+	g.JE(operand.LabelRef("whole"))
+	g.VBROADCASTSS(g.field("alpha"), x)
+	g.all(func(v int, sum reg.VecPhysical) { g.VMULPS(x, sum, sum) })
+	g.Label("whole")
+
+	g.MOVL(g.field("beta"), bits)
+	g.ADDL(bits, bits) // the sign does not count
+	g.JZ(operand.LabelRef("unscaled"))
+	g.VBROADCASTSS(g.field("beta"), x)
+	g.each("c", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) {
+		g.read(mem, v, true, y)
+		g.VFMADD231PS(x, y, sum)
+	})
+	g.Label("unscaled")
+
+	g.CMPB(g.field("last"), operand.Imm(0))
+	g.JE(operand.LabelRef("store"))
+
+	p := g.load("ep.Row")
+	g.TESTQ(p, p)
+	g.JZ(operand.LabelRef("col"))
+	i := g.load("i")
+	g.LEAQ(operand.Mem{Base: p, Index: i, Scale: 4}, p)
+	for r, row := range g.sum {
+		g.VBROADCASTSS(operand.Mem{Base: p, Disp: 4 * r}, x)
+		for _, sum := range row {
+			g.VADDPS(x, sum, sum)
+		}
+	}
+
+	g.Label("col")
+	p = g.load("ep.Col")
+	g.TESTQ(p, p)
+	g.JZ(operand.LabelRef("add"))
+	g.LEAQ(operand.Mem{Base: p, Index: j, Scale: 4}, p)
+	for v := range g.vectors {
+		g.read(operand.Mem{Base: p}, v, true, x)
+		for r := range g.rows {
+			g.VADDPS(x, g.sum[r][v], g.sum[r][v])
+		}
+	}
+
+	g.Label("add")
+	g.CMPQ(g.field("ep.Add"), operand.Imm(0))
+	g.JE(operand.LabelRef("clamp"))
+	g.each("ep.Add", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) {
+		g.read(mem, v, true, x)
+		g.VADDPS(x, sum, sum)
+	})
+
+	g.Label("clamp")
+	g.CMPB(g.field("ep.Clamp"), operand.Imm(0))
+	g.JE(operand.LabelRef("gate"))
+	g.VBROADCASTSS(g.field("ep.Lo"), x)
+	g.VBROADCASTSS(g.field("ep.Hi"), y)
+	// Of a NaN and a number, the first operand is the result.
+	g.all(func(v int, sum reg.VecPhysical) { g.VMAXPS(sum, x, sum) })
+	g.all(func(v int, sum reg.VecPhysical) { g.VMINPS(sum, y, sum) })
+	g.VXORPS(x, x, x)
+	g.all(func(v int, sum reg.VecPhysical) { g.VADDPS(x, sum, sum) }) // -0 + 0 is 0
+
+	g.Label("gate")
+	g.CMPQ(g.field("ep.Gate"), operand.Imm(0))
+	g.JE(operand.LabelRef("store"))
+	g.VXORPS(x, x, x)
+	g.each("ep.Gate", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) {
+		const notEqual = 4 // or not a number
+		g.read(mem, v, true, y)
+		if g.wide() {
+			g.VCMPPS(operand.Imm(notEqual), x, y, reg.K2)
+			g.VMOVUPS_Z(sum, reg.K2, sum)
+		} else {
+			g.VCMPPS(operand.Imm(notEqual), x, y, y)
+			g.VANDPS(y, sum, sum)
+		}
+	})
+
+	g.Label("store")
+	if g.wide() {
+		g.each("c", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) { g.write(sum, mem, v) })
+		return
+	}
+	cols := g.load("cols") // masked stores are slow
+	g.CMPQ(cols, operand.Imm(uint64(g.vectors*g.lanes)))
+	g.JNE(operand.LabelRef("masked"))
+	g.each("c", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) {
+		mem.Disp += v * g.lanes * 4
+		g.VMOVUPS(sum, mem)
+	})
+	g.JMP(operand.LabelRef("stored"))
+	g.Label("masked")
+	g.each("c", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) { g.write(sum, mem, v) })
+	g.Label("stored")
+}

@@ -1,0 +1,42 @@
+package kernel
+
+// tile is the part of a product that the inner loops compute in one go:
+//
+//	c = alpha·a·b + beta·c
+//
+// for rows i to i+rows and columns j to j+cols. In the layout of the slices,
+// element (x, p) of A is a[x*aRow+p*aStep], element (p, y) of B is b[p*bRow+y]
+// or, for the loops that are called dots, b[y*bRow+p], and element (x, y) of C
+// is c[x*cRow+y]. B may begin at another column than C: column j of C belongs to
+// column y of B. With beta 0, c is not read.
+//
+// Each element is the sum over p from 0 to k in this order, whatever the part.
+type tile struct {
+	a           []float32
+	aRow, aStep int
+	b           []float32
+	bRow        int
+	c           []float32
+	cRow        int
+	k           int
+	alpha, beta float32
+
+	i, rows int
+	j, cols int
+	y       int
+	count   int // number of parts of so many rows, below each other: inside multiply only
+
+	last bool // there are no more terms: do what ep says
+	ep   Epilogue
+}
+
+// Epilogue is what a product does to an element of the result before it stores
+// it, in the order of the fields. Empty fields do nothing.
+type Epilogue struct {
+	Row    []float32 // added: an element for each row
+	Col    []float32 // added: an element for each column
+	Add    []float32 // added: an element for each element, laid out like the result
+	Clamp  bool      // limits it to Lo to Hi; NaN stays NaN, and -0 becomes 0
+	Lo, Hi float32
+	Gate   []float32 // laid out like the result: makes it 0 where the gate is 0
+}
