@@ -1,6 +1,10 @@
 package optim
 
-import "math"
+import (
+	"math"
+
+	"finetune/internal/kernel"
+)
 
 // Adam divides a running mean of the gradient by the root of a running mean of
 // its square, both corrected for having started at zero. At step t, from 1:
@@ -36,20 +40,13 @@ func adam(c []transform, h Hyper, lr float64, step int) []transform {
 type moments struct{ beta1, rest1, beta2, rest2 float32 }
 
 func (a moments) apply(b *block) {
-	u := b.u
-	m, v := b.slot[0][:len(u)], b.slot[1][:len(u)]
-	for i, u := range u {
-		m[i] = float32(a.beta1*m[i]) + float32(a.rest1*u)
-		v[i] = float32(a.beta2*v[i]) + float32(float32(a.rest2*u)*u)
-	}
+	kernel.Average(b.slot[0], b.u, a.beta1, a.rest1)
+	kernel.AverageSquares(b.slot[1], b.u, a.beta2, a.rest2)
 }
 
 // adaptive makes the update a ratio of moments: u = m / (√v/√(1−β₂ᵗ) + ε).
 type adaptive struct{ root, eps float32 }
 
 func (a adaptive) apply(b *block) {
-	u, m, v := b.u, b.slot[0][:len(b.u)], b.slot[1][:len(b.u)]
-	for i := range u {
-		u[i] = m[i] / (float32(math.Sqrt(float64(v[i])))/a.root + a.eps)
-	}
+	kernel.Normalized(b.u, b.slot[0], b.slot[1], a.root, a.eps)
 }

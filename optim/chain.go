@@ -1,5 +1,7 @@
 package optim
 
+import "finetune/internal/kernel"
+
 // An optimizer is a chain of small transforms. The driver takes a block of a
 // parameter through the whole chain before it turns to the next, so the block
 // stays in the L1 cache and main memory is passed once per step, as a loop that
@@ -60,9 +62,4 @@ func (o *Optimizer) chain(h Hyper, lr float64, step int) []transform {
 // descend ends every rule: w ← w − ηu.
 type descend struct{ lr float32 }
 
-func (d descend) apply(b *block) {
-	w := b.w
-	for i, u := range b.u[:len(w)] {
-		w[i] -= float32(d.lr * u)
-	}
-}
+func (d descend) apply(b *block) { kernel.AddScaled(b.w, b.u, -d.lr) }

@@ -1,13 +1,10 @@
 package optim
 
+import "finetune/internal/kernel"
+
 // shrink is decay beside the gradient: w ← c·w, with c = 1 − ηλ when decoupled
 // (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019)
 // and c = 1 − λ when absolute.
 type shrink struct{ keep float32 }
 
-func (s shrink) apply(b *block) {
-	w := b.w
-	for i := range w {
-		w[i] *= s.keep
-	}
-}
+func (s shrink) apply(b *block) { kernel.Multiply(b.w, s.keep) }

@@ -1,6 +1,6 @@
 package optim
 
-import "math"
+import "finetune/internal/kernel"
 
 // applyMask keeps what is pruned at zero: w ← 0 and every slot ← 0 where the
 // mask is false, so that no momentum brings a weight back.
@@ -10,32 +10,24 @@ func (applyMask) apply(b *block) {
 	if b.mask == nil {
 		return
 	}
-	clear0(b.w, b.mask)
+	kernel.ClearDropped(b.w, b.mask)
 	for _, slot := range b.slot {
 		if slot != nil {
-			clear0(slot, b.mask)
+			kernel.ClearDropped(slot, b.mask)
 		}
-	}
-}
-
-// clear0 zeroes x where keep is false, without a branch and whatever x holds.
-func clear0(x []float32, keep []bool) {
-	keep = keep[:len(x)]
-	for i, v := range x {
-		bits := math.Float32bits(v)
-		if !keep[i] {
-			bits = 0
-		}
-		x[i] = math.Float32frombits(bits)
 	}
 }
 
 // ApplyMask sets the pruned weights of p to zero. Steps do it by themselves; it
 // is for whoever writes Value in another way.
 func (p *Param) ApplyMask() {
-	if p.Mask != nil {
-		clear0(p.Value, p.Mask)
+	if p.Mask == nil {
+		return
 	}
+	kernel.Parallel((len(p.Value)+taskLen-1)/taskLen, func(i int) {
+		lo, hi := i*taskLen, min((i+1)*taskLen, len(p.Value))
+		kernel.ClearDropped(p.Value[lo:hi], p.Mask[lo:hi])
+	})
 }
 
 // kept is Mask[i] of a parameter that may have no mask.

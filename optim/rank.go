@@ -2,6 +2,8 @@ package optim
 
 import "math"
 
+const signBit = 1 << 31
+
 // The weights to prune are the k smallest of a ranking: those already pruned
 // first, then by |w|, then by position, NaN last. No sort is needed: the bits of
 // |w| order as |w| does, so two counting passes over 16 bits each find the k-th

@@ -1,5 +1,7 @@
 package optim
 
+import "finetune/internal/kernel"
+
 // Stochastic gradient descent as PyTorch has it: with momentum μ, dampening τ
 // and, if wanted, Nesterov's look-ahead,
 //
@@ -37,12 +39,7 @@ func sgd(c []transform, h Hyper, lr float64, step int) []transform {
 // momentum gathers the gradients: b ← μb + (1−τ)u.
 type momentum struct{ mu, keep float32 }
 
-func (m momentum) apply(b *block) {
-	buf := b.slot[0]
-	for i, u := range b.u[:len(buf)] {
-		buf[i] = float32(m.mu*buf[i]) + float32(m.keep*u)
-	}
-}
+func (m momentum) apply(b *block) { kernel.Average(b.slot[0], b.u, m.mu, m.keep) }
 
 // followMomentum makes the momentum the update: u = b.
 type followMomentum struct{}
@@ -52,9 +49,4 @@ func (followMomentum) apply(b *block) { copy(b.u, b.slot[0]) }
 // nesterov looks ahead: u ← u + μb.
 type nesterov struct{ mu float32 }
 
-func (n nesterov) apply(b *block) {
-	u := b.u
-	for i, v := range b.slot[0][:len(u)] {
-		u[i] += float32(n.mu * v)
-	}
-}
+func (n nesterov) apply(b *block) { kernel.AddScaled(b.u, b.slot[0], n.mu) }

@@ -17,6 +17,7 @@ type table struct {
 
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs
+	chain      chainFuncs
 }
 
 // generic is complete, and the reference for the others.
@@ -29,4 +30,5 @@ var generic = table{
 
 	arithmetic: arithmeticGeneric[float32](),
 	point:      pointGeneric,
+	chain:      chainGeneric,
 }

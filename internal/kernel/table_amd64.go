@@ -16,6 +16,7 @@ func tables() []*table {
 	avx2.name = "avx2"
 	avx2.peak = func(rounds int) int { peakAVX2(rounds); return rounds * 12 * 8 * 2 }
 	avx2.arithmetic, avx2.point = arithmeticAVX2, pointAVX2
+	avx2.chain = chainAVX2
 	avx2.multiply = multiplyAVX2
 	list = append(list, &avx2)
 
@@ -26,6 +27,7 @@ func tables() []*table {
 	avx512.name = "avx512"
 	avx512.peak = func(rounds int) int { peakAVX512(rounds); return rounds * 24 * 16 * 2 }
 	avx512.arithmetic, avx512.point = arithmeticAVX512, pointAVX512
+	avx512.chain = chainAVX512
 	avx512.multiply = multiplyAVX512
 	return append(list, &avx512)
 }

@@ -14,7 +14,7 @@ func activation(m *machine) {
 		return func(in []vec) vec { return m.keep(m.where(notAtMost, in[0], zero), in[0]) }
 	})
 	m.point("reluGrad", "out = g where x is not 0", "xg", 4, func() formula {
-		return func(in []vec) vec { return m.drop(m.zeroBits(in[0]), in[1]) }
+		return func(in []vec) vec { return m.keepWhereBits(in[0], in[1]) }
 	})
 	m.point("leakyRelu", "out = x where x >= 0, otherwise p·x", "x", 4, func() formula {
 		p := m.scalar("p")

@@ -62,6 +62,19 @@ type cursor struct {
 // each writes a loop that calls body for each vector of the span: several times
 // for rounds of so many vectors, once for single ones and once for the rest.
 func (s span) each(unroll int, body func(at cursor)) {
+	index, done := s.whole(unroll, body), s.m.label("done")
+	s.m.CMPQ(index, s.n)
+	s.m.JEQ(operand.LabelRef(done))
+	rest := s.rest
+	if mem, ok := rest.(operand.Mem); ok {
+		rest = s.m.copy(mem)
+	}
+	body(cursor{m: s.m, index: index, rest: rest})
+	s.m.Label(done)
+}
+
+// whole is each without the rest, which begins at the index it returns.
+func (s span) whole(unroll int, body func(at cursor)) reg.GPVirtual {
 	m := s.m
 	index, next := m.GP64(), m.GP64()
 	m.XORQ(index, index)
@@ -82,15 +95,7 @@ func (s span) each(unroll int, body func(at cursor)) {
 		m.JMP(operand.LabelRef(loop))
 		m.Label(done)
 	}
-	done := m.label("done")
-	m.CMPQ(index, s.n)
-	m.JEQ(operand.LabelRef(done))
-	rest := s.rest
-	if mem, ok := rest.(operand.Mem); ok {
-		rest = m.copy(mem)
-	}
-	body(cursor{m: m, index: index, rest: rest})
-	m.Label(done)
+	return index
 }
 
 // at is the place of the vector in an array of elements of so many bytes.

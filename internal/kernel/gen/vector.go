@@ -209,16 +209,6 @@ func (m *machine) where(predicate int, a vec, b operand.Op) operand.Op {
 	return m.mask(m.VCMPPS, operand.U8(predicate), b, a)
 }
 
-// zeroBits tells which lanes have no bit set.
-func (m *machine) zeroBits(a vec) operand.Op {
-	if m.wide() {
-		k := m.K()
-		m.VPTESTNMD(a, a, k)
-		return k
-	}
-	return m.mask(m.VPCMPEQD, m.zero(), a)
-}
-
 // mask is the result of a comparison.
 func (m *machine) mask(f func(...operand.Op), args ...operand.Op) operand.Op {
 	if m.wide() {
@@ -251,14 +241,12 @@ func (m *machine) keep(mask operand.Op, a vec) vec {
 	return m.and(mask, a)
 }
 
-// drop is a where the mask does not hold, 0 elsewhere.
-func (m *machine) drop(mask operand.Op, a vec) vec {
+// keepWhereBits is a where b has any bit set, 0 elsewhere.
+func (m *machine) keepWhereBits(b, a vec) vec {
 	if m.wide() {
-		k := m.K()
-		m.KNOTW(mask, k)
-		return m.keep(k, a)
+		return m.keep(m.mask(m.VPTESTMD, b, b), a)
 	}
-	return m.binary(m.VANDNPS, mask, a)
+	return m.binary(m.VANDNPS, m.mask(m.VPCMPEQD, m.zero(), b), a)
 }
 
 // choose is a where the mask holds, b elsewhere. a may be in memory.
