@@ -294,3 +294,16 @@ func needInts(name string, nodes ...*G.Node) error {
 	}
 	return nil
 }
+
+// Wrap keeps the lowest bits of x, which is int64, and takes them as a signed or
+// unsigned number: what arithmetic in a narrower type leaves.
+func Wrap(x *G.Node, bits int, signed bool) (*G.Node, error) {
+	if err := needInts("Wrap", x); err != nil {
+		return nil, err
+	}
+	shift := 64 - bits
+	if signed {
+		return mapInts("Wrap", x, func(v int64) int64 { return v << shift >> shift })
+	}
+	return mapInts("Wrap", x, func(v int64) int64 { return int64(uint64(v) << shift >> shift) })
+}

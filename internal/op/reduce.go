@@ -72,34 +72,55 @@ func ReduceMean(x *G.Node, axes []int, keepDims bool) (*G.Node, error) {
 }
 
 func reduce(name string, x *G.Node, axes []int, keepDims, mean bool) (*G.Node, error) {
-	over := make([]bool, x.Dims())
+	over, shape, err := reduced(name, x.Shape(), axes, keepDims)
+	if err != nil {
+		return nil, err
+	}
+	count := 1
+	for k, d := range x.Shape() {
+		if mean && over[k] {
+			count *= d
+		}
+	}
+	return reduceTo(name, x, over, shape, count)
+}
+
+// reduced marks the axes to reduce over, all of them if none are given, and is
+// the shape that is left.
+func reduced(name string, from tensor.Shape, axes []int, keepDims bool) (over []bool, shape tensor.Shape, err error) {
+	over = make([]bool, len(from))
 	for _, axis := range axes {
-		k, err := wrapAxis(axis, x.Dims())
+		k, err := wrapAxis(axis, len(from))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if over[k] {
-			return nil, fmt.Errorf("%s: axis %d comes twice", name, k)
+			return nil, nil, fmt.Errorf("%s: axis %d comes twice", name, k)
 		}
 		over[k] = true
 	}
-	shape, count := tensor.Shape{}, 1
-	for k, d := range x.Shape() {
+	shape = tensor.Shape{}
+	for k, d := range from {
+		over[k] = over[k] || len(axes) == 0
 		switch {
-		case len(axes) == 0 || over[k]:
-			over[k] = true
-			count *= d
-			if keepDims {
-				shape = append(shape, 1)
-			}
-		default:
+		case !over[k]:
 			shape = append(shape, d)
+		case keepDims:
+			shape = append(shape, 1)
 		}
 	}
-	if !mean {
-		count = 1
+	return over, shape, nil
+}
+
+// kept is a shape whose reduced axes have length 1.
+func kept(from tensor.Shape, over []bool) tensor.Shape {
+	shape := slices.Clone(from)
+	for k := range shape {
+		if over[k] {
+			shape[k] = 1
+		}
 	}
-	return reduceTo(name, x, over, shape, count)
+	return shape
 }
 
 // sumTo sums x over the axes along which the shape repeats in x's.
@@ -133,13 +154,7 @@ func reduceTo(name string, x *G.Node, over []bool, shape tensor.Shape, div int) 
 	}
 	o.Diff = []bool{true}
 	o.Grad = func(in G.Nodes, _, g *G.Node) (G.Nodes, error) {
-		kept := slices.Clone(in[0].Shape())
-		for k := range kept {
-			if over[k] {
-				kept[k] = 1
-			}
-		}
-		dx, err := Reshape(g, kept...)
+		dx, err := Reshape(g, kept(in[0].Shape(), over)...)
 		if err == nil && div != 1 {
 			dx, err = scale(dx, float32(1/float64(div)))
 		}
