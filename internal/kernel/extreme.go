@@ -31,3 +31,14 @@ func Larger(out, a, b []float32) {
 		}
 	}
 }
+
+// Match is 1 where a and b are equal, otherwise 0.
+func Match(out, a, b []float32) {
+	a, b = a[:len(out)], b[:len(out)]
+	for i := range out {
+		out[i] = 0
+		if a[i] == b[i] {
+			out[i] = 1
+		}
+	}
+}
