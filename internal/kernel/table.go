@@ -15,6 +15,9 @@ type table struct {
 	multiply func(t *tile) // B as it is
 	dots     func(t *tile) // B transposed; pays off for small tiles with long sums
 
+	packRows    func(dst, src []float32, k, cols, stride, pitch int)
+	packColumns func(dst, src []float32, k, cols, stride, pitch int)
+
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs
 	chain      chainFuncs
@@ -27,6 +30,9 @@ var generic = table{
 
 	multiply: multiplyGeneric,
 	dots:     dotsGeneric,
+
+	packRows:    packRowsGeneric,
+	packColumns: packColumnsGeneric,
 
 	arithmetic: arithmeticGeneric[float32](),
 	point:      pointGeneric,
