@@ -150,6 +150,11 @@ func (c *call) constant(shape []int, data ...float32) *G.Node {
 	return c.nodeOf(&value{name: c.Name, dtype: "float32", shape: shape, known: true, data: op.Buffer{F: data}})
 }
 
+// constantInts is a leaf with the given elements.
+func (c *call) constantInts(shape []int, data []int64) *G.Node {
+	return c.nodeOf(&value{name: c.Name, dtype: Int64, shape: shape, known: true, data: op.Buffer{I: data}})
+}
+
 // shape is the shape of input i.
 func (c *call) shape(i int) []int { return c.in[i].shape }
 
@@ -220,6 +225,18 @@ func (c *call) ints(i int, what string) ([]int, error) {
 		return nil, fmt.Errorf("%s has rank %d, want 1", what, c.rank(i))
 	}
 	return toInts(b.I), nil
+}
+
+// int is input i, a constant integer.
+func (c *call) int(i int, what string) (int, error) {
+	b, err := c.known(i, tensor.Int64, what)
+	if err != nil {
+		return 0, err
+	}
+	if b.Len() != 1 {
+		return 0, fmt.Errorf("%s has %d elements, want 1", what, b.Len())
+	}
+	return int(b.I[0]), nil
 }
 
 // float is input i, a constant of one element.
