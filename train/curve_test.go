@@ -2,15 +2,11 @@ package train
 
 import (
 	"context"
-	"encoding/json"
 	"math"
-	"os"
 	"testing"
 
 	"finetune/internal/corpus"
-	"finetune/onnxload"
 	"finetune/optim"
-	"finetune/train/data"
 )
 
 // TestCurve trains a real model on real images beside PyTorch: the same weights,
@@ -18,23 +14,9 @@ import (
 // recorded the losses.
 func TestCurve(t *testing.T) {
 	model := corpus.Path(t, "models/mnist_cnn_torch11.onnx")
-	images := corpus.Path(t, "datasets/mnist")
-	raw, err := os.ReadFile("testdata/mnist_cnn_torch11.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	loader := mnist(t)
 	var recorded map[string][]float64
-	if err := json.Unmarshal(raw, &recorded); err != nil {
-		t.Fatal(err)
-	}
-	src, err := data.Open(images, data.Options{Split: "train"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	loader, err := data.NewLoader(src, data.LoaderOptions{Scale: 1.0 / 255})
-	if err != nil {
-		t.Fatal(err)
-	}
+	readJSON(t, "testdata/mnist_cnn_torch11.json", &recorded)
 	configs := map[string]optim.Config{
 		"sgd": {
 			Rule: "sgd", LR: optim.Set(1e-3), Momentum: optim.Set(0.9),
@@ -44,10 +26,7 @@ func TestCurve(t *testing.T) {
 	}
 	const batch, tolerance = 64, 1e-4
 	for name, want := range recorded {
-		m, err := onnxload.Open(model)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := openModel(t, model)
 		cfg := DefaultConfig()
 		cfg.Batch = batch
 		n, err := newNetwork(m, loader, cfg, true)

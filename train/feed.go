@@ -135,12 +135,12 @@ type ShapeError struct {
 
 // Error says what was expected and what was found.
 func (e *ShapeError) Error() string {
-	var got []string
-	for _, d := range e.Got {
-		got = append(got, fmt.Sprint(d))
-	}
-	return fmt.Sprintf("%s: expected the shape (%s) of the model's input %q, found (%s)",
-		e.Where, strings.Join(e.Want, ", "), e.Input, strings.Join(got, ", "))
+	return fmt.Sprintf("%s: expected the shape (%s) of the model's input %q, found %s",
+		e.Where, strings.Join(e.Want, ", "), e.Input, shapeText(e.Got))
+}
+
+func shapeText(shape []int) string {
+	return "(" + strings.Trim(strings.ReplaceAll(fmt.Sprint(shape), " ", ", "), "[]") + ")"
 }
 
 func fieldNames(fields []data.Field) string {

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -106,6 +107,9 @@ func (n *network) build(examples int) (*pass, error) {
 	}
 	p := &pass{stats: prog.Stats, name: prog.NodeName}
 	if p.head, err = n.task.attach(prog, examples); err != nil {
+		if misfit, ok := errors.AsType[*TargetError](err); ok {
+			misfit.Where = n.loader.Source().Where(0)
+		}
 		return nil, err
 	}
 	outputs := []*G.Node{p.head.loss}

@@ -83,7 +83,7 @@ func (t task) attach(p *onnxload.Program, batch int) (h head, err error) {
 		h, err = t.attachCrossEntropy(p, batch)
 	}
 	if err != nil {
-		return h, fmt.Errorf("output %q: %w", p.Outputs[t.output].Name, err)
+		return h, err
 	}
 	G.WithName("loss")(h.loss)
 	return h, nil
@@ -94,7 +94,7 @@ func (t task) attachCrossEntropy(p *onnxload.Program, batch int) (head, error) {
 	rows := batch * t.perItem
 	axis := classAxis(out, rows)
 	if axis < 0 {
-		return head{}, fmt.Errorf("shape %v for %d examples does not make scores for %d labels each", out.Shape, batch, t.perItem)
+		return head{}, t.misfit(out, batch)
 	}
 	scores, err := classesLast(out.Logits, axis, rows)
 	if err != nil {
@@ -151,10 +151,35 @@ func (t task) attachMSE(p *onnxload.Program, batch int) (head, error) {
 	out := p.Outputs[t.output]
 	shape := out.Node.Shape()
 	if shape.TotalSize() != batch*t.perItem {
-		return head{}, fmt.Errorf("shape %v for %d examples is not that of their targets, of size %d each", out.Shape, batch, t.perItem)
+		return head{}, t.misfit(out, batch)
 	}
 	h := head{target: op.Input(p.Graph, "loss/target", tensor.Float32, shape...)}
 	var err error
 	h.loss, err = op.MSE(out.Node, h.target)
 	return h, err
+}
+
+// TargetError is data whose targets do not go with the model's output.
+type TargetError struct {
+	Where    string // the first example: a file, and a row or record
+	Output   string // of the model
+	Shape    []int  // that it has for so many Examples
+	Examples int
+	Labels   bool // the targets are labels, each to be held against a list of scores
+	Targets  int  // of one example
+}
+
+// Error says what was expected and what was found.
+func (e *TargetError) Error() string {
+	if e.Labels {
+		return fmt.Sprintf("%s: expected an output of the model with a list of scores for each of the %d labels of an example, found %q with the shape %s for %d examples",
+			e.Where, e.Targets, e.Output, shapeText(e.Shape), e.Examples)
+	}
+	return fmt.Sprintf("%s: expected %d target values, as the model's output %q has the shape %s for %d examples, found %d",
+		e.Where, product(e.Shape)/e.Examples, e.Output, shapeText(e.Shape), e.Examples, e.Targets)
+}
+
+// misfit is the error for an output, lowered for a batch, that t cannot learn.
+func (t task) misfit(out onnxload.Port, batch int) error {
+	return &TargetError{Output: out.Name, Shape: out.Shape, Examples: batch, Labels: t.loss == CrossEntropy, Targets: t.perItem}
 }

@@ -185,13 +185,13 @@ func TestMisfits(t *testing.T) {
 		want  []string
 	}{
 		{"numbers for cross-entropy", mlp(), numbered(20, 1, 6), CrossEntropy, []string{"cross-entropy needs class labels"}},
-		{"numbers for scores", mlp(), numbered(20, 1, 6), Auto, []string{`output "fc2"`, "[20 3]", "targets, of size 1"}},
-		{"labels for a squared error", mlp(), labelled(20, 3, 6), MSE, []string{`output "fc2"`, "targets, of size 1"}},
+		{"numbers for scores", mlp(), numbered(20, 1, 6), Auto, []string{"example 0", `output "fc2"`, "expected 3", "(20, 3)", "found 1"}},
+		{"labels for a squared error", mlp(), labelled(20, 3, 6), MSE, []string{`output "fc2"`, "expected 3", "found 1"}},
 		{"label beyond the classes", mlp(), beyond, Auto, []string{"example 13", "0 to 2", "found 3"}},
 		{"labels for one score", newDraft().input("x", -1, 6).dense("fc", "x", 6, 1).output("fc", -1, 1), labelled(20, 3, 6), Auto,
 			[]string{"example 2", "2 classes"}},
 		{"labels for too many rows", newDraft().input("x", -1, 6).ints("rows", -1, 3).node("Reshape", "r", "x", "rows").
-			dense("fc", "r", 3, 2).output("fc", -1, 2), labelled(20, 2, 6), Auto, []string{`output "fc"`, "[40 2]"}},
+			dense("fc", "r", 3, 2).output("fc", -1, 2), labelled(20, 2, 6), Auto, []string{"output", `"fc"`, "(40, 2)", "20 examples"}},
 		{"other size", mlp(), labelled(20, 3, 5), Auto, []string{`input "x"`, "(6)", "(5)", "example 0"}},
 		{"other layout", chess, labelled(20, 3, 8, 8, 3), Auto, []string{`input "x"`, "(3, 8, 8)", "(8, 8, 3)"}},
 		{"two fields of other names", newDraft().input("y", -1, 6).dense("fc", "y", 6, 3).output("fc", -1, 3), two, Auto,

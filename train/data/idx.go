@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,8 +152,12 @@ func decodeIdx(path string, r io.Reader, limit int64) (*array, error) {
 		return nil, fmt.Errorf("%s: expected at least one record of at least one value, found dimensions %v", path, a.shape)
 	}
 	if !ok {
-		return nil, fmt.Errorf("%s: dimensions %v of %d bytes each: expected a larger file, this one holds no more than %d bytes",
-			path, a.shape, e.size, limit)
+		what := "more bytes than can be counted"
+		if n, ok := volume(a.shape, math.MaxInt64/int64(e.size)); ok {
+			what = fmt.Sprintf("%d bytes", n*int64(e.size))
+		}
+		return nil, fmt.Errorf("%s: dimensions %v take %s: expected a larger file, this one holds no more than %d bytes; it may be cut off",
+			path, a.shape, what, limit)
 	}
 	var err error
 	if a.raw, err = readAll(r, n*int64(e.size)); err != nil {
