@@ -251,23 +251,6 @@ func TestBias(t *testing.T) {
 	}
 }
 
-func BenchmarkGemm(b *testing.B) {
-	for _, s := range [][3]int{{64, 64, 64}, {256, 256, 256}, {512, 512, 512}, {64, 512, 784}, {64, 10, 512}, {8, 784, 25}} {
-		m, n, k := s[0], s[1], s[2]
-		for _, threads := range []int{1, 2} {
-			b.Run(fmt.Sprintf("%dx%dx%d/threads=%d", m, n, k, threads), func(b *testing.B) {
-				SetThreads(threads)
-				defer SetThreads(0)
-				x, y, c := noise(1, m*k), noise(2, k*n), make([]float32, m*n)
-				for b.Loop() {
-					Gemm(false, false, m, n, k, 1, x, k, y, n, 0, c, n)
-				}
-				report(b, 2*m*n*k)
-			})
-		}
-	}
-}
-
 // report adds the speed of a benchmark whose every round does so many floating
 // point operations.
 func report(b *testing.B, operations int) {

@@ -1,5 +1,161 @@
 package kernel
 
+// The product is cut into blocks of C, one task each. A task copies ("packs")
+// what it needs of A and B, panelK elements of the inner dimension at a time,
+// into panels of tileM rows and tileN columns, and multiplies panel by panel:
+// the tile of C stays in registers, a panel of B in the L1 cache, the rest in
+// L2. The scheme is that of Goto and van de Geijn, Anatomy of High-Performance
+// Matrix Multiplication, 2008.
+const (
+	tileM    = 2 // with tileN, what Go's compiler keeps in 15 scalar registers
+	tileN    = 4
+	unroll   = 4 // of the inner dimension; panels are filled up with zeros to it
+	panelK   = 256
+	panelPad = 16 // between panels: powers of two as strides wear out few cache sets
+	maxEdge  = 256
+)
+
+// region is a block of a product: rows i0 to i1, columns j0 to j1.
+type region struct{ i0, i1, j0, j1 int }
+
+// multiply computes c = alpha·a·b + beta·c, where c is the block r of the whole
+// product and starts at c[0]. No side of the block is longer than maxEdge. With
+// beta 0, c is not read.
+func (w *workspace) multiply(r region, k int, alpha float32, a, b operand, beta float32, c []float32, ldc int) {
+	m, n := r.i1-r.i0, r.j1-r.j0
+	if k == 0 {
+		for i := range m {
+			scaleRow(c[i*ldc:][:n], beta)
+		}
+		return
+	}
+	for k0 := 0; k0 < k; k0 += panelK {
+		kc := min(panelK, k-k0)
+		w.pack(w.b, tileN, b, r.j0, n, k0, kc)
+		w.pack(w.a, tileM, a, r.i0, m, k0, kc)
+		full := blocks(kc, unroll) * unroll
+		for j := 0; j < n; j += tileN {
+			pb := w.b[j*full+j/tileN*panelPad:][:full*tileN]
+			for i := 0; i < m; i += tileM {
+				pa := w.a[i*full+i/tileM*panelPad:][:full*tileM]
+				multiplyTile(pa, pb, &w.tile)
+				rows, cols := min(tileM, m-i), min(tileN, n-j)
+				for x := range rows {
+					storeRow(c[(i+x)*ldc+j:][:cols], w.tile[x*tileN:], alpha, beta)
+				}
+			}
+		}
+		beta = 1
+	}
+}
+
+// storeRow is c = alpha·t + beta·c.
+func storeRow(c, t []float32, alpha, beta float32) {
+	switch {
+	case beta == 0:
+		for i := range c {
+			c[i] = alpha * t[i]
+		}
+	case beta == 1:
+		for i := range c {
+			c[i] += alpha * t[i]
+		}
+	default:
+		for i := range c {
+			c[i] = alpha*t[i] + beta*c[i]
+		}
+	}
+}
+
+// scaleRow is c = beta·c, without a look at c if beta is 0.
+func scaleRow(c []float32, beta float32) {
+	if beta == 0 {
+		clear(c)
+		return
+	}
+	for i := range c {
+		c[i] *= beta
+	}
+}
+
+// multiplyTile multiplies a panel of tileM rows by a panel of tileN columns.
+func multiplyTile(a, b []float32, c *[tileM * tileN]float32) {
+	var c00, c01, c02, c03, c10, c11, c12, c13 float32
+	for k := 0; k < len(a)/(tileM*unroll); k++ {
+		x := (*[tileM * unroll]float32)(a[k*tileM*unroll:])
+		y := (*[tileN * unroll]float32)(b[k*tileN*unroll:])
+
+		c00 += x[0] * y[0]
+		c01 += x[0] * y[1]
+		c02 += x[0] * y[2]
+		c03 += x[0] * y[3]
+		c10 += x[1] * y[0]
+		c11 += x[1] * y[1]
+		c12 += x[1] * y[2]
+		c13 += x[1] * y[3]
+
+		c00 += x[2] * y[4]
+		c01 += x[2] * y[5]
+		c02 += x[2] * y[6]
+		c03 += x[2] * y[7]
+		c10 += x[3] * y[4]
+		c11 += x[3] * y[5]
+		c12 += x[3] * y[6]
+		c13 += x[3] * y[7]
+
+		c00 += x[4] * y[8]
+		c01 += x[4] * y[9]
+		c02 += x[4] * y[10]
+		c03 += x[4] * y[11]
+		c10 += x[5] * y[8]
+		c11 += x[5] * y[9]
+		c12 += x[5] * y[10]
+		c13 += x[5] * y[11]
+
+		c00 += x[6] * y[12]
+		c01 += x[6] * y[13]
+		c02 += x[6] * y[14]
+		c03 += x[6] * y[15]
+		c10 += x[7] * y[12]
+		c11 += x[7] * y[13]
+		c12 += x[7] * y[14]
+		c13 += x[7] * y[15]
+	}
+	c[0], c[1], c[2], c[3] = c00, c01, c02, c03
+	c[4], c[5], c[6], c[7] = c10, c11, c12, c13
+}
+
+// edge is the side of the blocks that a product of m rows and n columns is cut
+// into. Large blocks waste less on packing, many blocks keep many threads busy.
+func edge(m, n int) int {
+	switch {
+	case m*n >= 16*maxEdge*maxEdge:
+		return maxEdge
+	case m*n <= 2*128*128:
+		return 64
+	default:
+		return 128
+	}
+}
+
+// grid cuts a product of m rows and n columns into blocks.
+type grid struct{ m, n, rows, cols int }
+
+func newGrid(m, n int) grid {
+	e := edge(m, n)
+	return grid{m, n, blocks(m, e), blocks(n, e)}
+}
+
+// count is the number of blocks.
+func (g grid) count() int { return g.rows * g.cols }
+
+// region is block i.
+func (g grid) region(i int) (r region) {
+	r.i0, r.i1 = block(g.m, g.rows, tileM, i/g.cols)
+	r.j0, r.j1 = block(g.n, g.cols, tileN, i%g.cols)
+	return r
+}
+
 // lines is a matrix that can be read in pieces of its rows.
 type lines interface {
 	// line is elements from to from+n of row i. It may use buf, which is long
