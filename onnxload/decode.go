@@ -35,7 +35,7 @@ func decode(b []byte) (*onnxpb.ModelProto, error) {
 		return nil, short
 	}
 	if err != nil {
-		return nil, &FormatError{What: "not an ONNX file, or a damaged one", Err: err}
+		return nil, &FormatError{What: "not an ONNX file, or a damaged one"}
 	}
 	return nil, &FormatError{What: "holds no graph; it is not an ONNX model"}
 }

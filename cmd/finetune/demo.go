@@ -22,10 +22,10 @@ var demoVerb = verb{
 	args:  "[-o OUT.onnx]",
 	short: "fine-tune and prune a small model that comes with the program",
 	long: `
-Takes a small network that reads clean digits, fine-tunes it to digits in another
-hand (rotated, noisy, inverted) with L1, sets 90 % of its weights to zero on the
-way, and writes digits-pruned.onnx. Model and digits come with the program;
-nothing is needed and nothing is fetched. It takes less than a minute.`,
+Takes a small network that reads clean digits, fine-tunes it to digits in
+another hand (rotated, noisy, inverted) with L1, sets 90 % of its weights to
+zero on the way, and writes digits-pruned.onnx. Model and digits come with the
+program; nothing is needed and nothing is fetched. It takes less than a minute.`,
 	make: func() command { return new(demoCommand) },
 }
 

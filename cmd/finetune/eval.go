@@ -46,6 +46,9 @@ func (e *evalCommand) run(ctx context.Context, c *console, args []string) error 
 	if err != nil {
 		return err
 	}
+	if err := e.fixDims(m); err != nil {
+		return err
+	}
 	l, err := e.examples(m)
 	if err != nil {
 		return explain(err, "")

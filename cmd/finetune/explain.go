@@ -36,6 +36,9 @@ func explain(err error, saved string) error {
 	if label, ok := errors.AsType[*data.LabelError](err); ok {
 		return withHint(err, labelHints(label)...)
 	}
+	if target, ok := errors.AsType[*train.TargetError](err); ok {
+		return withHint(err, targetHints(target)...)
+	}
 	if _, ok := errors.AsType[*onnxload.UnsupportedError](err); ok {
 		return withHint(err, "`finetune inspect` shows which operators of a model are known")
 	}
@@ -54,6 +57,8 @@ func shapeHints(e *train.ShapeError) []string {
 		return []string{"if the model takes images as height, width, channels, add --nhwc"}
 	case len(want) == 3 && len(e.Got) == 3:
 		return []string{"images in a folder of PNG or JPEG files are scaled to what the model takes, arrays are not"}
+	case slices.ContainsFunc(want, func(d string) bool { return d != "?" && (d[0] < '0' || d[0] > '9') }):
+		return []string{"--dim NAME=N says how long an open dimension is"}
 	case len(want) == 1 && len(e.Got) == 1:
 		return []string{"--drop COLUMNS leaves columns of a table out, --label COLUMN says which one to learn"}
 	}
@@ -65,6 +70,15 @@ func labelHints(e *data.LabelError) []string {
 	hints := []string{"if these are values to approach, not classes, add --regression"}
 	if e.Label == e.Classes {
 		hints = append([]string{"if the first class has number 1, add --label-base 1"}, hints...)
+	}
+	return hints
+}
+
+// targetHints say which targets the model may be meant for.
+func targetHints(e *train.TargetError) []string {
+	hints := []string{"--model-output NAME chooses another output; `finetune inspect` lists them"}
+	if !e.Labels && e.Targets == 1 {
+		hints = append([]string{"a model that tells classes apart is taught by their names or whole numbers, without --regression and --loss mse"}, hints...)
 	}
 	return hints
 }

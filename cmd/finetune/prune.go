@@ -8,7 +8,7 @@ import (
 
 var pruneVerb = verb{
 	name:  "prune",
-	args:  "MODEL.onnx (--sparsity S | --prune-threshold T) -o OUT.onnx",
+	args:  "MODEL.onnx --sparsity S | --prune-threshold T -o OUT.onnx",
 	short: "set small weights to zero, once, without data",
 	long: `
 Sets weights to zero: the smallest, up to a share of all, or those below a

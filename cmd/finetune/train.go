@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -153,6 +154,9 @@ func (t *trainCommand) prepare(c *console, m *onnxload.Model, cfg train.Config) 
 	if err := t.outputFlags.check(m.Path); err != nil {
 		return err
 	}
+	if err := t.fixDims(m); err != nil {
+		return err
+	}
 	if _, err := t.selectFlags.apply(m.Params); err != nil {
 		return err
 	}
@@ -205,9 +209,9 @@ func (t *trainCommand) split(src data.Source) (training, rest data.Source, err e
 	if t.valSplit == 0 {
 		return src, nil, nil
 	}
-	training, rest, err = data.Split(src, t.valSplit, t.seed)
-	if err != nil {
-		return nil, nil, withHint(err, "--val-split 0 holds nothing back, --val-data PATH measures on other examples")
+	if held := math.Round(float64(src.Len()) * t.valSplit); held < 1 || int(held) >= src.Len() {
+		return nil, nil, withHint(fmt.Errorf("--val-split %v of the %d examples in %s leaves one part empty", t.valSplit, src.Len(), t.path),
+			"--val-split 0 holds nothing back, --val-data PATH measures on other examples")
 	}
-	return training, rest, nil
+	return data.Split(src, t.valSplit, t.seed)
 }
