@@ -155,6 +155,14 @@ func (c *call) constantInts(shape []int, data []int64) *G.Node {
 	return c.nodeOf(&value{name: c.Name, dtype: Int64, shape: shape, known: true, data: op.Buffer{I: data}})
 }
 
+// zero is a scalar leaf of 0.
+func (c *call) zero(dt DType) *G.Node {
+	if dt.IsFloat() {
+		return c.constant(nil, 0)
+	}
+	return c.constantInts(nil, []int64{0})
+}
+
 // shape is the shape of input i.
 func (c *call) shape(i int) []int { return c.in[i].shape }
 
@@ -270,6 +278,12 @@ func (c *call) value(dt DType, n *G.Node) *value {
 
 // same is input i as an output: nothing is computed.
 func (c *call) same(i int) []*value { return []*value{c.in[i]} }
+
+// storageOf is the element type of input i in the graph.
+func (c *call) storageOf(i int) tensor.Dtype {
+	dt, _ := c.in[i].dtype.storage()
+	return dt
+}
 
 func toInts(list []int64) []int {
 	out := make([]int, len(list))

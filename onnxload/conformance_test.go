@@ -177,14 +177,9 @@ func runRecorded(m *Model, in []*Tensor) ([]*Tensor, error) {
 	prog, err := m.Lower(cfg)
 	for {
 		missing, ok := errors.AsType[*notConstantError](err)
-		k := -1
-		if ok {
-			k = slices.IndexFunc(m.Inputs, func(v Value) bool { return v.Name == missing.input })
-		}
-		if k < 0 {
+		if !ok || !feedFor(m, missing.input, in, cfg.Feed) {
 			break
 		}
-		cfg.Feed[missing.input] = in[k]
 		prog, err = m.Lower(cfg)
 	}
 	if err != nil {
@@ -218,6 +213,24 @@ func runRecorded(m *Model, in []*Tensor) ([]*Tensor, error) {
 		out = append(out, &Tensor{Name: p.Name, DType: p.DType, Shape: p.Shape, F: slices.Clone(b.F), I: slices.Clone(b.I)})
 	}
 	return out, nil
+}
+
+// feedFor feeds the inputs that a value is computed from, and reports whether
+// that are any more than before.
+func feedFor(m *Model, name string, in []*Tensor, feed map[string]*Tensor) bool {
+	if k := slices.IndexFunc(m.Inputs, func(v Value) bool { return v.Name == name }); k >= 0 && feed[name] == nil {
+		feed[name] = in[k]
+		return true
+	}
+	more := false
+	for _, n := range m.Nodes {
+		if name != "" && slices.Contains(n.Outputs, name) && n.Op != "Shape" && n.Op != "Size" {
+			for _, input := range n.Inputs {
+				more = feedFor(m, input, in, feed) || more
+			}
+		}
+	}
+	return more
 }
 
 // agree compares with the tolerance of ONNX's own test runner, plus what
