@@ -72,7 +72,7 @@ func (c *console) outcome(o outcome) {
 	elements, zeros, baseZeros := 0, 0, 0
 	for _, p := range o.Params {
 		rows = append(rows, table.Row{
-			shorten(p.Name, 40), p.Op, shapeText(p.Shape), thousands(p.Elements), thousands(p.Zeros), percent(p.Sparsity),
+			shorten(p.Name, 56), p.Op, shapeText(p.Shape), thousands(p.Elements), thousands(p.Zeros), percent(p.Sparsity),
 		})
 		elements, zeros, baseZeros = elements+p.Elements, zeros+p.Zeros, baseZeros+p.BaseZeros
 	}

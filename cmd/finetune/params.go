@@ -161,7 +161,7 @@ func (c *console) paramTable(lines []paramLine, why bool) {
 	var rows []table.Row
 	for _, l := range lines {
 		elements += l.Elements
-		row := table.Row{shorten(l.Name, 40), l.Role, l.Op, shorten(l.Layer, 24), shapeText(l.Shape), l.DType, "no"}
+		row := table.Row{shorten(l.Name, 56), l.Role, l.Op, shorten(l.Layer, 28), shapeText(l.Shape), l.DType, "no"}
 		if l.Trainable {
 			trained += l.Elements
 			row[6] = "yes"

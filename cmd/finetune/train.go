@@ -108,6 +108,7 @@ func (t *trainCommand) run(ctx context.Context, c *console, args []string) error
 	if err != nil {
 		return explain(err, "")
 	}
+	c.notef("%s", startText(m, training, held))
 	p := newProgress(c)
 	cfg.Observe = p.observe
 	result, err := train.Run(ctx, m, training, held, cfg)
@@ -214,4 +215,20 @@ func (t *trainCommand) split(src data.Source) (training, rest data.Source, err e
 			"--val-split 0 holds nothing back, --val-data PATH measures on other examples")
 	}
 	return data.Split(src, t.valSplit, t.seed)
+}
+
+// startText says what a run is about to work on.
+func startText(m *onnxload.Model, training, held *data.Loader) string {
+	values, trained := 0, 0
+	for _, p := range m.Params {
+		values += len(p.Value)
+		if p.Trainable {
+			trained += len(p.Value)
+		}
+	}
+	text := fmt.Sprintf("training %s of %s values on %s examples", thousands(trained), thousands(values), thousands(training.Len()))
+	if held != nil {
+		text += fmt.Sprintf(", %s are held out", thousands(held.Len()))
+	}
+	return text
 }
