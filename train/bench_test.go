@@ -24,6 +24,9 @@ func upTo(n int) []int {
 // TestStepAllocations holds a step to a few small allocations, for reading the
 // examples and sharing work, however large the batch is.
 func TestStepAllocations(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates by itself")
+	}
 	const most = 24
 	for _, test := range []struct{ batch, micro, runs int }{
 		{8, 0, 1}, {256, 0, 1}, {4096, 0, 1}, {4096, 1024, 4},

@@ -32,6 +32,7 @@ type EventKind string
 
 // The kinds of events.
 const (
+	Ready     EventKind = "ready"      // model, data and settings fit together
 	Started   EventKind = "start"      // Held is the model's before training
 	Stepped   EventKind = "step"       // an update was made
 	EpochDone EventKind = "epoch"      // Held is set where there is validation data

@@ -162,6 +162,7 @@ func (r *run) stepsFor(examples int) int {
 
 // begin restores the checkpoint, or measures the model as it came.
 func (r *run) begin(ctx context.Context) error {
+	r.tell(Ready, nil)
 	if r.cfg.Resume {
 		if err := r.restore(); err != nil {
 			return err

@@ -86,8 +86,9 @@ func TestLearns(t *testing.T) {
 			t.Errorf("got event %+v, want one of 10 epochs and 60 steps", e)
 		}
 	}
-	if events[0].Kind != Started || kinds[Started] != 1 || kinds[Stepped] != 60 || kinds[EpochDone] != 10 || len(kinds) != 3 {
-		t.Errorf("got events %v, want a start, 60 steps, 10 epochs", kinds)
+	if events[0].Kind != Ready || events[1].Kind != Started || kinds[Ready] != 1 || kinds[Started] != 1 ||
+		kinds[Stepped] != 60 || kinds[EpochDone] != 10 || len(kinds) != 4 {
+		t.Errorf("got events %v, want ready, a start, 60 steps, 10 epochs", kinds)
 	}
 	last := events[len(events)-1]
 	l1, l2 := 0.0, 0.0
