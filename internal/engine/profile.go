@@ -7,32 +7,41 @@ import (
 	"time"
 )
 
-// ProfileRow is the time spent in operations of one kind.
+// ProfileRow is what operations of one kind cost.
 type ProfileRow struct {
 	Op    string // kind of the operation
 	Calls int
 	Time  time.Duration
+	Flops float64 // floating-point operations, as op.Op.Flops counts them
+	Bytes float64 // of operands and results: the least that has to be moved
 }
 
 type profile struct {
-	rows []ProfileRow
-	row  []int // of each step
+	rows  []ProfileRow
+	row   []int     // of each step
+	bytes []float64 // of each step
 }
 
 // StartProfile makes later runs measure each operation, and starts from zero.
 // It costs some 100 ns per operation.
 func (m *Machine) StartProfile() {
-	m.profile = &profile{row: make([]int, len(m.steps))}
+	p := &profile{row: make([]int, len(m.steps)), bytes: make([]float64, len(m.steps))}
 	at := map[string]int{}
 	for i, s := range m.steps {
 		row, ok := at[s.op.Name]
 		if !ok {
-			row = len(m.profile.rows)
+			row = len(p.rows)
 			at[s.op.Name] = row
-			m.profile.rows = append(m.profile.rows, ProfileRow{Op: s.op.Name})
+			p.rows = append(p.rows, ProfileRow{Op: s.op.Name})
 		}
-		m.profile.row[i] = row
+		p.row[i] = row
+		floats, ints := len(s.call.Out.F), len(s.call.Out.I)
+		for _, in := range s.call.In {
+			floats, ints = floats+len(in.F), ints+len(in.I)
+		}
+		p.bytes[i] = float64(4*floats + 8*ints)
 	}
+	m.profile = p
 }
 
 // StopProfile makes later runs measure nothing. What was measured is dropped.
@@ -65,6 +74,8 @@ func (m *Machine) runTimed(ctx context.Context) error {
 		row := &m.profile.rows[m.profile.row[i]]
 		row.Calls++
 		row.Time += end.Sub(start)
+		row.Flops += m.steps[i].op.Flops
+		row.Bytes += m.profile.bytes[i]
 		start = end
 	}
 	return nil

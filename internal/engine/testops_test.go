@@ -46,7 +46,7 @@ func matmul(name string, a, b *G.Node, ta, tb bool, grad func(in G.Nodes, out, g
 	}
 	return node(op.Op{
 		Name: name, Shape: tensor.Shape{n, m}, Dtype: tensor.Float32, Scratch: m,
-		Diff: []bool{grad != nil, grad != nil}, Grad: grad,
+		Diff: []bool{grad != nil, grad != nil}, Grad: grad, Flops: float64(2 * n * k * m),
 		Run: func(c *op.Call) error {
 			row := c.Scratch
 			for i := range n {

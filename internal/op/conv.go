@@ -46,17 +46,19 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 	}
 	shape := append(tensor.Shape{xs[0], ws[0]}, slide.out...)
 	conv := &kernel.Conv{N: xs[0], C: xs[1], M: ws[0], Groups: groups, Window: slide.window()}
+	flops := 2 * float64(shape.TotalSize()) * float64(ws.TotalSize()/ws[0])
 	o := Op{
 		Name:  "Conv",
 		Shape: shape,
 		Dtype: tensor.Float32,
 		Diff:  []bool{true, true},
+		Flops: flops,
 		Run: func(c *Call) error {
 			conv.Forward(c.In[0].F, c.In[1].F, nil, c.Out.F)
 			return nil
 		},
 		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
-			return convGrads(conv, in, g)
+			return convGrads(conv, flops, in, g)
 		},
 	}
 	if b == nil {
@@ -77,11 +79,12 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 }
 
 // convGrads are the gradients of input, weights and, if there is one, bias.
-func convGrads(conv *kernel.Conv, in G.Nodes, g *G.Node) (G.Nodes, error) {
+func convGrads(conv *kernel.Conv, flops float64, in G.Nodes, g *G.Node) (G.Nodes, error) {
 	dx, err := apply(Op{
 		Name:  "ConvInputGrad",
 		Shape: in[0].Shape(),
 		Dtype: tensor.Float32,
+		Flops: flops,
 		Run: func(c *Call) error {
 			conv.BackwardData(c.In[0].F, c.In[1].F, c.Out.F)
 			return nil
@@ -95,6 +98,7 @@ func convGrads(conv *kernel.Conv, in G.Nodes, g *G.Node) (G.Nodes, error) {
 		Shape:   in[1].Shape(),
 		Dtype:   tensor.Float32,
 		Scratch: conv.Scratch(),
+		Flops:   flops,
 		Run: func(c *Call) error {
 			conv.BackwardWeights(c.In[0].F, c.In[1].F, c.Out.F, c.Scratch)
 			return nil

@@ -107,6 +107,7 @@ func Gemm(a, b, c *G.Node, transA, transB bool, alpha, beta float32) (*G.Node, e
 		Shape: shape,
 		Dtype: tensor.Float32,
 		Diff:  []bool{true, true, true},
+		Flops: p.flops(),
 		Run: func(c *Call) error {
 			kernel.SpreadMatrix(c.In[2].F, p.m, p.n, row, col, beta, c.Out.F)
 			kernel.Gemm(transA, transB, p.m, p.n, p.k, alpha, c.In[0].F, as[1], c.In[1].F, bs[1], 1, c.Out.F, p.n)

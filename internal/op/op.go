@@ -69,6 +69,7 @@ type Op struct {
 	InPlace Operand // input whose storage the result may overwrite
 	Alias   bool    // the result is input 0 under another shape; Run is nil
 	Scratch int     // float32 elements of scratch Run needs
+	Flops   float64 // floating-point operations of a run, a multiply-add being two; 0 where memory sets the pace
 
 	// Run computes c.Out. It must write every element of it. It fails only on
 	// data, such as an index out of range; shapes were checked before.

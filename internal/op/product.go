@@ -103,6 +103,15 @@ func (p product) offsets() (a, b []int) {
 	return a, b
 }
 
+// flops is the number of floating-point operations.
+func (p product) flops() float64 {
+	n := 2 * float64(p.m) * float64(p.n) * float64(p.k)
+	for _, size := range p.batch {
+		n *= float64(size)
+	}
+	return n
+}
+
 // node puts the product behind a node of the given shape.
 func (p product) node(name string, a, b *G.Node, shape tensor.Shape) (*G.Node, error) {
 	s := p.simplify()
@@ -129,6 +138,7 @@ func (p product) node(name string, a, b *G.Node, shape tensor.Shape) (*G.Node, e
 		Shape: shape,
 		Dtype: tensor.Float32,
 		Diff:  []bool{true, true},
+		Flops: p.flops(),
 		Run:   run,
 		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
 			return p.gradients(name, in[0], in[1], g)
