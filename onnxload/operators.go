@@ -116,6 +116,7 @@ var operators = map[string]*operator{
 	"ReduceSumSquare":    {lower: reduction(op.ReduceSumSquare, 18), since: 1, least: 1, most: 2},
 	"Relu":               {lower: lowerRelu, since: 1, least: 1, most: 1},
 	"Reshape":            {lower: lowerReshape, since: 1, least: 1, most: 2, view: true},
+	"Resize":             {lower: lowerResize, since: 10, least: 1, most: 4},
 	"ReverseSequence":    {lower: lowerReverseSequence, since: 10, least: 2, most: 2},
 	"Round":              {lower: function(op.Round), since: 11, least: 1, most: 1},
 	"Scatter":            {lower: lowerScatterElements, since: 9, least: 3, most: 3},
@@ -148,6 +149,7 @@ var operators = map[string]*operator{
 	"Transpose":          {lower: lowerTranspose, since: 1, least: 1, most: 1},
 	"Trilu":              {lower: lowerTrilu, since: 14, least: 1, most: 2},
 	"Unsqueeze":          {lower: lowerUnsqueeze, since: 1, least: 1, most: 2, view: true},
+	"Upsample":           {lower: lowerUpsample, since: 7, least: 1, most: 2},
 	"Where":              {lower: lowerWhere, since: 9, least: 3, most: 3},
 	"Xor":                {lower: compare(op.Xor), since: 1, least: 2, most: 2},
 }
