@@ -67,9 +67,12 @@ func shapeHints(e *train.ShapeError) []string {
 
 // labelHints say which flags may make sense of a label.
 func labelHints(e *data.LabelError) []string {
-	hints := []string{"if these are values to approach, not classes, add --regression"}
+	var hints []string
 	if e.Label == e.Classes {
-		hints = append([]string{"if the first class has number 1, add --label-base 1"}, hints...)
+		hints = append(hints, "if the first class has number 1, add --label-base 1")
+	}
+	if e.Classes == 2 {
+		hints = append(hints, "if these are values to approach, not classes, add --regression")
 	}
 	return hints
 }

@@ -14,7 +14,8 @@ import (
 type progress struct {
 	console *console
 	bar     *progressbar.ProgressBar
-	saved   string // the checkpoint, once there is one
+	opening func() string // what there is to say before any work is done; may be nil
+	saved   string        // the checkpoint, once there is one
 }
 
 // epochLines is how many epochs are told of at the most.
@@ -24,6 +25,10 @@ func newProgress(c *console) *progress { return &progress{console: c} }
 
 func (p *progress) observe(e train.Event) {
 	switch e.Kind {
+	case train.Ready:
+		if p.opening != nil {
+			p.line("%s", p.opening())
+		}
 	case train.Started:
 		p.startBar(e)
 		if e.Held != nil {

@@ -108,8 +108,8 @@ func (t *trainCommand) run(ctx context.Context, c *console, args []string) error
 	if err != nil {
 		return explain(err, "")
 	}
-	c.notef("%s", startText(m, training, held))
 	p := newProgress(c)
+	p.opening = func() string { return openingText(m, training, held) }
 	cfg.Observe = p.observe
 	result, err := train.Run(ctx, m, training, held, cfg)
 	p.close()
@@ -217,8 +217,8 @@ func (t *trainCommand) split(src data.Source) (training, rest data.Source, err e
 	return data.Split(src, t.valSplit, t.seed)
 }
 
-// startText says what a run is about to work on.
-func startText(m *onnxload.Model, training, held *data.Loader) string {
+// openingText says what a run is about to work on.
+func openingText(m *onnxload.Model, training, held *data.Loader) string {
 	values, trained := 0, 0
 	for _, p := range m.Params {
 		values += len(p.Value)
