@@ -47,6 +47,9 @@ type Config struct {
 	// would have made, to the last bit.
 	Resume bool
 
+	// Profile measures where the time goes: see Result.Profile. It costs little.
+	Profile bool `json:"-"`
+
 	// Observe, if set, is told what goes on. It is called from the goroutine of
 	// Run and holds it up.
 	Observe func(Event) `json:"-"`

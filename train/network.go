@@ -31,6 +31,8 @@ type network struct {
 
 	trainable []*optim.Param
 	sums      [][]float32 // of gradients over the chunks of a batch; nil until needed
+
+	costs *costs // of training with Config.Profile
 }
 
 // pass is one graph, compiled.
@@ -55,6 +57,9 @@ func newNetwork(m *onnxload.Model, l *data.Loader, cfg Config, training bool) (*
 	}
 	if training {
 		n.trainable = trainable(m, cfg.note)
+	}
+	if training && cfg.Profile {
+		n.costs = new(costs)
 	}
 	sizes, err := n.chooseChunk()
 	if err != nil {
@@ -131,6 +136,9 @@ func (n *network) build(examples int) (*pass, error) {
 	if p.machine, err = engine.Compile(outputs, prog.Bind); err != nil {
 		return nil, err
 	}
+	if n.costs != nil {
+		p.machine.StartProfile()
+	}
 	leaves := make([]op.Buffer, len(prog.Inputs))
 	for i, port := range prog.Inputs {
 		leaves[i] = p.machine.Buffer(port.Node)
@@ -179,14 +187,17 @@ func (n *network) run(ctx context.Context, idx []int, step int, draw uint64) (*p
 	if p == nil {
 		panic(fmt.Sprintf("train: no pass for %d examples", len(idx)))
 	}
+	start := n.costs.start()
 	if err := p.buffers.fill(n.loader, idx); err != nil {
 		return nil, 0, err
 	}
+	n.costs.add("examples", start)
 	p.machine.SetStep(draw)
 	if err := p.machine.Run(ctx); err != nil {
 		return nil, 0, err
 	}
 	loss := float64(p.machine.Buffer(p.head.loss).F[0])
+	defer n.costs.add("checked", n.costs.start())
 	return p, loss, n.checkFinite(ctx, p, step, loss)
 }
 

@@ -22,6 +22,7 @@
 //	divergence.go  who is to blame for a NaN
 //	evaluate.go    metrics, without gradients
 //	prune.go       what becomes zero, and when
+//	profile.go     where the time goes
 //	resume.go      what a checkpoint holds; checkpoint.go is the file
 package train
 
@@ -45,6 +46,9 @@ type Result struct {
 	Steps  int      `json:"steps"`
 	// Sparsity is the share of zeros in the parameters that pruning is for.
 	Sparsity float64 `json:"sparsity"`
+	// Profile says where the time of the steps went, the most costly work first;
+	// nil unless Config.Profile.
+	Profile []Cost `json:"profile,omitempty"`
 }
 
 // Run trains m on the examples of training. held, which may be nil, are examples
@@ -76,7 +80,7 @@ func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cf
 				return nil, err
 			}
 			r.clip()
-			r.optimizer.Step(r.schedule(r.at.Step, r.steps))
+			r.update()
 			if err := r.gradual.Step(r.at.Step); err != nil {
 				return nil, err
 			}
@@ -208,12 +212,22 @@ func (r *run) stopped(err error) error {
 
 // clip limits the gradients.
 func (r *run) clip() {
+	if r.cfg.Clip == (Clip{}) {
+		return
+	}
+	defer r.network.costs.add("clipped", r.network.costs.start())
 	if r.cfg.Clip.Value > 0 {
 		optim.ClipValue(r.network.trainable, r.cfg.Clip.Value)
 	}
 	if r.cfg.Clip.Norm > 0 {
 		optim.ClipNorm(r.network.trainable, r.cfg.Clip.Norm)
 	}
+}
+
+// update moves the weights.
+func (r *run) update() {
+	defer r.network.costs.add("optimizer", r.network.costs.start())
+	r.optimizer.Step(r.schedule(r.at.Step, r.steps))
 }
 
 // advance notes that a batch is done.
@@ -269,6 +283,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	r.result.Before = r.at.Before
 	r.result.Loss, r.result.Epochs, r.result.Steps = r.at.Last, r.at.Epoch, r.at.Step
 	r.result.Sparsity = optim.Sparsity(r.prunable)
+	r.result.Profile = r.network.profile()
 	return &r.result, nil
 }
 
