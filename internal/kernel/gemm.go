@@ -117,70 +117,159 @@ type gemmArgs struct {
 	terms          int // of the sum that makes one matrix of a batch
 	then           Epilogue
 
+	steps      int // of the inner dimension
 	rows, cols int // parts that the matrices are cut into
+	matrix     int // the first of those to compute, and
+	term       int // the only term to add, if B is shared
+
+	// What tasks share of B, packed: columns j0 to j1 of steps step0 to step1, in
+	// panels that are pitch apart, step behind step. Nil if each task packs its
+	// own; the ranges are then whole.
+	shared       []float32
+	step0, step1 int
+	j0, j1       int
 }
 
-var gemmParts = split(gemmTasks)
+var (
+	gemmParts = split(gemmTasks)
+	gemmPacks = split(packTasks)
+)
+
+// taskWork is the number of multiply-adds that are worth a task.
+const taskWork = 1 << 20
 
 // do computes so many matrices.
 func (g *gemmArgs) do(count int) {
+	g.steps = max(1, blocks(g.k, stepK))
+	g.step1, g.j1 = g.steps, g.n
 	g.cut(count)
+	if g.rows > 1 && g.packsB() {
+		for g.matrix = range count {
+			for g.term = range g.terms {
+				g.doShared()
+			}
+		}
+		return
+	}
 	parts := g.rows * g.cols
-	work := max(1, g.m*g.n*max(g.k, 8)*g.terms/parts)
-	grain := max(1, taskWork/work)
-	if tasks := blocks(count*parts, grain); tasks == 1 {
+	grain := max(1, taskWork*parts/(g.m*g.n*max(g.k, 8)*g.terms))
+	if count*parts <= grain {
 		gemmTasks(g, 0, count*parts)
 		return
 	}
 	gemmParts.do(count*parts, grain, *g)
 }
 
-// taskWork is the number of multiply-adds that are worth a task.
-const taskWork = 1 << 20
-
-// cut chooses the parts of a matrix. More tasks keep more threads busy; large
-// tasks share more of the packing.
+// cut chooses the parts. More tasks keep more threads busy; large tasks share
+// more of the packing.
 func (g *gemmArgs) cut(count int) {
-	g.rows, g.cols = 1, 1
-	work := g.m * g.n * g.k * g.terms
+	const minRows, minCols = 56, 2 * panelCols
 	parts := 1
-	for parts*parts*taskWork < work*count {
+	for work := g.m * g.n * g.k * g.terms * count; parts*parts*taskWork < work; {
 		parts++
 	}
 	parts = blocks(parts, count)
-	for g.rows*g.cols < parts {
-		rows, cols := blocks(g.m, g.rows), blocks(g.n, g.cols)
-		switch {
-		case cols >= 2*panelCols && 2*cols >= rows:
-			g.cols++
-		case rows >= 2*minRows:
-			g.rows++
-		default:
-			return
+	g.rows = max(1, min(parts, g.m/minRows))
+	g.cols = max(1, min(blocks(parts, g.rows), g.n/minCols))
+}
+
+// packsB tells whether the elements of B are used often enough, or lie so
+// inconveniently, that packing them pays off.
+func (g *gemmArgs) packsB() bool { return g.transB || g.m >= 64 }
+
+// step is the range of the inner dimension that step i covers.
+func (g *gemmArgs) step(i int) (from, to int) { return block(g.k, g.steps, 1, i) }
+
+// pitch is the distance between panels of a step.
+func (g *gemmArgs) pitch() int { return panelPitch(blocks(g.k, g.steps)) }
+
+// sharedRoom is how many elements of B are packed at a time.
+const sharedRoom = 2 << 20
+
+var sharedPanels pool[[]float32]
+
+// doShared adds a term to a matrix whose tasks share packed parts of B.
+func (g *gemmArgs) doShared() {
+	width := max(1, min(blocks(g.n, panelCols), sharedRoom/g.pitch())) // in panels
+	steps := max(1, min(g.steps, sharedRoom/(width*g.pitch())))
+	room := sharedPanels.get()
+	defer sharedPanels.put(room)
+	if need := width * steps * g.pitch(); len(*room) < need {
+		*room = make([]float32, need)
+	}
+	round := *g
+	round.shared = *room
+	for round.j0 = 0; round.j0 < g.n; round.j0 = round.j1 {
+		round.j1 = min(g.n, round.j0+width*panelCols)
+		for round.step0 = 0; round.step0 < g.steps; round.step0 = round.step1 {
+			round.step1 = min(g.steps, round.step0+steps)
+			gemmPacks.do((round.step1-round.step0)*round.packParts(), 1, round)
+			gemmParts.do(g.rows*g.cols, 1, round)
 		}
 	}
 }
 
-// minRows is the least number of rows that are worth a part.
-const minRows = 28
+// packParts is how many tasks pack a step of what is shared.
+func (g *gemmArgs) packParts() int { return blocks(g.j1-g.j0, packCols) }
 
-// gemmTasks computes parts lo to hi of the batch.
-func gemmTasks(g *gemmArgs, lo, hi int) {
+const packCols = 4 * panelCols
+
+// packTasks packs parts lo to hi of what is shared.
+func packTasks(g *gemmArgs, lo, hi int) {
+	for task := lo; task < hi; task++ {
+		step, from := task/g.packParts(), task%g.packParts()*packCols
+		g.pack(g.panels(step, from), g.step0+step, g.j0+from, min(packCols, g.j1-g.j0-from))
+	}
+}
+
+// panels is where the shared panels of a step begin that hold column from and
+// the next; both count from the start of what is shared.
+func (g *gemmArgs) panels(step, from int) []float32 {
+	panels := blocks(g.j1-g.j0, panelCols)
+	return g.shared[(step*panels+from/panelCols)*g.pitch():]
+}
+
+// pack packs columns of a step, from column j on.
+func (g *gemmArgs) pack(dst []float32, step, j, cols int) {
+	k0, k1 := g.step(step)
+	b := g.b
+	if g.bOff != nil {
+		b = b[g.bOff[g.matrix*g.terms+g.term]:]
+	}
+	switch {
+	case k0 == k1:
+	case g.transB:
+		active.packColumns(dst, b[j*g.ldb+k0:], k1-k0, cols, g.ldb, g.pitch())
+	default:
+		active.packRows(dst, b[k0*g.ldb+j:], k1-k0, cols, g.ldb, g.pitch())
+	}
+}
+
+// gemmTasks computes parts lo to hi of a batch.
+func gemmTasks(args *gemmArgs, lo, hi int) {
 	s := gemmSpaces.get()
 	defer gemmSpaces.put(s)
+	g := &s.args
+	*g = *args
 	for task := lo; task < hi; task++ {
-		matrix, part := task/(g.rows*g.cols), task%(g.rows*g.cols)
+		part := task % (g.rows * g.cols)
 		i0, i1 := block(g.m, g.rows, 1, part/g.cols)
-		j0, j1 := block(g.n, g.cols, panelCols, part%g.cols)
-		for t := range g.terms {
-			s.multiply(g, matrix, t, i0, i1, j0, j1)
+		j0, j1 := block(g.j1-g.j0, g.cols, panelCols, part%g.cols)
+		if g.shared != nil {
+			s.multiply(i0, i1, g.j0+j0, g.j0+j1)
+			continue
+		}
+		g.matrix = args.matrix + task/(g.rows*g.cols)
+		for g.term = range g.terms {
+			s.multiply(i0, i1, j0, j1)
 		}
 	}
-	s.tile = tile{} // a resting one must not keep buffers alive
+	s.tile, s.args = tile{}, gemmArgs{} // a resting one must not keep buffers alive
 }
 
 // gemmSpace is the memory of a task.
 type gemmSpace struct {
+	args gemmArgs
 	tile tile
 	a, b []float32 // packed
 }
@@ -202,90 +291,87 @@ func (s *gemmSpace) roomForB() []float32 {
 var gemmSpaces pool[gemmSpace]
 
 // multiply adds a term to rows i0 to i1 and columns j0 to j1 of a matrix.
-func (s *gemmSpace) multiply(g *gemmArgs, matrix, term, i0, i1, j0, j1 int) {
-	if i0 == i1 || j0 == j1 {
-		return
-	}
+func (s *gemmSpace) multiply(i0, i1, j0, j1 int) {
+	g, t := &s.args, &s.tile
 	a, b := g.a, g.b
 	if g.aOff != nil {
-		a, b = a[g.aOff[matrix*g.terms+term]:], b[g.bOff[matrix*g.terms+term]:]
+		a, b = a[g.aOff[g.matrix*g.terms+g.term]:], b[g.bOff[g.matrix*g.terms+g.term]:]
 	}
-	aRow, aStep := g.lda, 1
-	if g.transA {
-		aRow, aStep = 1, g.lda
-	}
-	bStep, bCol := g.ldb, 1
-	if g.transB {
-		bStep, bCol = 1, g.ldb
-	}
-	c := g.c[matrix*g.m*g.n:]
-
-	t := &s.tile
 	*t = tile{cRow: g.ldc, alpha: g.alpha, beta: g.beta}
-	if term > 0 {
-		t.beta = 1
-	}
-	m, n := i1-i0, j1-j0
-	packA := m*g.k > 16<<10 && n > 64
-	packB := g.transB || m >= 64
-	steps := max(1, blocks(g.k, stepK))
-	for step := range steps {
-		k0, k1 := block(g.k, steps, 1, step)
-		k := k1 - k0
-		t.k = k
-		t.last = step == steps-1 && term == g.terms-1
+	c := g.c[g.matrix*g.m*g.n:]
+	packA := (i1-i0)*g.k > 16<<10 && j1-j0 > 64
+	packB := g.packsB()
+	for step := g.step0; step < g.step1; step++ {
+		k0, k1 := g.step(step)
+		t.k = k1 - k0
+		if step > 0 || g.term > 0 {
+			t.beta = 1
+		}
+		t.last = step == g.steps-1 && g.term == g.terms-1
+		stepN := stepN
+		if g.shared != nil {
+			stepN = j1 - j0
+		}
 		for j := j0; j < j1; j += stepN {
 			cols := min(stepN, j1-j)
-			pitch := panelPitch(k)
-			if k > 0 && packB {
-				from := b[k0*bStep+j*bCol:]
-				if g.transB {
-					active.packColumns(s.roomForB(), from, k, cols, bCol, pitch)
-				} else {
-					active.packRows(s.roomForB(), from, k, cols, bStep, pitch)
-				}
+			var panels []float32
+			switch {
+			case g.shared != nil:
+				panels = g.panels(step-g.step0, j-g.j0)
+			case packB:
+				panels = s.roomForB()
+				g.pack(panels, step, j, cols)
 			}
 			for i := i0; i < i1; i += stepM {
-				rows := min(stepM, i1-i)
-				if k > 0 {
-					t.a, t.aRow, t.aStep = a[i*aRow+k0*aStep:], aRow, aStep
-					if packA {
-						s.packA(rows, k)
-					}
+				t.rows = min(stepM, i1-i)
+				t.setA(a, g.lda, g.transA, i, k0)
+				if packA {
+					s.packA()
 				}
 				at := i*g.ldc + j
 				t.c = c[at:]
 				if t.last {
 					t.ep = g.then.from(i, j, at)
 				}
-				t.i, t.rows = 0, rows
 				if !packB {
-					if k > 0 {
-						t.b, t.bRow = b[k0*bStep+j*bCol:], bStep
+					t.b, t.bRow = b, g.ldb
+					if t.k > 0 {
+						t.b = b[k0*g.ldb+j:]
 					}
-					t.j, t.y, t.cols = 0, 0, cols
+					t.j, t.cols = 0, cols
 					active.multiply(t)
 					continue
 				}
-				t.bRow, t.y = panelCols, 0
-				for p := 0; p < cols; p += panelCols {
-					t.b = s.b[p/panelCols*pitch:]
-					t.i, t.j, t.cols = 0, p, min(panelCols, cols-p)
+				t.bRow = panelCols
+				for t.j = 0; t.j < cols; t.j += panelCols {
+					t.b = panels[t.j/panelCols*g.pitch():]
+					t.cols = min(panelCols, cols-t.j)
 					active.multiply(t)
 				}
 			}
 		}
-		t.beta = 1
 	}
+}
+
+// setA makes the rows of A from i on, from element k0 of each, those of the tile.
+func (t *tile) setA(a []float32, lda int, trans bool, i, k0 int) {
+	t.aRow, t.aStep = lda, 1
+	if trans {
+		t.aRow, t.aStep = 1, lda
+	}
+	if t.k > 0 {
+		a = a[i*t.aRow+k0*t.aStep:]
+	}
+	t.a = a
 }
 
 // packA copies the part of A that the tile is about to need, so that its rows
 // or columns lie close together but do not compete for sets of the caches.
-func (s *gemmSpace) packA(rows, k int) {
+func (s *gemmSpace) packA() {
 	t := &s.tile
-	lines, length, stride := rows, k, t.aRow
+	lines, length, stride := t.rows, t.k, t.aRow
 	if t.aStep != 1 {
-		lines, length, stride = k, rows, t.aStep
+		lines, length, stride = t.k, t.rows, t.aStep
 	}
 	pitch := blocks(length, 16)*16 + 16
 	room := s.roomForA()

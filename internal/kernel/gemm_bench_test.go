@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -59,33 +60,36 @@ func BenchmarkGemm(b *testing.B) {
 
 // benchShare times a function that does so many floating point operations, in
 // turns with the peak of the processor, and reports its speed, and the share of
-// the peak of so many cores. It takes the ninth decile of the speeds of short
-// runs: on a busy machine, the rest are those that were interrupted.
+// the peak of so many cores: medians for one thread, which is timed without the
+// interruptions by others; else the upper deciles, as of the rest of the runs
+// many were interrupted if the machine is busy.
 func benchShare(b *testing.B, operations, threads int, f func()) {
+	now, quantile := threadTime, 5
+	if threads > 1 {
+		start := time.Now()
+		now, quantile = func() time.Duration { return time.Since(start) }, 9
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	f()
 	rounds := max(1, 10_000_000/operations)
 	var speeds, peaks []float64
 	for b.Loop() {
-		speeds = append(speeds, speed(func() int {
-			for range rounds {
-				f()
-			}
-			return rounds * operations
-		}))
-		peaks = append(peaks, speed(func() int { return active.peak(1 << 12) }))
+		start := now()
+		for range rounds {
+			f()
+		}
+		middle := now()
+		peak := active.peak(1 << 15)
+		end := now()
+		speeds = append(speeds, float64(rounds*operations)/float64(middle-start))
+		peaks = append(peaks, float64(peak)/float64(end-middle))
 	}
 	slices.Sort(speeds)
 	slices.Sort(peaks)
-	got, peak := speeds[len(speeds)*9/10], float64(threads)*peaks[len(peaks)*9/10]
-	b.ReportMetric(got, "GFLOP/s")
-	b.ReportMetric(100*got/peak, "%peak")
-	b.ReportMetric(float64(operations)/got, "ns/product")
+	speed, peak := speeds[len(speeds)*quantile/10], float64(threads)*peaks[len(peaks)*quantile/10]
+	b.ReportMetric(speed, "GFLOP/s")
+	b.ReportMetric(100*speed/peak, "%peak")
+	b.ReportMetric(float64(operations)/speed, "ns/product")
 	b.ReportMetric(0, "ns/op")
-}
-
-// speed is the operations that f says it did, in thousands of millions a second.
-func speed(f func() int) float64 {
-	start := time.Now()
-	operations := f()
-	return float64(operations) / float64(time.Since(start).Nanoseconds())
 }

@@ -23,7 +23,7 @@ DATA tail<>+60(SB)/4, $0x00000000
 GLOBL tail<>(SB), RODATA|NOPTR, $64
 
 // func mulAVX2_1x8(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_1x8(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -33,6 +33,22 @@ TEXT ·mulAVX2_1x8(SB), NOSPLIT, $0-8
 	VMOVUPS 256(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -333,7 +349,7 @@ stored:
 	RET
 
 // func mulAVX2_1x4(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_1x4(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -343,6 +359,20 @@ TEXT ·mulAVX2_1x4(SB), NOSPLIT, $0-8
 	VMOVUPS 128(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -559,7 +589,7 @@ stored:
 	RET
 
 // func mulAVX2_2x4(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_2x4(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -569,6 +599,23 @@ TEXT ·mulAVX2_2x4(SB), NOSPLIT, $0-8
 	VMOVUPS 128(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -865,7 +912,7 @@ stored:
 	RET
 
 // func mulAVX2_1x2(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_1x2(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -875,6 +922,19 @@ TEXT ·mulAVX2_1x2(SB), NOSPLIT, $0-8
 	VMOVUPS 64(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   144(AX), CX
@@ -1049,7 +1109,7 @@ stored:
 	RET
 
 // func mulAVX2_1x1(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_1x1(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -1059,6 +1119,19 @@ TEXT ·mulAVX2_1x1(SB), NOSPLIT, $0-8
 	VMOVUPS 32(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	MOVQ   144(AX), CX
 	CMPQ   CX, $0x08
@@ -1212,7 +1285,7 @@ stored:
 	RET
 
 // func mulAVX2_2x2(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_2x2(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -1222,6 +1295,21 @@ TEXT ·mulAVX2_2x2(SB), NOSPLIT, $0-8
 	VMOVUPS 64(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1440,7 +1528,7 @@ stored:
 	RET
 
 // func mulAVX2_2x1(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_2x1(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -1450,6 +1538,21 @@ TEXT ·mulAVX2_2x1(SB), NOSPLIT, $0-8
 	VMOVUPS 32(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   144(AX), CX
@@ -1629,7 +1732,7 @@ stored:
 	RET
 
 // func mulAVX2_3x2(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_3x2(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -1639,6 +1742,23 @@ TEXT ·mulAVX2_3x2(SB), NOSPLIT, $0-8
 	VMOVUPS 64(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1901,7 +2021,7 @@ stored:
 	RET
 
 // func mulAVX2_3x1(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_3x1(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -1911,6 +2031,23 @@ TEXT ·mulAVX2_3x1(SB), NOSPLIT, $0-8
 	VMOVUPS 32(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2116,7 +2253,7 @@ stored:
 	RET
 
 // func mulAVX2_4x2(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_4x2(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -2126,6 +2263,25 @@ TEXT ·mulAVX2_4x2(SB), NOSPLIT, $0-8
 	VMOVUPS 64(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2434,7 +2590,7 @@ stored:
 	RET
 
 // func mulAVX2_4x1(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_4x1(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -2444,6 +2600,25 @@ TEXT ·mulAVX2_4x1(SB), NOSPLIT, $0-8
 	VMOVUPS 32(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2677,7 +2852,7 @@ stored:
 	RET
 
 // func mulAVX2_5x2(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_5x2(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -2687,6 +2862,27 @@ TEXT ·mulAVX2_5x2(SB), NOSPLIT, $0-8
 	VMOVUPS 64(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -3039,7 +3235,7 @@ stored:
 	RET
 
 // func mulAVX2_5x1(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_5x1(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -3049,6 +3245,27 @@ TEXT ·mulAVX2_5x1(SB), NOSPLIT, $0-8
 	VMOVUPS 32(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -3308,7 +3525,7 @@ stored:
 	RET
 
 // func mulAVX2_6x2(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_6x2(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -3318,6 +3535,29 @@ TEXT ·mulAVX2_6x2(SB), NOSPLIT, $0-8
 	VMOVUPS 64(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -3716,7 +3956,7 @@ stored:
 	RET
 
 // func mulAVX2_6x1(p *tile)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·mulAVX2_6x1(SB), NOSPLIT, $0-8
 	MOVQ    p+0(FP), AX
 	MOVQ    144(AX), CX
@@ -3726,6 +3966,29 @@ TEXT ·mulAVX2_6x1(SB), NOSPLIT, $0-8
 	VMOVUPS 32(DX), Y15
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func mulAVX512_1x16(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_1x16(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -15,6 +15,34 @@ TEXT ·mulAVX512_1x16(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	PREFETCHT0 256(DX)
+	PREFETCHT0 320(DX)
+	PREFETCHT0 384(DX)
+	PREFETCHT0 448(DX)
+	PREFETCHT0 512(DX)
+	PREFETCHT0 576(DX)
+	PREFETCHT0 640(DX)
+	PREFETCHT0 704(DX)
+	PREFETCHT0 768(DX)
+	PREFETCHT0 832(DX)
+	PREFETCHT0 896(DX)
+	PREFETCHT0 960(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -393,7 +421,7 @@ store:
 	RET
 
 // func mulAVX512_1x8(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_1x8(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -403,6 +431,26 @@ TEXT ·mulAVX512_1x8(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	PREFETCHT0 256(DX)
+	PREFETCHT0 320(DX)
+	PREFETCHT0 384(DX)
+	PREFETCHT0 448(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -637,7 +685,7 @@ store:
 	RET
 
 // func mulAVX512_1x4(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_1x4(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -647,6 +695,22 @@ TEXT ·mulAVX512_1x4(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -809,7 +873,7 @@ store:
 	RET
 
 // func mulAVX512_2x8(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_2x8(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -819,6 +883,35 @@ TEXT ·mulAVX512_2x8(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	PREFETCHT0 256(DX)
+	PREFETCHT0 320(DX)
+	PREFETCHT0 384(DX)
+	PREFETCHT0 448(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	PREFETCHT0 256(DX)
+	PREFETCHT0 320(DX)
+	PREFETCHT0 384(DX)
+	PREFETCHT0 448(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1187,7 +1280,7 @@ store:
 	RET
 
 // func mulAVX512_2x4(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_2x4(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -1197,6 +1290,27 @@ TEXT ·mulAVX512_2x4(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1429,7 +1543,7 @@ store:
 	RET
 
 // func mulAVX512_3x8(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_3x8(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -1439,6 +1553,44 @@ TEXT ·mulAVX512_3x8(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	PREFETCHT0 256(DX)
+	PREFETCHT0 320(DX)
+	PREFETCHT0 384(DX)
+	PREFETCHT0 448(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	PREFETCHT0 256(DX)
+	PREFETCHT0 320(DX)
+	PREFETCHT0 384(DX)
+	PREFETCHT0 448(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	PREFETCHT0 256(DX)
+	PREFETCHT0 320(DX)
+	PREFETCHT0 384(DX)
+	PREFETCHT0 448(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1941,7 +2093,7 @@ store:
 	RET
 
 // func mulAVX512_3x4(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_3x4(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -1951,6 +2103,32 @@ TEXT ·mulAVX512_3x4(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -2253,7 +2431,7 @@ store:
 	RET
 
 // func mulAVX512_4x4(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_4x4(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -2263,6 +2441,37 @@ TEXT ·mulAVX512_4x4(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	PREFETCHT0 192(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -2636,7 +2845,7 @@ store:
 	RET
 
 // func mulAVX512_1x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_1x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -2646,6 +2855,20 @@ TEXT ·mulAVX512_1x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	MOVQ   24(AX), CX
@@ -2772,7 +2995,7 @@ store:
 	RET
 
 // func mulAVX512_1x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_1x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -2782,6 +3005,19 @@ TEXT ·mulAVX512_1x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	MOVQ   24(AX), CX
 	SHLQ   $0x02, CX
@@ -2889,7 +3125,7 @@ store:
 	RET
 
 // func mulAVX512_2x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_2x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -2899,6 +3135,23 @@ TEXT ·mulAVX512_2x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3063,7 +3316,7 @@ store:
 	RET
 
 // func mulAVX512_2x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_2x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -3073,6 +3326,21 @@ TEXT ·mulAVX512_2x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	MOVQ   24(AX), CX
@@ -3201,7 +3469,7 @@ store:
 	RET
 
 // func mulAVX512_3x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_3x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -3211,6 +3479,26 @@ TEXT ·mulAVX512_3x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3413,7 +3701,7 @@ store:
 	RET
 
 // func mulAVX512_3x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_3x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -3423,6 +3711,23 @@ TEXT ·mulAVX512_3x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3572,7 +3877,7 @@ store:
 	RET
 
 // func mulAVX512_4x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_4x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -3582,6 +3887,29 @@ TEXT ·mulAVX512_4x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -3823,7 +4151,7 @@ store:
 	RET
 
 // func mulAVX512_4x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_4x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -3833,6 +4161,25 @@ TEXT ·mulAVX512_4x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4004,7 +4351,7 @@ store:
 	RET
 
 // func mulAVX512_5x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_5x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -4014,6 +4361,32 @@ TEXT ·mulAVX512_5x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4293,7 +4666,7 @@ store:
 	RET
 
 // func mulAVX512_5x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_5x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -4303,6 +4676,27 @@ TEXT ·mulAVX512_5x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4495,7 +4889,7 @@ store:
 	RET
 
 // func mulAVX512_6x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_6x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -4505,6 +4899,35 @@ TEXT ·mulAVX512_6x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -4823,7 +5246,7 @@ store:
 	RET
 
 // func mulAVX512_6x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_6x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -4833,6 +5256,29 @@ TEXT ·mulAVX512_6x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5047,7 +5493,7 @@ store:
 	RET
 
 // func mulAVX512_7x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_7x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -5057,6 +5503,38 @@ TEXT ·mulAVX512_7x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5413,7 +5891,7 @@ store:
 	RET
 
 // func mulAVX512_7x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_7x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -5423,6 +5901,31 @@ TEXT ·mulAVX512_7x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5658,7 +6161,7 @@ store:
 	RET
 
 // func mulAVX512_8x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_8x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -5668,6 +6171,41 @@ TEXT ·mulAVX512_8x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6065,7 +6603,7 @@ store:
 	RET
 
 // func mulAVX512_8x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_8x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -6075,6 +6613,33 @@ TEXT ·mulAVX512_8x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6334,7 +6899,7 @@ store:
 	RET
 
 // func mulAVX512_9x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_9x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -6344,6 +6909,44 @@ TEXT ·mulAVX512_9x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6779,7 +7382,7 @@ store:
 	RET
 
 // func mulAVX512_9x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_9x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -6789,6 +7392,35 @@ TEXT ·mulAVX512_9x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7069,7 +7701,7 @@ store:
 	RET
 
 // func mulAVX512_10x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_10x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -7079,6 +7711,47 @@ TEXT ·mulAVX512_10x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7552,7 +8225,7 @@ store:
 	RET
 
 // func mulAVX512_10x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_10x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -7562,6 +8235,37 @@ TEXT ·mulAVX512_10x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -7863,7 +8567,7 @@ store:
 	RET
 
 // func mulAVX512_11x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_11x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -7873,6 +8577,50 @@ TEXT ·mulAVX512_11x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8384,7 +9132,7 @@ store:
 	RET
 
 // func mulAVX512_11x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_11x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -8394,6 +9142,39 @@ TEXT ·mulAVX512_11x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8716,7 +9497,7 @@ store:
 	RET
 
 // func mulAVX512_12x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_12x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -8726,6 +9507,53 @@ TEXT ·mulAVX512_12x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -9275,7 +10103,7 @@ store:
 	RET
 
 // func mulAVX512_12x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_12x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -9285,6 +10113,41 @@ TEXT ·mulAVX512_12x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -9628,7 +10491,7 @@ store:
 	RET
 
 // func mulAVX512_13x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_13x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -9638,6 +10501,56 @@ TEXT ·mulAVX512_13x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -10225,7 +11138,7 @@ store:
 	RET
 
 // func mulAVX512_13x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_13x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -10235,6 +11148,43 @@ TEXT ·mulAVX512_13x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -10599,7 +11549,7 @@ store:
 	RET
 
 // func mulAVX512_14x2(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_14x2(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -10609,6 +11559,59 @@ TEXT ·mulAVX512_14x2(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -11234,7 +12237,7 @@ store:
 	RET
 
 // func mulAVX512_14x1(p *tile)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·mulAVX512_14x1(SB), NOSPLIT, $0-8
 	MOVQ  p+0(FP), AX
 	MOVQ  144(AX), CX
@@ -11244,6 +12247,45 @@ TEXT ·mulAVX512_14x1(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 
 tile:
+	CMPQ       104(AX), $0x40
+	JL         start
+	MOVQ       96(AX), CX
+	SHLQ       $0x02, CX
+	MOVQ       72(AX), DX
+	MOVQ       120(AX), BX
+	MOVQ       136(AX), SI
+	IMULQ      CX, BX
+	ADDQ       BX, DX
+	LEAQ       (DX)(SI*4), DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+	ADDQ       CX, DX
+	PREFETCHT0 (DX)
+
+start:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2

@@ -113,6 +113,7 @@ func (g *product) function(rows, vectors int) {
 	g.setMask()
 
 	g.Label("tile")
+	g.prefetch()
 	for _, row := range g.sum {
 		for _, s := range row {
 			g.VXORPS(s, s, s)
@@ -184,6 +185,27 @@ func (g *product) write(from reg.VecPhysical, mem operand.Mem, v int) {
 	default:
 		g.VMASKMOVPS(from, g.mask, mem)
 	}
+}
+
+// prefetch fetches the lines of C that finish is going to change, if there are
+// enough terms for that to pay off.
+func (g *product) prefetch() {
+	g.CMPQ(g.field("k"), operand.Imm(64))
+	g.JL(operand.LabelRef("start"))
+	cRow := g.stride("cRow")
+	c, i, j := g.load("c"), g.load("i"), g.load("j")
+	g.IMULQ(cRow, i)
+	g.ADDQ(i, c)
+	g.LEAQ(operand.Mem{Base: c, Index: j, Scale: 4}, c)
+	for r := range g.rows {
+		for v := 0; v < g.vectors*g.lanes; v += 16 {
+			g.PREFETCHT0(operand.Mem{Base: c, Disp: 4 * v})
+		}
+		if r < g.rows-1 {
+			g.ADDQ(cRow, c)
+		}
+	}
+	g.Label("start")
 }
 
 // terms adds up the products of all terms.
