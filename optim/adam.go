@@ -18,35 +18,32 @@ import (
 // the update: Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
 // ICLR 2019, https://arxiv.org/abs/1711.05101.
 //
-// As in PyTorch the corrections are computed in float64, the first is part of
-// the step size, and ε is added to the corrected root.
+// The corrections are computed in float64 and taken out of the loop. With r =
+// √(1−β₂ᵗ) the step is ηr/(1−β₁ᵗ) · m/(√v + εr).
 
 func adamSlots(Hyper) []string { return []string{"exp_avg", "exp_avg_sq"} }
 
-func adam(c []transform, h Hyper, lr float64, step int) []transform {
+func adam(c []kernel.Link, h Hyper, lr float64, step int) []kernel.Link {
 	correction1 := 1 - math.Pow(h.Beta1, float64(step))
-	correction2 := 1 - math.Pow(h.Beta2, float64(step))
+	root := math.Sqrt(1 - math.Pow(h.Beta2, float64(step)))
 	return append(c,
-		moments{
-			beta1: float32(h.Beta1), rest1: float32(1 - h.Beta1),
-			beta2: float32(h.Beta2), rest2: float32(1 - h.Beta2),
-		},
-		adaptive{root: float32(math.Sqrt(correction2)), eps: float32(h.Eps)},
-		descend{float32(lr / correction1)})
+		meanGradient(h.Beta1),
+		meanSquare(h.Beta2),
+		adaptive(h.Eps*root),
+		descend(lr*root/correction1))
 }
 
-// moments averages the gradient and its square: m ← β₁m + (1−β₁)u,
-// v ← β₂v + (1−β₂)u².
-type moments struct{ beta1, rest1, beta2, rest2 float32 }
-
-func (a moments) apply(b *block) {
-	kernel.Average(b.slot[0], b.u, a.beta1, a.rest1)
-	kernel.AverageSquares(b.slot[1], b.u, a.beta2, a.rest2)
+// meanGradient is the first moment: m ← βm + (1−β)u.
+func meanGradient(beta float64) kernel.Link {
+	return kernel.Link{Kind: kernel.Average, A: float32(beta), B: float32(1 - beta)}
 }
 
-// adaptive makes the update a ratio of moments: u = m / (√v/√(1−β₂ᵗ) + ε).
-type adaptive struct{ root, eps float32 }
+// meanSquare is the second moment: v ← βv + (1−β)u².
+func meanSquare(beta float64) kernel.Link {
+	return kernel.Link{Kind: kernel.AverageSquares, A: float32(beta), B: float32(1 - beta)}
+}
 
-func (a adaptive) apply(b *block) {
-	kernel.Normalized(b.u, b.slot[0], b.slot[1], a.root, a.eps)
+// adaptive makes the update a ratio of moments: u ← m / (√v + ε).
+func adaptive(eps float64) kernel.Link {
+	return kernel.Link{Kind: kernel.Normalize, A: float32(eps)}
 }

@@ -38,7 +38,7 @@ func BenchmarkStep(b *testing.B) {
 // TestFusedEqualsChain holds the loop of the benchmark and the chain to the same
 // bits, so that the benchmark compares like with like.
 func TestFusedEqualsChain(t *testing.T) {
-	for _, n := range []int{1, 7, blockLen, blockLen + 1, taskLen + 5} {
+	for _, n := range []int{1, 7, 63, 64, 1024, 1025, taskLen + 5} {
 		chain, fused := benchOptimizer(t, n), benchOptimizer(t, n)
 		for range 10 {
 			chain.Step(1)
@@ -78,12 +78,13 @@ func fusedStep(o *Optimizer) {
 	c1, c2 := 1-math.Pow(h.Beta1, t), 1-math.Pow(h.Beta2, t)
 	beta1, rest1 := float32(h.Beta1), float32(1-h.Beta1)
 	beta2, rest2 := float32(h.Beta2), float32(1-h.Beta2)
-	lr, root, eps := float32(h.LR/c1), float32(math.Sqrt(c2)), float32(h.Eps)
+	root := math.Sqrt(c2)
+	lr, eps := float32(h.LR*root/c1), float32(h.Eps*root)
 	keep, l1, l2 := float32(1-h.LR*h.WeightDecay), math.Float32bits(float32(h.L1)), float32(h.L2)
 	kernel.Parallel(len(o.tasks), func(i int) {
 		k := o.tasks[i]
 		w, g, mask := k.param.Value[k.lo:k.hi], k.param.Grad[k.lo:k.hi], k.param.Mask[k.lo:k.hi]
-		m, v := k.slots[0][k.lo:k.hi], k.slots[1][k.lo:k.hi]
+		m, v := k.update.S, k.update.T
 		g, mask, m, v = g[:len(w)], mask[:len(w)], m[:len(w)], v[:len(w)]
 		for i, x := range w {
 			bits := math.Float32bits(x)
@@ -94,7 +95,7 @@ func fusedStep(o *Optimizer) {
 			u := g[i] + float32(l2*x) + math.Float32frombits(sign)
 			mi := float32(beta1*m[i]) + float32(rest1*u)
 			vi := float32(beta2*v[i]) + float32(float32(rest2*u)*u)
-			x = float32(keep*x) - float32(lr*(mi/(float32(math.Sqrt(float64(vi)))/root+eps)))
+			x = float32(keep*x) - float32(lr*(mi/(float32(math.Sqrt(float64(vi)))+eps)))
 			live := ^uint32(0)
 			if !mask[i] {
 				live = 0

@@ -4,9 +4,9 @@ import "finetune/internal/kernel"
 
 // addL1 puts the penalty λ|w| into the gradient by its subgradient of least
 // size: u ← u + λ·sign(w), sign(0) = 0.
-type addL1 struct{ lambda float32 }
-
-func (a addL1) apply(b *block) { kernel.AddSigns(b.u, b.w, a.lambda) }
+func addL1(lambda float64) kernel.Link {
+	return kernel.Link{Kind: kernel.AddSigns, A: float32(lambda)}
+}
 
 // softThreshold is the proximal operator of t|w|, t = ηλ: it pulls each weight
 // towards zero by t and stops there, w ← sign(w)·max(|w| − t, 0). Zeros it makes
@@ -16,6 +16,6 @@ func (a addL1) apply(b *block) { kernel.AddSigns(b.u, b.w, a.lambda) }
 // linear inverse problems with a sparsity constraint", Communications on Pure
 // and Applied Mathematics 57, 2004. With rules that scale each coordinate, such
 // as Adam, t stays ηλ for all.
-type softThreshold struct{ t float32 }
-
-func (s softThreshold) apply(b *block) { kernel.ShrinkToward0(b.w, s.t) }
+func softThreshold(t float64) kernel.Link {
+	return kernel.Link{Kind: kernel.Shrink, A: float32(t)}
+}

@@ -4,6 +4,6 @@ import "finetune/internal/kernel"
 
 // addL2 puts the penalty λ/2·w² into the gradient, as PyTorch's weight_decay
 // does outside AdamW: u ← u + λw.
-type addL2 struct{ lambda float32 }
-
-func (a addL2) apply(b *block) { kernel.AddScaled(b.u, b.w, a.lambda) }
+func addL2(lambda float64) kernel.Link {
+	return kernel.Link{Kind: kernel.AddWeights, A: float32(lambda)}
+}

@@ -4,19 +4,7 @@ import "finetune/internal/kernel"
 
 // applyMask keeps what is pruned at zero: w ← 0 and every slot ← 0 where the
 // mask is false, so that no momentum brings a weight back.
-type applyMask struct{}
-
-func (applyMask) apply(b *block) {
-	if b.mask == nil {
-		return
-	}
-	kernel.ClearDropped(b.w, b.mask)
-	for _, slot := range b.slot {
-		if slot != nil {
-			kernel.ClearDropped(slot, b.mask)
-		}
-	}
-}
+func applyMask() kernel.Link { return kernel.Link{Kind: kernel.Drop} }
 
 // ApplyMask sets the pruned weights of p to zero. Steps do it by themselves; it
 // is for whoever writes Value in another way.
@@ -26,7 +14,8 @@ func (p *Param) ApplyMask() {
 	}
 	kernel.Parallel((len(p.Value)+taskLen-1)/taskLen, func(i int) {
 		lo, hi := i*taskLen, min((i+1)*taskLen, len(p.Value))
-		kernel.ClearDropped(p.Value[lo:hi], p.Mask[lo:hi])
+		u := kernel.Update{Links: []kernel.Link{applyMask(), end}, W: p.Value[lo:hi], Keep: p.Mask[lo:hi]}
+		u.Run()
 	})
 }
 

@@ -12,7 +12,7 @@
 // and each training step runs these phases, in this order:
 //
 //	ClipValue, ClipNorm     gradients are kept small             clip.go
-//	Optimizer.Step          the chain below, block by block      step.go
+//	Optimizer.Step          the chain below, in one pass         step.go
 //	    addL2, addL1        coupled penalties join the gradient  l2.go, l1.go
 //	    momentum, adam      the update rule                      sgd.go, adam.go
 //	    shrink              decoupled or absolute decay          decay.go

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"finetune/internal/kernel"
 )
 
 // Rule describes an update rule, for help texts.
@@ -15,7 +17,7 @@ type Rule struct {
 }
 
 // rule is one way to turn gradients into updates. A new one is an entry in
-// rules, a transform or two and a golden trajectory.
+// rules, a link or two and a golden trajectory.
 type rule struct {
 	Rule
 
@@ -23,8 +25,8 @@ type rule struct {
 	// which a block holds it.
 	slots func(h Hyper) []string
 
-	// update appends the transforms that move the weights.
-	update func(chain []transform, h Hyper, lr float64, step int) []transform
+	// update appends the links that move the weights.
+	update func(chain []kernel.Link, h Hyper, lr float64, step int) []kernel.Link
 
 	decayFirst bool // decay comes before the update, not after
 }

@@ -20,33 +20,31 @@ func sgdSlots(h Hyper) []string {
 	return []string{"momentum"}
 }
 
-func sgd(c []transform, h Hyper, lr float64, step int) []transform {
+func sgd(c []kernel.Link, h Hyper, lr float64, step int) []kernel.Link {
 	if h.Momentum != 0 {
-		m := momentum{mu: float32(h.Momentum), keep: float32(1 - h.Dampening)}
 		if step == 1 {
-			m.mu, m.keep = 0, 1
-		}
-		c = append(c, m)
-		if h.Nesterov == 1 {
-			c = append(c, nesterov{float32(h.Momentum)})
+			c = append(c, momentum(0, 1))
 		} else {
-			c = append(c, followMomentum{})
+			c = append(c, momentum(h.Momentum, 1-h.Dampening))
+		}
+		if h.Nesterov == 1 {
+			c = append(c, nesterov(h.Momentum))
+		} else {
+			c = append(c, followMomentum())
 		}
 	}
-	return append(c, descend{float32(lr)})
+	return append(c, descend(lr))
 }
 
 // momentum gathers the gradients: b ← μb + (1−τ)u.
-type momentum struct{ mu, keep float32 }
+func momentum(mu, keep float64) kernel.Link {
+	return kernel.Link{Kind: kernel.Average, A: float32(mu), B: float32(keep)}
+}
 
-func (m momentum) apply(b *block) { kernel.Average(b.slot[0], b.u, m.mu, m.keep) }
-
-// followMomentum makes the momentum the update: u = b.
-type followMomentum struct{}
-
-func (followMomentum) apply(b *block) { copy(b.u, b.slot[0]) }
+// followMomentum makes the momentum the update: u ← b.
+func followMomentum() kernel.Link { return kernel.Link{Kind: kernel.TakeAverage} }
 
 // nesterov looks ahead: u ← u + μb.
-type nesterov struct{ mu float32 }
-
-func (n nesterov) apply(b *block) { kernel.AddScaled(b.u, b.slot[0], n.mu) }
+func nesterov(mu float64) kernel.Link {
+	return kernel.Link{Kind: kernel.AddAverage, A: float32(mu)}
+}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 
 	"finetune/internal/kernel"
 )
@@ -17,22 +16,16 @@ type Optimizer struct {
 	groups []Group
 	state  State
 	tasks  []task
-	chains [][]transform // of each group, in the step being made
-	blocks sync.Pool     // of *workspace
+	chains [][]kernel.Link // of each group, in the step being made
+	run    func(task int)
 }
 
 // task is a run of one parameter's elements, [lo, hi), at most taskLen long.
 type task struct {
 	group  int
 	param  *Param
-	slots  [maxSlots][]float32
 	lo, hi int
-}
-
-// workspace is what a task needs besides the parameter.
-type workspace struct {
-	block  block
-	update [blockLen]float32
+	update kernel.Update
 }
 
 // New prepares to train those of params that are Trainable. It reports what
@@ -58,8 +51,8 @@ func New(params []*Param, cfg Config) (*Optimizer, error) {
 		return nil, errors.New("nothing to train: no parameter is trainable")
 	}
 	o.rule, _ = ruleByName(cfg.Rule)
-	o.chains = make([][]transform, len(o.groups))
-	o.blocks.New = func() any { return new(workspace) }
+	o.chains = make([][]kernel.Link, len(o.groups))
+	o.run = o.runTask
 	o.state = State{Rule: cfg.Rule, Slots: make(map[string]map[string][]float32)}
 	for i, g := range o.groups {
 		for _, p := range g.Params {
@@ -72,7 +65,13 @@ func New(params []*Param, cfg Config) (*Optimizer, error) {
 // addTasks cuts p into tasks.
 func (o *Optimizer) addTasks(group int, p *Param, slots [maxSlots][]float32) {
 	for lo := 0; lo < len(p.Value); lo += taskLen {
-		o.tasks = append(o.tasks, task{group, p, slots, lo, min(lo+taskLen, len(p.Value))})
+		t := task{group: group, param: p, lo: lo, hi: min(lo+taskLen, len(p.Value))}
+		for i, part := range []*[]float32{&t.update.S, &t.update.T} {
+			if slots[i] != nil {
+				*part = slots[i][t.lo:t.hi]
+			}
+		}
+		o.tasks = append(o.tasks, t)
 	}
 }
 
@@ -90,35 +89,21 @@ func (o *Optimizer) Step(scale float64) {
 	}
 	o.state.Step++
 	for i, g := range o.groups {
-		o.chains[i] = o.chain(g.Hyper, scale*g.Hyper.LR, o.state.Step)
+		o.chains[i] = o.chain(o.chains[i][:0], g.Hyper, scale*g.Hyper.LR, o.state.Step)
 	}
 	kernel.Parallel(len(o.tasks), o.run)
 }
 
-// run takes the blocks of one task through the chain of its group.
-func (o *Optimizer) run(i int) {
-	t, ws := &o.tasks[i], o.blocks.Get().(*workspace)
-	b := &ws.block
-	for lo := t.lo; lo < t.hi; lo += blockLen {
-		hi := min(lo+blockLen, t.hi)
-		b.w = t.param.Value[lo:hi]
-		b.u = ws.update[:copy(ws.update[:], t.param.Grad[lo:hi])]
-		for k, slot := range t.slots {
-			b.slot[k] = nil
-			if slot != nil {
-				b.slot[k] = slot[lo:hi]
-			}
-		}
-		b.mask = nil
-		if t.param.Mask != nil {
-			b.mask = t.param.Mask[lo:hi]
-		}
-		for _, link := range o.chains[t.group] {
-			link.apply(b)
-		}
+// runTask takes the elements of one task through the chain of its group.
+func (o *Optimizer) runTask(i int) {
+	t := &o.tasks[i]
+	u := &t.update
+	u.Links = o.chains[t.group]
+	u.W, u.Grad, u.Keep = t.param.Value[t.lo:t.hi], t.param.Grad[t.lo:t.hi], nil
+	if t.param.Mask != nil {
+		u.Keep = t.param.Mask[t.lo:t.hi]
 	}
-	ws.block = block{}
-	o.blocks.Put(ws)
+	u.Run()
 }
 
 // Groups lists the parameters that are trained, by their hyperparameters.

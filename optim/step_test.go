@@ -99,7 +99,7 @@ func everything(rule string) Config {
 func randomParams(seed uint64) []*Param {
 	r := rand.New(rand.NewPCG(seed, 1))
 	var params []*Param
-	for i, n := range []int{2*taskLen + 3*blockLen + 7, 301} {
+	for i, n := range []int{2*taskLen + 3*1024 + 7, 301} {
 		p := one(make([]float32, n), make([]float32, n))
 		p.Name = string(rune('a' + i))
 		for j := range p.Value {

@@ -2,22 +2,20 @@
 
 package kernel
 
-var chainAVX2 = chainFuncs{
-	addScaled:      addScaledAVX2,
-	addSigns:       addSignsAVX2,
-	shrink:         shrinkAVX2,
-	average:        averageAVX2,
-	averageSquares: averageSquaresAVX2,
-	normalized:     normalizedAVX2,
-	clearDropped:   clearDroppedAVX2,
+// The fast versions take whole rounds of vectors.
+
+func chainAVX2(u *Update) int {
+	u.whole = len(u.W) / 16 * 16
+	if u.whole > 0 {
+		updateAVX2(u)
+	}
+	return u.whole
 }
 
-var chainAVX512 = chainFuncs{
-	addScaled:      addScaledAVX512,
-	addSigns:       addSignsAVX512,
-	shrink:         shrinkAVX512,
-	average:        averageAVX512,
-	averageSquares: averageSquaresAVX512,
-	normalized:     normalizedAVX512,
-	clearDropped:   clearDroppedAVX512,
+func chainAVX512(u *Update) int {
+	u.whole = len(u.W) / 64 * 64
+	if u.whole > 0 {
+		updateAVX512(u)
+	}
+	return u.whole
 }

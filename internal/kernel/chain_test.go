@@ -3,43 +3,101 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
-// TestChain holds the links to the bits of the generic ones.
+// chains are some that optimizers have, and one with all links out of order.
+var chains = map[string][]Link{
+	"nothing":  {{Kind: End}},
+	"sgd":      {{AddWeights, 0.1, 0}, {AddSigns, 0.2, 0}, {Descend, 0.3, 0}, {Drop, 0, 0}, {End, 0, 0}},
+	"momentum": {{Average, 0.9, 0.8}, {TakeAverage, 0, 0}, {Descend, 0.3, 0}, {Multiply, 0.5, 0}, {Shrink, 0.7, 0}, {End, 0, 0}},
+	"adamw": {{AddWeights, 0.1, 0}, {AddSigns, 0.2, 0}, {Multiply, 0.99, 0}, {Average, 0.9, 0.1},
+		{AverageSquares, 0.999, 0.001}, {Normalize, 1e-3, 0}, {Descend, 0.3, 0}, {Drop, 0, 0}, {End, 0, 0}},
+	"out of order": {{Drop, 0, 0}, {Shrink, 0.1, 0}, {Multiply, 2, 0}, {Average, 0.5, 0.5}, {AddAverage, 3, 0},
+		{Normalize, 1, 0}, {AddSigns, 1, 0}, {AddWeights, -1, 0}, {AverageSquares, 0.9, 0.1}, {TakeAverage, 0, 0},
+		{Descend, 0.1, 0}, {Multiply, 0.5, 0}, {Drop, 0, 0}, {Multiply, 3, 0}, {End, 0, 0}},
+}
+
+// naiveChain is the definition, one element at a time.
+func naiveChain(links []Link, w, u, s, t float32, keep bool) (float32, float32, float32) {
+	for _, l := range links {
+		switch l.Kind {
+		case AddWeights:
+			u += float32(l.A * w)
+		case AddSigns:
+			if w != 0 {
+				u += float32(math.Copysign(float64(l.A), float64(w)))
+			}
+		case Multiply:
+			w *= l.A
+		case Average:
+			s = float32(l.A*s) + float32(l.B*u)
+		case AverageSquares:
+			t = float32(l.A*t) + float32(float32(l.B*u)*u)
+		case TakeAverage:
+			u = s
+		case AddAverage:
+			u += float32(l.A * s)
+		case Normalize:
+			u = s / (float32(math.Sqrt(float64(t))) + l.A)
+		case Descend:
+			w -= float32(l.A * u)
+		case Shrink:
+			w = float32(math.Copysign(max(math.Abs(float64(w))-float64(l.A), 0), float64(w)))
+		case Drop:
+			if !keep {
+				w, s, t = 0, 0, 0
+			}
+		}
+	}
+	return w, s, t
+}
+
 func TestChain(t *testing.T) {
 	special := []float32{0, float32(math.Copysign(0, -1)), 1e-3, -1e-3, 1e-40, -1e-40,
 		float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), -float32(math.NaN())}
-	links := map[string]func(*chainFuncs) pointFunc{
-		"addScaled":      func(f *chainFuncs) pointFunc { return f.addScaled },
-		"addSigns":       func(f *chainFuncs) pointFunc { return f.addSigns },
-		"shrink":         func(f *chainFuncs) pointFunc { return f.shrink },
-		"average":        func(f *chainFuncs) pointFunc { return f.average },
-		"averageSquares": func(f *chainFuncs) pointFunc { return f.averageSquares },
-		"normalized":     func(f *chainFuncs) pointFunc { return f.normalized },
-	}
 	eachISA(t, func(t *testing.T) {
-		for name, pick := range links {
-			for _, n := range lengths {
-				what := fmt.Sprintf("%s of %d elements", name, n)
-				x, y := noise(1, n), noise(2, n)
-				for i := range x {
-					if i%3 == 1 {
-						x[i], y[i] = special[i%len(special)], special[i/7%len(special)]
+		for name, links := range chains {
+			for _, n := range slices.Concat(lengths, []int{1023, 1024, 1025, 3000}) {
+				for _, masked := range []bool{false, true} {
+					what := fmt.Sprintf("%s, %d elements", name, n)
+					rng := rand.New(rand.NewPCG(uint64(n), 1))
+					u := Update{Links: links, Grad: noise(2, n)}
+					grad := slices.Clone(u.Grad)
+					var checks [3]func(string)
+					u.W, checks[0] = guarded(t, n, n%5)
+					u.S, checks[1] = guarded(t, n, n%3)
+					u.T, checks[2] = guarded(t, n, n%7)
+					want := make([][3]float32, n)
+					if masked {
+						u.Keep = make([]bool, n)
 					}
-					if name == "normalized" && y[i] < 0 {
-						y[i] = -y[i]
+					for i := range want {
+						u.W[i], u.S[i], u.T[i] = float32(rng.NormFloat64()), float32(rng.NormFloat64()), float32(rng.ExpFloat64())
+						if rng.IntN(4) == 0 {
+							u.W[i] = special[rng.IntN(len(special))]
+						}
+						keep := !masked
+						if masked && rng.IntN(2) == 0 {
+							keep, u.Keep[i] = true, true
+						}
+						want[i][0], want[i][1], want[i][2] = naiveChain(links, u.W[i], grad[i], u.S[i], u.T[i], keep)
 					}
-				}
-				want := dirty(n)
-				pick(&chainGeneric)(want, x, y, 1e-3, 0.9)
-				got, check := guarded(t, n, n%5)
-				copy(got, x) // in place
-				pick(&active.chain)(got, got, y, 1e-3, 0.9)
-				check(what)
-				for i := range want {
-					if math.Float32bits(got[i]) != math.Float32bits(want[i]) && want[i] == want[i] || !same(got[i], want[i]) {
-						t.Fatalf("%s: of %g and %g: got %g, want %g", what, x[i], y[i], got[i], want[i])
+					u.Run()
+					for _, check := range checks {
+						check(what)
+					}
+					if !slices.Equal(u.Grad, grad) {
+						t.Fatalf("%s: the gradient changed", what)
+					}
+					for i := range want {
+						for k, got := range []float32{u.W[i], u.S[i], u.T[i]} {
+							if !same(got, want[i][k]) {
+								t.Fatalf("%s: element %d of %c: got %g, want %g", what, i, "wst"[k], got, want[i][k])
+							}
+						}
 					}
 				}
 			}
@@ -47,25 +105,38 @@ func TestChain(t *testing.T) {
 	})
 }
 
-func TestClearDropped(t *testing.T) {
+// TestShrinkMakesPositiveZeros, whatever the sign was.
+func TestShrinkMakesPositiveZeros(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
-		for _, n := range lengths {
-			x, check := guarded(t, n, n%3) // full of NaN
-			keep := make([]bool, n)
-			for i := range keep {
-				keep[i] = i%3 == 0 || i%7 == 2
-			}
-			ClearDropped(x, keep)
-			check(fmt.Sprint(n))
-			for i, v := range x {
-				want := uint32(0)
-				if keep[i] {
-					want = canary
-				}
-				if got := math.Float32bits(v); got != want {
-					t.Fatalf("%d elements: element %d: got %#x, want %#x", n, i, got, want)
-				}
+		u := Update{Links: []Link{{Shrink, 1, 0}, {Kind: End}}, W: make([]float32, 100)}
+		fill(u.W, -1)
+		u.Run()
+		for i, w := range u.W {
+			if math.Float32bits(w) != 0 {
+				t.Fatalf("element %d: got %v, want 0", i, w)
 			}
 		}
 	})
+}
+
+func TestChainPanics(t *testing.T) {
+	w := make([]float32, 4)
+	for what, u := range map[string]Update{
+		"no links":         {W: w},
+		"no End":           {W: w, Links: []Link{{Multiply, 1, 0}}},
+		"an unknown link":  {W: w, Links: []Link{{linkKinds, 1, 0}, {Kind: End}}},
+		"no gradient":      {W: w, Links: []Link{{Descend, 1, 0}, {Kind: End}}},
+		"a short average":  {W: w, S: w[:3], Links: []Link{{Multiply, 1, 0}, {Kind: End}}},
+		"no average":       {W: w, T: w, Links: []Link{{Normalize, 1, 0}, {Kind: End}}},
+		"a mask too short": {W: w, Keep: []bool{true}, Links: []Link{{Drop, 0, 0}, {Kind: End}}},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: got no panic", what)
+				}
+			}()
+			u.Run()
+		}()
+	}
 }

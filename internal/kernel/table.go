@@ -20,7 +20,9 @@ type table struct {
 
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs
-	chain      chainFuncs
+
+	// chain runs an update for the first elements, and says for how many.
+	chain func(u *Update) int
 }
 
 // generic is complete, and the reference for the others.
@@ -36,5 +38,5 @@ var generic = table{
 
 	arithmetic: arithmeticGeneric[float32](),
 	point:      pointGeneric,
-	chain:      chainGeneric,
+	chain:      func(*Update) int { return 0 },
 }

@@ -4,37 +4,7 @@
 
 package kernel
 
-// addScaledAVX2 computes out = x + p·g.
+// updateAVX2 does Update.Run for the first elements, Update.whole of them, a multiple of 16 and not 0.
 //
 //go:noescape
-func addScaledAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-
-// addSignsAVX2 computes out = x + p·sign(g) for p >= 0.
-//
-//go:noescape
-func addSignsAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-
-// shrinkAVX2 computes out = sign(x)·max(|x| - p, 0).
-//
-//go:noescape
-func shrinkAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-
-// averageAVX2 computes out = p·x + q·g.
-//
-//go:noescape
-func averageAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-
-// averageSquaresAVX2 computes out = p·x + q·g·g.
-//
-//go:noescape
-func averageSquaresAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-
-// normalizedAVX2 computes out = x/(√g/p + q).
-//
-//go:noescape
-func normalizedAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-
-// clearDroppedAVX2 sets x to 0 where keep is false.
-//
-//go:noescape
-func clearDroppedAVX2(x []float32, keep []bool)
+func updateAVX2(p *Update)

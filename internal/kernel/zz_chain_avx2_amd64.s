@@ -4,191 +4,233 @@
 
 #include "textflag.h"
 
-// func addScaledAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX
-TEXT ·addScaledAVX2(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x07, DX
-	LEAQ         rest<>+0(SB), BX
-	SHLQ         $0x02, DX
-	SUBQ         DX, BX
-	MOVQ         x_base+24(FP), DX
-	MOVQ         g_base+48(FP), SI
-	VBROADCASTSS p+72(FP), Y0
-	XORQ         DI, DI
-
-loop1:
-	LEAQ    32(DI), R8
-	CMPQ    R8, CX
-	JGT     done2
-	VMOVUPS (DX)(DI*4), Y1
-	VMOVUPS (SI)(DI*4), Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y1, (AX)(DI*4)
-	VMOVUPS 32(DX)(DI*4), Y1
-	VMOVUPS 32(SI)(DI*4), Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y1, 32(AX)(DI*4)
-	VMOVUPS 64(DX)(DI*4), Y1
-	VMOVUPS 64(SI)(DI*4), Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y1, 64(AX)(DI*4)
-	VMOVUPS 96(DX)(DI*4), Y1
-	VMOVUPS 96(SI)(DI*4), Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y1, 96(AX)(DI*4)
-	MOVQ    R8, DI
-	JMP     loop1
-
-done2:
-loop3:
-	LEAQ    8(DI), R8
-	CMPQ    R8, CX
-	JGT     done4
-	VMOVUPS (DX)(DI*4), Y1
-	VMOVUPS (SI)(DI*4), Y2
-	VMULPS  Y0, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y1, (AX)(DI*4)
-	MOVQ    R8, DI
-	JMP     loop3
-
-done4:
-	CMPQ       DI, CX
-	JEQ        done5
-	VMOVUPS    32(BX), Y1
-	VMASKMOVPS (DX)(DI*4), Y1, Y2
-	VMASKMOVPS (SI)(DI*4), Y1, Y3
-	VMULPS     Y0, Y3, Y0
-	VADDPS     Y0, Y2, Y0
-	VMASKMOVPS Y0, Y1, (AX)(DI*4)
-
-done5:
-	VZEROUPPER
-	RET
-
-DATA rest<>+0(SB)/4, $0xffffffff
-DATA rest<>+4(SB)/4, $0xffffffff
-DATA rest<>+8(SB)/4, $0xffffffff
-DATA rest<>+12(SB)/4, $0xffffffff
-DATA rest<>+16(SB)/4, $0xffffffff
-DATA rest<>+20(SB)/4, $0xffffffff
-DATA rest<>+24(SB)/4, $0xffffffff
-DATA rest<>+28(SB)/4, $0xffffffff
-DATA rest<>+32(SB)/4, $0x00000000
-DATA rest<>+36(SB)/4, $0x00000000
-DATA rest<>+40(SB)/4, $0x00000000
-DATA rest<>+44(SB)/4, $0x00000000
-DATA rest<>+48(SB)/4, $0x00000000
-DATA rest<>+52(SB)/4, $0x00000000
-DATA rest<>+56(SB)/4, $0x00000000
-DATA rest<>+60(SB)/4, $0x00000000
-GLOBL rest<>(SB), RODATA|NOPTR, $64
-
-// func addSignsAVX2(out []float32, x []float32, g []float32, p float32, q float32)
+// func updateAVX2(p *Update)
 // Requires: AVX, AVX2
-TEXT ·addSignsAVX2(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x07, DX
-	LEAQ         rest<>+0(SB), BX
-	SHLQ         $0x02, DX
-	SUBQ         DX, BX
-	MOVQ         x_base+24(FP), DX
-	MOVQ         g_base+48(FP), SI
-	VBROADCASTSS p+72(FP), Y0
-	VMOVUPS      lanes_80000000<>+0(SB), Y1
-	VMOVUPS      lanes_7fffffff<>+0(SB), Y2
-	XORQ         DI, DI
+TEXT ·updateAVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 24(AX), DX
+	MOVQ 48(AX), BX
+	MOVQ 72(AX), SI
+	MOVQ 96(AX), DI
+	MOVQ 120(AX), R8
+	MOVQ 144(AX), AX
+	XORQ R9, R9
 
-loop6:
-	LEAQ     32(DI), R8
-	CMPQ     R8, CX
-	JGT      done7
-	VMOVUPS  (DX)(DI*4), Y3
-	VMOVUPS  (SI)(DI*4), Y4
-	VANDPS   Y1, Y4, Y5
-	VORPS    Y5, Y0, Y5
-	VANDPS   Y2, Y4, Y4
-	VXORPS   Y6, Y6, Y6
-	VPCMPEQD Y6, Y4, Y4
-	VANDNPS  Y5, Y4, Y4
-	VADDPS   Y4, Y3, Y3
-	VMOVUPS  Y3, (AX)(DI*4)
-	VMOVUPS  32(DX)(DI*4), Y3
-	VMOVUPS  32(SI)(DI*4), Y4
-	VANDPS   Y1, Y4, Y5
-	VORPS    Y5, Y0, Y5
-	VANDPS   Y2, Y4, Y4
-	VXORPS   Y6, Y6, Y6
-	VPCMPEQD Y6, Y4, Y4
-	VANDNPS  Y5, Y4, Y4
-	VADDPS   Y4, Y3, Y3
-	VMOVUPS  Y3, 32(AX)(DI*4)
-	VMOVUPS  64(DX)(DI*4), Y3
-	VMOVUPS  64(SI)(DI*4), Y4
-	VANDPS   Y1, Y4, Y5
-	VORPS    Y5, Y0, Y5
-	VANDPS   Y2, Y4, Y4
-	VXORPS   Y6, Y6, Y6
-	VPCMPEQD Y6, Y4, Y4
-	VANDNPS  Y5, Y4, Y4
-	VADDPS   Y4, Y3, Y3
-	VMOVUPS  Y3, 64(AX)(DI*4)
-	VMOVUPS  96(DX)(DI*4), Y3
-	VMOVUPS  96(SI)(DI*4), Y4
-	VANDPS   Y1, Y4, Y5
-	VORPS    Y5, Y0, Y5
-	VANDPS   Y2, Y4, Y4
-	VXORPS   Y6, Y6, Y6
-	VPCMPEQD Y6, Y4, Y4
-	VANDNPS  Y5, Y4, Y4
-	VADDPS   Y4, Y3, Y3
-	VMOVUPS  Y3, 96(AX)(DI*4)
-	MOVQ     R8, DI
-	JMP      loop6
+round:
+	VMOVUPS (DX)(R9*4), Y0
+	VMOVUPS 32(DX)(R9*4), Y1
+	TESTQ   BX, BX
+	JZ      skip1
+	VMOVUPS (BX)(R9*4), Y2
+	VMOVUPS 32(BX)(R9*4), Y3
 
-done7:
-loop8:
-	LEAQ     8(DI), R8
-	CMPQ     R8, CX
-	JGT      done9
-	VMOVUPS  (DX)(DI*4), Y3
-	VMOVUPS  (SI)(DI*4), Y4
-	VANDPS   Y1, Y4, Y5
-	VORPS    Y5, Y0, Y5
-	VANDPS   Y2, Y4, Y4
-	VXORPS   Y6, Y6, Y6
-	VPCMPEQD Y6, Y4, Y4
-	VANDNPS  Y5, Y4, Y4
-	VADDPS   Y4, Y3, Y3
-	VMOVUPS  Y3, (AX)(DI*4)
-	MOVQ     R8, DI
-	JMP      loop8
+skip1:
+	TESTQ   SI, SI
+	JZ      skip2
+	VMOVUPS (SI)(R9*4), Y4
+	VMOVUPS 32(SI)(R9*4), Y5
 
-done9:
-	CMPQ       DI, CX
-	JEQ        done10
-	VMOVUPS    32(BX), Y3
-	VMASKMOVPS (DX)(DI*4), Y3, Y4
-	VMASKMOVPS (SI)(DI*4), Y3, Y5
-	VANDPS     Y1, Y5, Y1
-	VORPS      Y1, Y0, Y0
-	VANDPS     Y2, Y5, Y1
-	VXORPS     Y2, Y2, Y2
-	VPCMPEQD   Y2, Y1, Y1
-	VANDNPS    Y0, Y1, Y0
-	VADDPS     Y0, Y4, Y0
-	VMASKMOVPS Y0, Y3, (AX)(DI*4)
+skip2:
+	TESTQ   DI, DI
+	JZ      skip3
+	VMOVUPS (DI)(R9*4), Y6
+	VMOVUPS 32(DI)(R9*4), Y7
 
-done10:
+skip3:
+	MOVQ CX, R10
+	MOVL (R10), R11
+
+sweep:
+	CMPL         R11, $0x01
+	JNE          notAddWeights4
+	VBROADCASTSS 4(R10), Y8
+	VMULPS       Y8, Y0, Y9
+	VADDPS       Y9, Y2, Y2
+	VMULPS       Y8, Y1, Y8
+	VADDPS       Y8, Y3, Y3
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notAddWeights4:
+	CMPL         R11, $0x02
+	JNE          notAddSigns5
+	VBROADCASTSS 4(R10), Y8
+	VANDPS       lanes_80000000<>+0(SB), Y0, Y9
+	VORPS        Y9, Y8, Y9
+	VANDPS       lanes_7fffffff<>+0(SB), Y0, Y10
+	VXORPS       Y11, Y11, Y11
+	VPCMPEQD     Y11, Y10, Y10
+	VANDNPS      Y9, Y10, Y9
+	VADDPS       Y9, Y2, Y2
+	VANDPS       lanes_80000000<>+0(SB), Y1, Y9
+	VORPS        Y9, Y8, Y8
+	VANDPS       lanes_7fffffff<>+0(SB), Y1, Y9
+	VXORPS       Y10, Y10, Y10
+	VPCMPEQD     Y10, Y9, Y9
+	VANDNPS      Y8, Y9, Y8
+	VADDPS       Y8, Y3, Y3
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notAddSigns5:
+	CMPL         R11, $0x03
+	JNE          notMultiply6
+	VBROADCASTSS 4(R10), Y8
+	VMULPS       Y8, Y0, Y0
+	VMULPS       Y8, Y1, Y1
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notMultiply6:
+	CMPL         R11, $0x04
+	JNE          notAverage7
+	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS 8(R10), Y9
+	VMULPS       Y8, Y4, Y4
+	VMULPS       Y9, Y2, Y10
+	VADDPS       Y10, Y4, Y4
+	VMULPS       Y8, Y5, Y5
+	VMULPS       Y9, Y3, Y8
+	VADDPS       Y8, Y5, Y5
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notAverage7:
+	CMPL         R11, $0x05
+	JNE          notAverageSquares8
+	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS 8(R10), Y9
+	VMULPS       Y8, Y6, Y6
+	VMULPS       Y9, Y2, Y10
+	VMULPS       Y2, Y10, Y10
+	VADDPS       Y10, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VMULPS       Y9, Y3, Y8
+	VMULPS       Y3, Y8, Y8
+	VADDPS       Y8, Y7, Y7
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notAverageSquares8:
+	CMPL    R11, $0x06
+	JNE     notTakeAverage9
+	VMOVAPS Y4, Y2
+	VMOVAPS Y5, Y3
+	ADDQ    $0x0c, R10
+	MOVL    (R10), R11
+
+notTakeAverage9:
+	CMPL         R11, $0x07
+	JNE          notAddAverage10
+	VBROADCASTSS 4(R10), Y8
+	VMULPS       Y8, Y4, Y9
+	VADDPS       Y9, Y2, Y2
+	VMULPS       Y8, Y5, Y8
+	VADDPS       Y8, Y3, Y3
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notAddAverage10:
+	CMPL         R11, $0x08
+	JNE          notNormalize11
+	VBROADCASTSS 4(R10), Y3
+	VSQRTPS      Y6, Y2
+	VADDPS       Y3, Y2, Y2
+	VDIVPS       Y2, Y4, Y2
+	VSQRTPS      Y7, Y8
+	VADDPS       Y3, Y8, Y3
+	VDIVPS       Y3, Y5, Y3
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notNormalize11:
+	CMPL         R11, $0x09
+	JNE          notDescend12
+	VBROADCASTSS 4(R10), Y8
+	VMULPS       Y8, Y2, Y9
+	VSUBPS       Y9, Y0, Y0
+	VMULPS       Y8, Y3, Y8
+	VSUBPS       Y8, Y1, Y1
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notDescend12:
+	CMPL         R11, $0x03
+	JNE          notMultiply13
+	VBROADCASTSS 4(R10), Y8
+	VMULPS       Y8, Y0, Y0
+	VMULPS       Y8, Y1, Y1
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notMultiply13:
+	CMPL         R11, $0x0a
+	JNE          notShrink14
+	VBROADCASTSS 4(R10), Y8
+	VANDPS       lanes_7fffffff<>+0(SB), Y0, Y9
+	VSUBPS       Y8, Y9, Y9
+	VCMPPS       $0x16, lanes_00000000<>+0(SB), Y9, Y10
+	VANDPS       lanes_80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y9, Y0
+	VANDPS       Y0, Y10, Y0
+	VMOVAPS      Y0, Y0
+	VANDPS       lanes_7fffffff<>+0(SB), Y1, Y9
+	VSUBPS       Y8, Y9, Y8
+	VCMPPS       $0x16, lanes_00000000<>+0(SB), Y8, Y9
+	VANDPS       lanes_80000000<>+0(SB), Y1, Y1
+	VORPS        Y1, Y8, Y1
+	VANDPS       Y1, Y9, Y1
+	VMOVAPS      Y1, Y1
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notShrink14:
+	CMPL      R11, $0x0b
+	JNE       notDrop15
+	TESTQ     R8, R8
+	JZ        skip16
+	VPMOVZXBD (R8)(R9*1), Y8
+	VPCMPGTD  lanes_00000000<>+0(SB), Y8, Y8
+	VANDPS    Y0, Y8, Y0
+	VMOVAPS   Y0, Y0
+	VANDPS    Y4, Y8, Y4
+	VMOVAPS   Y4, Y4
+	VANDPS    Y6, Y8, Y6
+	VMOVAPS   Y6, Y6
+	VPMOVZXBD 8(R8)(R9*1), Y8
+	VPCMPGTD  lanes_00000000<>+0(SB), Y8, Y8
+	VANDPS    Y1, Y8, Y1
+	VMOVAPS   Y1, Y1
+	VANDPS    Y5, Y8, Y5
+	VMOVAPS   Y5, Y5
+	VANDPS    Y7, Y8, Y7
+	VMOVAPS   Y7, Y7
+
+skip16:
+	ADDQ $0x0c, R10
+	MOVL (R10), R11
+
+notDrop15:
+	CMPL    R11, $0x00
+	JNE     sweep
+	VMOVUPS Y0, (DX)(R9*4)
+	VMOVUPS Y1, 32(DX)(R9*4)
+	TESTQ   SI, SI
+	JZ      skip17
+	VMOVUPS Y4, (SI)(R9*4)
+	VMOVUPS Y5, 32(SI)(R9*4)
+
+skip17:
+	TESTQ   DI, DI
+	JZ      skip18
+	VMOVUPS Y6, (DI)(R9*4)
+	VMOVUPS Y7, 32(DI)(R9*4)
+
+skip18:
+	ADDQ $0x00000010, R9
+	CMPQ R9, AX
+	JNE  round
 	VZEROUPPER
 	RET
 
@@ -212,391 +254,12 @@ DATA lanes_7fffffff<>+24(SB)/4, $0x7fffffff
 DATA lanes_7fffffff<>+28(SB)/4, $0x7fffffff
 GLOBL lanes_7fffffff<>(SB), RODATA|NOPTR, $32
 
-// func shrinkAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX
-TEXT ·shrinkAVX2(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x07, DX
-	LEAQ         rest<>+0(SB), BX
-	SHLQ         $0x02, DX
-	SUBQ         DX, BX
-	MOVQ         x_base+24(FP), DX
-	VBROADCASTSS p+72(FP), Y0
-	VMOVUPS      lanes_80000000<>+0(SB), Y1
-	VMOVUPS      lanes_7fffffff<>+0(SB), Y2
-	VXORPS       Y3, Y3, Y3
-	XORQ         SI, SI
-
-loop11:
-	LEAQ    32(SI), DI
-	CMPQ    DI, CX
-	JGT     done12
-	VMOVUPS (DX)(SI*4), Y4
-	VANDPS  Y2, Y4, Y5
-	VSUBPS  Y0, Y5, Y5
-	VCMPPS  $0x16, Y3, Y5, Y6
-	VANDPS  Y1, Y4, Y4
-	VORPS   Y4, Y5, Y4
-	VANDPS  Y4, Y6, Y4
-	VMOVUPS Y4, (AX)(SI*4)
-	VMOVUPS 32(DX)(SI*4), Y4
-	VANDPS  Y2, Y4, Y5
-	VSUBPS  Y0, Y5, Y5
-	VCMPPS  $0x16, Y3, Y5, Y6
-	VANDPS  Y1, Y4, Y4
-	VORPS   Y4, Y5, Y4
-	VANDPS  Y4, Y6, Y4
-	VMOVUPS Y4, 32(AX)(SI*4)
-	VMOVUPS 64(DX)(SI*4), Y4
-	VANDPS  Y2, Y4, Y5
-	VSUBPS  Y0, Y5, Y5
-	VCMPPS  $0x16, Y3, Y5, Y6
-	VANDPS  Y1, Y4, Y4
-	VORPS   Y4, Y5, Y4
-	VANDPS  Y4, Y6, Y4
-	VMOVUPS Y4, 64(AX)(SI*4)
-	VMOVUPS 96(DX)(SI*4), Y4
-	VANDPS  Y2, Y4, Y5
-	VSUBPS  Y0, Y5, Y5
-	VCMPPS  $0x16, Y3, Y5, Y6
-	VANDPS  Y1, Y4, Y4
-	VORPS   Y4, Y5, Y4
-	VANDPS  Y4, Y6, Y4
-	VMOVUPS Y4, 96(AX)(SI*4)
-	MOVQ    DI, SI
-	JMP     loop11
-
-done12:
-loop13:
-	LEAQ    8(SI), DI
-	CMPQ    DI, CX
-	JGT     done14
-	VMOVUPS (DX)(SI*4), Y4
-	VANDPS  Y2, Y4, Y5
-	VSUBPS  Y0, Y5, Y5
-	VCMPPS  $0x16, Y3, Y5, Y6
-	VANDPS  Y1, Y4, Y4
-	VORPS   Y4, Y5, Y4
-	VANDPS  Y4, Y6, Y4
-	VMOVUPS Y4, (AX)(SI*4)
-	MOVQ    DI, SI
-	JMP     loop13
-
-done14:
-	CMPQ       SI, CX
-	JEQ        done15
-	VMOVUPS    32(BX), Y4
-	VMASKMOVPS (DX)(SI*4), Y4, Y5
-	VANDPS     Y2, Y5, Y2
-	VSUBPS     Y0, Y2, Y0
-	VCMPPS     $0x16, Y3, Y0, Y2
-	VANDPS     Y1, Y5, Y1
-	VORPS      Y1, Y0, Y0
-	VANDPS     Y0, Y2, Y0
-	VMASKMOVPS Y0, Y4, (AX)(SI*4)
-
-done15:
-	VZEROUPPER
-	RET
-
-// func averageAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX
-TEXT ·averageAVX2(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x07, DX
-	LEAQ         rest<>+0(SB), BX
-	SHLQ         $0x02, DX
-	SUBQ         DX, BX
-	MOVQ         x_base+24(FP), DX
-	MOVQ         g_base+48(FP), SI
-	VBROADCASTSS p+72(FP), Y0
-	VBROADCASTSS q+76(FP), Y1
-	XORQ         DI, DI
-
-loop16:
-	LEAQ    32(DI), R8
-	CMPQ    R8, CX
-	JGT     done17
-	VMOVUPS (DX)(DI*4), Y2
-	VMOVUPS (SI)(DI*4), Y3
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, (AX)(DI*4)
-	VMOVUPS 32(DX)(DI*4), Y2
-	VMOVUPS 32(SI)(DI*4), Y3
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, 32(AX)(DI*4)
-	VMOVUPS 64(DX)(DI*4), Y2
-	VMOVUPS 64(SI)(DI*4), Y3
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, 64(AX)(DI*4)
-	VMOVUPS 96(DX)(DI*4), Y2
-	VMOVUPS 96(SI)(DI*4), Y3
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, 96(AX)(DI*4)
-	MOVQ    R8, DI
-	JMP     loop16
-
-done17:
-loop18:
-	LEAQ    8(DI), R8
-	CMPQ    R8, CX
-	JGT     done19
-	VMOVUPS (DX)(DI*4), Y2
-	VMOVUPS (SI)(DI*4), Y3
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, (AX)(DI*4)
-	MOVQ    R8, DI
-	JMP     loop18
-
-done19:
-	CMPQ       DI, CX
-	JEQ        done20
-	VMOVUPS    32(BX), Y2
-	VMASKMOVPS (DX)(DI*4), Y2, Y3
-	VMASKMOVPS (SI)(DI*4), Y2, Y4
-	VMULPS     Y0, Y3, Y0
-	VMULPS     Y1, Y4, Y1
-	VADDPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y2, (AX)(DI*4)
-
-done20:
-	VZEROUPPER
-	RET
-
-// func averageSquaresAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX
-TEXT ·averageSquaresAVX2(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x07, DX
-	LEAQ         rest<>+0(SB), BX
-	SHLQ         $0x02, DX
-	SUBQ         DX, BX
-	MOVQ         x_base+24(FP), DX
-	MOVQ         g_base+48(FP), SI
-	VBROADCASTSS p+72(FP), Y0
-	VBROADCASTSS q+76(FP), Y1
-	XORQ         DI, DI
-
-loop21:
-	LEAQ    32(DI), R8
-	CMPQ    R8, CX
-	JGT     done22
-	VMOVUPS (DX)(DI*4), Y2
-	VMOVUPS (SI)(DI*4), Y3
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y4
-	VMULPS  Y3, Y4, Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, (AX)(DI*4)
-	VMOVUPS 32(DX)(DI*4), Y2
-	VMOVUPS 32(SI)(DI*4), Y3
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y4
-	VMULPS  Y3, Y4, Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, 32(AX)(DI*4)
-	VMOVUPS 64(DX)(DI*4), Y2
-	VMOVUPS 64(SI)(DI*4), Y3
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y4
-	VMULPS  Y3, Y4, Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, 64(AX)(DI*4)
-	VMOVUPS 96(DX)(DI*4), Y2
-	VMOVUPS 96(SI)(DI*4), Y3
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y4
-	VMULPS  Y3, Y4, Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, 96(AX)(DI*4)
-	MOVQ    R8, DI
-	JMP     loop21
-
-done22:
-loop23:
-	LEAQ    8(DI), R8
-	CMPQ    R8, CX
-	JGT     done24
-	VMOVUPS (DX)(DI*4), Y2
-	VMOVUPS (SI)(DI*4), Y3
-	VMULPS  Y0, Y2, Y2
-	VMULPS  Y1, Y3, Y4
-	VMULPS  Y3, Y4, Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, (AX)(DI*4)
-	MOVQ    R8, DI
-	JMP     loop23
-
-done24:
-	CMPQ       DI, CX
-	JEQ        done25
-	VMOVUPS    32(BX), Y2
-	VMASKMOVPS (DX)(DI*4), Y2, Y3
-	VMASKMOVPS (SI)(DI*4), Y2, Y4
-	VMULPS     Y0, Y3, Y0
-	VMULPS     Y1, Y4, Y1
-	VMULPS     Y4, Y1, Y1
-	VADDPS     Y1, Y0, Y0
-	VMASKMOVPS Y0, Y2, (AX)(DI*4)
-
-done25:
-	VZEROUPPER
-	RET
-
-// func normalizedAVX2(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX
-TEXT ·normalizedAVX2(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x07, DX
-	LEAQ         rest<>+0(SB), BX
-	SHLQ         $0x02, DX
-	SUBQ         DX, BX
-	MOVQ         x_base+24(FP), DX
-	MOVQ         g_base+48(FP), SI
-	VBROADCASTSS p+72(FP), Y0
-	VBROADCASTSS q+76(FP), Y1
-	XORQ         DI, DI
-
-loop26:
-	LEAQ    16(DI), R8
-	CMPQ    R8, CX
-	JGT     done27
-	VMOVUPS (DX)(DI*4), Y2
-	VMOVUPS (SI)(DI*4), Y3
-	VSQRTPS Y3, Y3
-	VDIVPS  Y0, Y3, Y3
-	VADDPS  Y1, Y3, Y3
-	VDIVPS  Y3, Y2, Y2
-	VMOVUPS Y2, (AX)(DI*4)
-	VMOVUPS 32(DX)(DI*4), Y2
-	VMOVUPS 32(SI)(DI*4), Y3
-	VSQRTPS Y3, Y3
-	VDIVPS  Y0, Y3, Y3
-	VADDPS  Y1, Y3, Y3
-	VDIVPS  Y3, Y2, Y2
-	VMOVUPS Y2, 32(AX)(DI*4)
-	MOVQ    R8, DI
-	JMP     loop26
-
-done27:
-loop28:
-	LEAQ    8(DI), R8
-	CMPQ    R8, CX
-	JGT     done29
-	VMOVUPS (DX)(DI*4), Y2
-	VMOVUPS (SI)(DI*4), Y3
-	VSQRTPS Y3, Y3
-	VDIVPS  Y0, Y3, Y3
-	VADDPS  Y1, Y3, Y3
-	VDIVPS  Y3, Y2, Y2
-	VMOVUPS Y2, (AX)(DI*4)
-	MOVQ    R8, DI
-	JMP     loop28
-
-done29:
-	CMPQ       DI, CX
-	JEQ        done30
-	VMOVUPS    32(BX), Y2
-	VMASKMOVPS (DX)(DI*4), Y2, Y3
-	VMASKMOVPS (SI)(DI*4), Y2, Y4
-	VSQRTPS    Y4, Y4
-	VDIVPS     Y0, Y4, Y0
-	VADDPS     Y1, Y0, Y0
-	VDIVPS     Y0, Y3, Y0
-	VMASKMOVPS Y0, Y2, (AX)(DI*4)
-
-done30:
-	VZEROUPPER
-	RET
-
-// func clearDroppedAVX2(x []float32, keep []bool)
-// Requires: AVX, AVX2
-TEXT ·clearDroppedAVX2(SB), NOSPLIT, $0-48
-	MOVQ x_base+0(FP), AX
-	MOVQ keep_base+24(FP), CX
-	MOVQ x_len+8(FP), DX
-	MOVQ DX, BX
-	ANDQ $0x07, BX
-	LEAQ rest<>+0(SB), SI
-	SHLQ $0x02, BX
-	SUBQ BX, SI
-	XORQ BX, BX
-
-loop31:
-	LEAQ      32(BX), SI
-	CMPQ      SI, DX
-	JGT       done32
-	VPMOVZXBD (CX)(BX*1), Y0
-	VMOVUPS   (AX)(BX*4), Y1
-	VXORPS    Y2, Y2, Y2
-	VPCMPEQD  Y2, Y0, Y0
-	VANDNPS   Y1, Y0, Y0
-	VMOVUPS   Y0, (AX)(BX*4)
-	VPMOVZXBD 8(CX)(BX*1), Y0
-	VMOVUPS   32(AX)(BX*4), Y1
-	VXORPS    Y2, Y2, Y2
-	VPCMPEQD  Y2, Y0, Y0
-	VANDNPS   Y1, Y0, Y0
-	VMOVUPS   Y0, 32(AX)(BX*4)
-	VPMOVZXBD 16(CX)(BX*1), Y0
-	VMOVUPS   64(AX)(BX*4), Y1
-	VXORPS    Y2, Y2, Y2
-	VPCMPEQD  Y2, Y0, Y0
-	VANDNPS   Y1, Y0, Y0
-	VMOVUPS   Y0, 64(AX)(BX*4)
-	VPMOVZXBD 24(CX)(BX*1), Y0
-	VMOVUPS   96(AX)(BX*4), Y1
-	VXORPS    Y2, Y2, Y2
-	VPCMPEQD  Y2, Y0, Y0
-	VANDNPS   Y1, Y0, Y0
-	VMOVUPS   Y0, 96(AX)(BX*4)
-	MOVQ      SI, BX
-	JMP       loop31
-
-done32:
-loop33:
-	LEAQ      8(BX), SI
-	CMPQ      SI, DX
-	JGT       done34
-	VPMOVZXBD (CX)(BX*1), Y0
-	VMOVUPS   (AX)(BX*4), Y1
-	VXORPS    Y2, Y2, Y2
-	VPCMPEQD  Y2, Y0, Y0
-	VANDNPS   Y1, Y0, Y0
-	VMOVUPS   Y0, (AX)(BX*4)
-	MOVQ      SI, BX
-	JMP       loop33
-
-done34:
-rest35:
-	CMPQ BX, DX
-	JEQ  done37
-	CMPB (CX)(BX*1), $0x00
-	JNE  kept36
-	MOVL $0x00000000, (AX)(BX*4)
-
-kept36:
-	INCQ BX
-	JMP  rest35
-
-done37:
-	VZEROUPPER
-	RET
+DATA lanes_00000000<>+0(SB)/4, $0x00000000
+DATA lanes_00000000<>+4(SB)/4, $0x00000000
+DATA lanes_00000000<>+8(SB)/4, $0x00000000
+DATA lanes_00000000<>+12(SB)/4, $0x00000000
+DATA lanes_00000000<>+16(SB)/4, $0x00000000
+DATA lanes_00000000<>+20(SB)/4, $0x00000000
+DATA lanes_00000000<>+24(SB)/4, $0x00000000
+DATA lanes_00000000<>+28(SB)/4, $0x00000000
+GLOBL lanes_00000000<>(SB), RODATA|NOPTR, $32

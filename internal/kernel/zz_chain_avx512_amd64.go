@@ -4,37 +4,7 @@
 
 package kernel
 
-// addScaledAVX512 computes out = x + p·g.
+// updateAVX512 does Update.Run for the first elements, Update.whole of them, a multiple of 64 and not 0.
 //
 //go:noescape
-func addScaledAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-
-// addSignsAVX512 computes out = x + p·sign(g) for p >= 0.
-//
-//go:noescape
-func addSignsAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-
-// shrinkAVX512 computes out = sign(x)·max(|x| - p, 0).
-//
-//go:noescape
-func shrinkAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-
-// averageAVX512 computes out = p·x + q·g.
-//
-//go:noescape
-func averageAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-
-// averageSquaresAVX512 computes out = p·x + q·g·g.
-//
-//go:noescape
-func averageSquaresAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-
-// normalizedAVX512 computes out = x/(√g/p + q).
-//
-//go:noescape
-func normalizedAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-
-// clearDroppedAVX512 sets x to 0 where keep is false.
-//
-//go:noescape
-func clearDroppedAVX512(x []float32, keep []bool)
+func updateAVX512(p *Update)

@@ -4,165 +4,327 @@
 
 #include "textflag.h"
 
-// func addScaledAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·addScaledAVX512(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x0f, DX
-	MOVL         $0x0000ffff, BX
-	BZHIL        DX, BX, BX
-	KMOVW        BX, K1
-	MOVQ         x_base+24(FP), DX
-	MOVQ         g_base+48(FP), BX
-	VBROADCASTSS p+72(FP), Z0
-	XORQ         SI, SI
+// func updateAVX512(p *Update)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL
+TEXT ·updateAVX512(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    48(AX), BX
+	MOVQ    72(AX), SI
+	MOVQ    96(AX), DI
+	MOVQ    120(AX), R8
+	MOVQ    144(AX), AX
+	VMOVUPS lanes_80000000<>+0(SB), Z0
+	VMOVUPS lanes_7fffffff<>+0(SB), Z1
+	XORQ    R9, R9
 
-loop1:
-	LEAQ    64(SI), DI
-	CMPQ    DI, CX
-	JGT     done2
-	VMOVUPS (DX)(SI*4), Z1
-	VMOVUPS (BX)(SI*4), Z2
-	VMULPS  Z0, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z1, (AX)(SI*4)
-	VMOVUPS 64(DX)(SI*4), Z1
-	VMOVUPS 64(BX)(SI*4), Z2
-	VMULPS  Z0, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z1, 64(AX)(SI*4)
-	VMOVUPS 128(DX)(SI*4), Z1
-	VMOVUPS 128(BX)(SI*4), Z2
-	VMULPS  Z0, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z1, 128(AX)(SI*4)
-	VMOVUPS 192(DX)(SI*4), Z1
-	VMOVUPS 192(BX)(SI*4), Z2
-	VMULPS  Z0, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z1, 192(AX)(SI*4)
-	MOVQ    DI, SI
-	JMP     loop1
+round:
+	VMOVUPS (DX)(R9*4), Z2
+	VMOVUPS 64(DX)(R9*4), Z3
+	VMOVUPS 128(DX)(R9*4), Z4
+	VMOVUPS 192(DX)(R9*4), Z5
+	TESTQ   BX, BX
+	JZ      skip1
+	VMOVUPS (BX)(R9*4), Z6
+	VMOVUPS 64(BX)(R9*4), Z7
+	VMOVUPS 128(BX)(R9*4), Z8
+	VMOVUPS 192(BX)(R9*4), Z9
 
-done2:
-loop3:
-	LEAQ    16(SI), DI
-	CMPQ    DI, CX
-	JGT     done4
-	VMOVUPS (DX)(SI*4), Z1
-	VMOVUPS (BX)(SI*4), Z2
-	VMULPS  Z0, Z2, Z2
-	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z1, (AX)(SI*4)
-	MOVQ    DI, SI
-	JMP     loop3
+skip1:
+	TESTQ   SI, SI
+	JZ      skip2
+	VMOVUPS (SI)(R9*4), Z10
+	VMOVUPS 64(SI)(R9*4), Z11
+	VMOVUPS 128(SI)(R9*4), Z12
+	VMOVUPS 192(SI)(R9*4), Z13
 
-done4:
-	CMPQ      SI, CX
-	JEQ       done5
-	VMOVUPS.Z (DX)(SI*4), K1, Z1
-	VMOVUPS.Z (BX)(SI*4), K1, Z2
-	VMULPS    Z0, Z2, Z0
-	VADDPS    Z0, Z1, Z0
-	VMOVUPS   Z0, K1, (AX)(SI*4)
+skip2:
+	TESTQ   DI, DI
+	JZ      skip3
+	VMOVUPS (DI)(R9*4), Z14
+	VMOVUPS 64(DI)(R9*4), Z15
+	VMOVUPS 128(DI)(R9*4), Z16
+	VMOVUPS 192(DI)(R9*4), Z17
 
-done5:
-	VZEROUPPER
-	RET
+skip3:
+	MOVQ CX, R10
+	MOVL (R10), R11
 
-// func addSignsAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·addSignsAVX512(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x0f, DX
-	MOVL         $0x0000ffff, BX
-	BZHIL        DX, BX, BX
-	KMOVW        BX, K1
-	MOVQ         x_base+24(FP), DX
-	MOVQ         g_base+48(FP), BX
-	VBROADCASTSS p+72(FP), Z0
-	VMOVUPS      lanes_80000000<>+0(SB), Z1
-	VMOVUPS      lanes_7fffffff<>+0(SB), Z2
-	XORQ         SI, SI
+sweep:
+	CMPL         R11, $0x01
+	JNE          notAddWeights4
+	VBROADCASTSS 4(R10), Z18
+	VMULPS       Z18, Z2, Z19
+	VADDPS       Z19, Z6, Z6
+	VMULPS       Z18, Z3, Z19
+	VADDPS       Z19, Z7, Z7
+	VMULPS       Z18, Z4, Z19
+	VADDPS       Z19, Z8, Z8
+	VMULPS       Z18, Z5, Z18
+	VADDPS       Z18, Z9, Z9
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
 
-loop6:
-	LEAQ      64(SI), DI
-	CMPQ      DI, CX
-	JGT       done7
-	VMOVUPS   (DX)(SI*4), Z3
-	VMOVUPS   (BX)(SI*4), Z4
-	VANDPS    Z1, Z4, Z5
-	VORPS     Z5, Z0, Z5
-	VANDPS    Z2, Z4, Z4
-	VPTESTMD  Z4, Z4, K2
-	VMOVAPS.Z Z5, K2, Z4
-	VADDPS    Z4, Z3, Z3
-	VMOVUPS   Z3, (AX)(SI*4)
-	VMOVUPS   64(DX)(SI*4), Z3
-	VMOVUPS   64(BX)(SI*4), Z4
-	VANDPS    Z1, Z4, Z5
-	VORPS     Z5, Z0, Z5
-	VANDPS    Z2, Z4, Z4
-	VPTESTMD  Z4, Z4, K2
-	VMOVAPS.Z Z5, K2, Z4
-	VADDPS    Z4, Z3, Z3
-	VMOVUPS   Z3, 64(AX)(SI*4)
-	VMOVUPS   128(DX)(SI*4), Z3
-	VMOVUPS   128(BX)(SI*4), Z4
-	VANDPS    Z1, Z4, Z5
-	VORPS     Z5, Z0, Z5
-	VANDPS    Z2, Z4, Z4
-	VPTESTMD  Z4, Z4, K2
-	VMOVAPS.Z Z5, K2, Z4
-	VADDPS    Z4, Z3, Z3
-	VMOVUPS   Z3, 128(AX)(SI*4)
-	VMOVUPS   192(DX)(SI*4), Z3
-	VMOVUPS   192(BX)(SI*4), Z4
-	VANDPS    Z1, Z4, Z5
-	VORPS     Z5, Z0, Z5
-	VANDPS    Z2, Z4, Z4
-	VPTESTMD  Z4, Z4, K2
-	VMOVAPS.Z Z5, K2, Z4
-	VADDPS    Z4, Z3, Z3
-	VMOVUPS   Z3, 192(AX)(SI*4)
-	MOVQ      DI, SI
-	JMP       loop6
+notAddWeights4:
+	CMPL         R11, $0x02
+	JNE          notAddSigns5
+	VBROADCASTSS 4(R10), Z18
+	VANDPS       Z0, Z2, Z19
+	VORPS        Z19, Z18, Z19
+	VANDPS       Z1, Z2, Z20
+	VPTESTMD     Z20, Z20, K1
+	VMOVAPS.Z    Z19, K1, Z19
+	VADDPS       Z19, Z6, Z6
+	VANDPS       Z0, Z3, Z19
+	VORPS        Z19, Z18, Z19
+	VANDPS       Z1, Z3, Z20
+	VPTESTMD     Z20, Z20, K1
+	VMOVAPS.Z    Z19, K1, Z19
+	VADDPS       Z19, Z7, Z7
+	VANDPS       Z0, Z4, Z19
+	VORPS        Z19, Z18, Z19
+	VANDPS       Z1, Z4, Z20
+	VPTESTMD     Z20, Z20, K1
+	VMOVAPS.Z    Z19, K1, Z19
+	VADDPS       Z19, Z8, Z8
+	VANDPS       Z0, Z5, Z19
+	VORPS        Z19, Z18, Z18
+	VANDPS       Z1, Z5, Z19
+	VPTESTMD     Z19, Z19, K1
+	VMOVAPS.Z    Z18, K1, Z18
+	VADDPS       Z18, Z9, Z9
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
 
-done7:
-loop8:
-	LEAQ      16(SI), DI
-	CMPQ      DI, CX
-	JGT       done9
-	VMOVUPS   (DX)(SI*4), Z3
-	VMOVUPS   (BX)(SI*4), Z4
-	VANDPS    Z1, Z4, Z5
-	VORPS     Z5, Z0, Z5
-	VANDPS    Z2, Z4, Z4
-	VPTESTMD  Z4, Z4, K2
-	VMOVAPS.Z Z5, K2, Z4
-	VADDPS    Z4, Z3, Z3
-	VMOVUPS   Z3, (AX)(SI*4)
-	MOVQ      DI, SI
-	JMP       loop8
+notAddSigns5:
+	CMPL         R11, $0x03
+	JNE          notMultiply6
+	VBROADCASTSS 4(R10), Z18
+	VMULPS       Z18, Z2, Z2
+	VMULPS       Z18, Z3, Z3
+	VMULPS       Z18, Z4, Z4
+	VMULPS       Z18, Z5, Z5
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
 
-done9:
-	CMPQ      SI, CX
-	JEQ       done10
-	VMOVUPS.Z (DX)(SI*4), K1, Z3
-	VMOVUPS.Z (BX)(SI*4), K1, Z4
-	VANDPS    Z1, Z4, Z1
-	VORPS     Z1, Z0, Z0
-	VANDPS    Z2, Z4, Z1
-	VPTESTMD  Z1, Z1, K2
-	VMOVAPS.Z Z0, K2, Z0
-	VADDPS    Z0, Z3, Z0
-	VMOVUPS   Z0, K1, (AX)(SI*4)
+notMultiply6:
+	CMPL         R11, $0x04
+	JNE          notAverage7
+	VBROADCASTSS 4(R10), Z18
+	VBROADCASTSS 8(R10), Z19
+	VMULPS       Z18, Z10, Z10
+	VMULPS       Z19, Z6, Z20
+	VADDPS       Z20, Z10, Z10
+	VMULPS       Z18, Z11, Z11
+	VMULPS       Z19, Z7, Z20
+	VADDPS       Z20, Z11, Z11
+	VMULPS       Z18, Z12, Z12
+	VMULPS       Z19, Z8, Z20
+	VADDPS       Z20, Z12, Z12
+	VMULPS       Z18, Z13, Z13
+	VMULPS       Z19, Z9, Z18
+	VADDPS       Z18, Z13, Z13
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
 
-done10:
+notAverage7:
+	CMPL         R11, $0x05
+	JNE          notAverageSquares8
+	VBROADCASTSS 4(R10), Z18
+	VBROADCASTSS 8(R10), Z19
+	VMULPS       Z18, Z14, Z14
+	VMULPS       Z19, Z6, Z20
+	VMULPS       Z6, Z20, Z20
+	VADDPS       Z20, Z14, Z14
+	VMULPS       Z18, Z15, Z15
+	VMULPS       Z19, Z7, Z20
+	VMULPS       Z7, Z20, Z20
+	VADDPS       Z20, Z15, Z15
+	VMULPS       Z18, Z16, Z16
+	VMULPS       Z19, Z8, Z20
+	VMULPS       Z8, Z20, Z20
+	VADDPS       Z20, Z16, Z16
+	VMULPS       Z18, Z17, Z17
+	VMULPS       Z19, Z9, Z18
+	VMULPS       Z9, Z18, Z18
+	VADDPS       Z18, Z17, Z17
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notAverageSquares8:
+	CMPL    R11, $0x06
+	JNE     notTakeAverage9
+	VMOVAPS Z10, Z6
+	VMOVAPS Z11, Z7
+	VMOVAPS Z12, Z8
+	VMOVAPS Z13, Z9
+	ADDQ    $0x0c, R10
+	MOVL    (R10), R11
+
+notTakeAverage9:
+	CMPL         R11, $0x07
+	JNE          notAddAverage10
+	VBROADCASTSS 4(R10), Z18
+	VMULPS       Z18, Z10, Z19
+	VADDPS       Z19, Z6, Z6
+	VMULPS       Z18, Z11, Z19
+	VADDPS       Z19, Z7, Z7
+	VMULPS       Z18, Z12, Z19
+	VADDPS       Z19, Z8, Z8
+	VMULPS       Z18, Z13, Z18
+	VADDPS       Z18, Z9, Z9
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notAddAverage10:
+	CMPL         R11, $0x08
+	JNE          notNormalize11
+	VBROADCASTSS 4(R10), Z9
+	VSQRTPS      Z14, Z6
+	VADDPS       Z9, Z6, Z6
+	VDIVPS       Z6, Z10, Z6
+	VSQRTPS      Z15, Z7
+	VADDPS       Z9, Z7, Z7
+	VDIVPS       Z7, Z11, Z7
+	VSQRTPS      Z16, Z8
+	VADDPS       Z9, Z8, Z8
+	VDIVPS       Z8, Z12, Z8
+	VSQRTPS      Z17, Z18
+	VADDPS       Z9, Z18, Z9
+	VDIVPS       Z9, Z13, Z9
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notNormalize11:
+	CMPL         R11, $0x09
+	JNE          notDescend12
+	VBROADCASTSS 4(R10), Z18
+	VMULPS       Z18, Z6, Z19
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z18, Z7, Z19
+	VSUBPS       Z19, Z3, Z3
+	VMULPS       Z18, Z8, Z19
+	VSUBPS       Z19, Z4, Z4
+	VMULPS       Z18, Z9, Z18
+	VSUBPS       Z18, Z5, Z5
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notDescend12:
+	CMPL         R11, $0x03
+	JNE          notMultiply13
+	VBROADCASTSS 4(R10), Z18
+	VMULPS       Z18, Z2, Z2
+	VMULPS       Z18, Z3, Z3
+	VMULPS       Z18, Z4, Z4
+	VMULPS       Z18, Z5, Z5
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notMultiply13:
+	CMPL         R11, $0x0a
+	JNE          notShrink14
+	VBROADCASTSS 4(R10), Z18
+	VANDPS       Z1, Z2, Z19
+	VSUBPS       Z18, Z19, Z19
+	VCMPPS       $0x16, lanes_00000000<>+0(SB), Z19, K1
+	VANDPS       Z0, Z2, Z2
+	VORPS        Z2, Z19, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS      Z2, Z2
+	VANDPS       Z1, Z3, Z19
+	VSUBPS       Z18, Z19, Z19
+	VCMPPS       $0x16, lanes_00000000<>+0(SB), Z19, K1
+	VANDPS       Z0, Z3, Z3
+	VORPS        Z3, Z19, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS      Z3, Z3
+	VANDPS       Z1, Z4, Z19
+	VSUBPS       Z18, Z19, Z19
+	VCMPPS       $0x16, lanes_00000000<>+0(SB), Z19, K1
+	VANDPS       Z0, Z4, Z4
+	VORPS        Z4, Z19, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS      Z4, Z4
+	VANDPS       Z1, Z5, Z19
+	VSUBPS       Z18, Z19, Z18
+	VCMPPS       $0x16, lanes_00000000<>+0(SB), Z18, K1
+	VANDPS       Z0, Z5, Z5
+	VORPS        Z5, Z18, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVAPS      Z5, Z5
+	ADDQ         $0x0c, R10
+	MOVL         (R10), R11
+
+notShrink14:
+	CMPL      R11, $0x0b
+	JNE       notDrop15
+	TESTQ     R8, R8
+	JZ        skip16
+	VMOVDQU8  (R8)(R9*1), X18
+	VPTESTMB  X18, X18, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVAPS   Z2, Z2
+	VMOVAPS.Z Z10, K1, Z10
+	VMOVAPS   Z10, Z10
+	VMOVAPS.Z Z14, K1, Z14
+	VMOVAPS   Z14, Z14
+	VMOVDQU8  16(R8)(R9*1), X18
+	VPTESTMB  X18, X18, K1
+	VMOVAPS.Z Z3, K1, Z3
+	VMOVAPS   Z3, Z3
+	VMOVAPS.Z Z11, K1, Z11
+	VMOVAPS   Z11, Z11
+	VMOVAPS.Z Z15, K1, Z15
+	VMOVAPS   Z15, Z15
+	VMOVDQU8  32(R8)(R9*1), X18
+	VPTESTMB  X18, X18, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VMOVAPS   Z4, Z4
+	VMOVAPS.Z Z12, K1, Z12
+	VMOVAPS   Z12, Z12
+	VMOVAPS.Z Z16, K1, Z16
+	VMOVAPS   Z16, Z16
+	VMOVDQU8  48(R8)(R9*1), X18
+	VPTESTMB  X18, X18, K1
+	VMOVAPS.Z Z5, K1, Z5
+	VMOVAPS   Z5, Z5
+	VMOVAPS.Z Z13, K1, Z13
+	VMOVAPS   Z13, Z13
+	VMOVAPS.Z Z17, K1, Z17
+	VMOVAPS   Z17, Z17
+
+skip16:
+	ADDQ $0x0c, R10
+	MOVL (R10), R11
+
+notDrop15:
+	CMPL    R11, $0x00
+	JNE     sweep
+	VMOVUPS Z2, (DX)(R9*4)
+	VMOVUPS Z3, 64(DX)(R9*4)
+	VMOVUPS Z4, 128(DX)(R9*4)
+	VMOVUPS Z5, 192(DX)(R9*4)
+	TESTQ   SI, SI
+	JZ      skip17
+	VMOVUPS Z10, (SI)(R9*4)
+	VMOVUPS Z11, 64(SI)(R9*4)
+	VMOVUPS Z12, 128(SI)(R9*4)
+	VMOVUPS Z13, 192(SI)(R9*4)
+
+skip17:
+	TESTQ   DI, DI
+	JZ      skip18
+	VMOVUPS Z14, (DI)(R9*4)
+	VMOVUPS Z15, 64(DI)(R9*4)
+	VMOVUPS Z16, 128(DI)(R9*4)
+	VMOVUPS Z17, 192(DI)(R9*4)
+
+skip18:
+	ADDQ $0x00000040, R9
+	CMPQ R9, AX
+	JNE  round
 	VZEROUPPER
 	RET
 
@@ -202,379 +364,20 @@ DATA lanes_7fffffff<>+56(SB)/4, $0x7fffffff
 DATA lanes_7fffffff<>+60(SB)/4, $0x7fffffff
 GLOBL lanes_7fffffff<>(SB), RODATA|NOPTR, $64
 
-// func shrinkAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·shrinkAVX512(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x0f, DX
-	MOVL         $0x0000ffff, BX
-	BZHIL        DX, BX, BX
-	KMOVW        BX, K1
-	MOVQ         x_base+24(FP), DX
-	VBROADCASTSS p+72(FP), Z0
-	VMOVUPS      lanes_80000000<>+0(SB), Z1
-	VMOVUPS      lanes_7fffffff<>+0(SB), Z2
-	VXORPS       Z3, Z3, Z3
-	XORQ         BX, BX
-
-loop11:
-	LEAQ      64(BX), SI
-	CMPQ      SI, CX
-	JGT       done12
-	VMOVUPS   (DX)(BX*4), Z4
-	VANDPS    Z2, Z4, Z5
-	VSUBPS    Z0, Z5, Z5
-	VCMPPS    $0x16, Z3, Z5, K2
-	VANDPS    Z1, Z4, Z4
-	VORPS     Z4, Z5, Z4
-	VMOVAPS.Z Z4, K2, Z4
-	VMOVUPS   Z4, (AX)(BX*4)
-	VMOVUPS   64(DX)(BX*4), Z4
-	VANDPS    Z2, Z4, Z5
-	VSUBPS    Z0, Z5, Z5
-	VCMPPS    $0x16, Z3, Z5, K2
-	VANDPS    Z1, Z4, Z4
-	VORPS     Z4, Z5, Z4
-	VMOVAPS.Z Z4, K2, Z4
-	VMOVUPS   Z4, 64(AX)(BX*4)
-	VMOVUPS   128(DX)(BX*4), Z4
-	VANDPS    Z2, Z4, Z5
-	VSUBPS    Z0, Z5, Z5
-	VCMPPS    $0x16, Z3, Z5, K2
-	VANDPS    Z1, Z4, Z4
-	VORPS     Z4, Z5, Z4
-	VMOVAPS.Z Z4, K2, Z4
-	VMOVUPS   Z4, 128(AX)(BX*4)
-	VMOVUPS   192(DX)(BX*4), Z4
-	VANDPS    Z2, Z4, Z5
-	VSUBPS    Z0, Z5, Z5
-	VCMPPS    $0x16, Z3, Z5, K2
-	VANDPS    Z1, Z4, Z4
-	VORPS     Z4, Z5, Z4
-	VMOVAPS.Z Z4, K2, Z4
-	VMOVUPS   Z4, 192(AX)(BX*4)
-	MOVQ      SI, BX
-	JMP       loop11
-
-done12:
-loop13:
-	LEAQ      16(BX), SI
-	CMPQ      SI, CX
-	JGT       done14
-	VMOVUPS   (DX)(BX*4), Z4
-	VANDPS    Z2, Z4, Z5
-	VSUBPS    Z0, Z5, Z5
-	VCMPPS    $0x16, Z3, Z5, K2
-	VANDPS    Z1, Z4, Z4
-	VORPS     Z4, Z5, Z4
-	VMOVAPS.Z Z4, K2, Z4
-	VMOVUPS   Z4, (AX)(BX*4)
-	MOVQ      SI, BX
-	JMP       loop13
-
-done14:
-	CMPQ      BX, CX
-	JEQ       done15
-	VMOVUPS.Z (DX)(BX*4), K1, Z4
-	VANDPS    Z2, Z4, Z2
-	VSUBPS    Z0, Z2, Z0
-	VCMPPS    $0x16, Z3, Z0, K2
-	VANDPS    Z1, Z4, Z1
-	VORPS     Z1, Z0, Z0
-	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS   Z0, K1, (AX)(BX*4)
-
-done15:
-	VZEROUPPER
-	RET
-
-// func averageAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·averageAVX512(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x0f, DX
-	MOVL         $0x0000ffff, BX
-	BZHIL        DX, BX, BX
-	KMOVW        BX, K1
-	MOVQ         x_base+24(FP), DX
-	MOVQ         g_base+48(FP), BX
-	VBROADCASTSS p+72(FP), Z0
-	VBROADCASTSS q+76(FP), Z1
-	XORQ         SI, SI
-
-loop16:
-	LEAQ    64(SI), DI
-	CMPQ    DI, CX
-	JGT     done17
-	VMOVUPS (DX)(SI*4), Z2
-	VMOVUPS (BX)(SI*4), Z3
-	VMULPS  Z0, Z2, Z2
-	VMULPS  Z1, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS Z2, (AX)(SI*4)
-	VMOVUPS 64(DX)(SI*4), Z2
-	VMOVUPS 64(BX)(SI*4), Z3
-	VMULPS  Z0, Z2, Z2
-	VMULPS  Z1, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS Z2, 64(AX)(SI*4)
-	VMOVUPS 128(DX)(SI*4), Z2
-	VMOVUPS 128(BX)(SI*4), Z3
-	VMULPS  Z0, Z2, Z2
-	VMULPS  Z1, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS Z2, 128(AX)(SI*4)
-	VMOVUPS 192(DX)(SI*4), Z2
-	VMOVUPS 192(BX)(SI*4), Z3
-	VMULPS  Z0, Z2, Z2
-	VMULPS  Z1, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS Z2, 192(AX)(SI*4)
-	MOVQ    DI, SI
-	JMP     loop16
-
-done17:
-loop18:
-	LEAQ    16(SI), DI
-	CMPQ    DI, CX
-	JGT     done19
-	VMOVUPS (DX)(SI*4), Z2
-	VMOVUPS (BX)(SI*4), Z3
-	VMULPS  Z0, Z2, Z2
-	VMULPS  Z1, Z3, Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS Z2, (AX)(SI*4)
-	MOVQ    DI, SI
-	JMP     loop18
-
-done19:
-	CMPQ      SI, CX
-	JEQ       done20
-	VMOVUPS.Z (DX)(SI*4), K1, Z2
-	VMOVUPS.Z (BX)(SI*4), K1, Z3
-	VMULPS    Z0, Z2, Z0
-	VMULPS    Z1, Z3, Z1
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (AX)(SI*4)
-
-done20:
-	VZEROUPPER
-	RET
-
-// func averageSquaresAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·averageSquaresAVX512(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x0f, DX
-	MOVL         $0x0000ffff, BX
-	BZHIL        DX, BX, BX
-	KMOVW        BX, K1
-	MOVQ         x_base+24(FP), DX
-	MOVQ         g_base+48(FP), BX
-	VBROADCASTSS p+72(FP), Z0
-	VBROADCASTSS q+76(FP), Z1
-	XORQ         SI, SI
-
-loop21:
-	LEAQ    64(SI), DI
-	CMPQ    DI, CX
-	JGT     done22
-	VMOVUPS (DX)(SI*4), Z2
-	VMOVUPS (BX)(SI*4), Z3
-	VMULPS  Z0, Z2, Z2
-	VMULPS  Z1, Z3, Z4
-	VMULPS  Z3, Z4, Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS Z2, (AX)(SI*4)
-	VMOVUPS 64(DX)(SI*4), Z2
-	VMOVUPS 64(BX)(SI*4), Z3
-	VMULPS  Z0, Z2, Z2
-	VMULPS  Z1, Z3, Z4
-	VMULPS  Z3, Z4, Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS Z2, 64(AX)(SI*4)
-	VMOVUPS 128(DX)(SI*4), Z2
-	VMOVUPS 128(BX)(SI*4), Z3
-	VMULPS  Z0, Z2, Z2
-	VMULPS  Z1, Z3, Z4
-	VMULPS  Z3, Z4, Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS Z2, 128(AX)(SI*4)
-	VMOVUPS 192(DX)(SI*4), Z2
-	VMOVUPS 192(BX)(SI*4), Z3
-	VMULPS  Z0, Z2, Z2
-	VMULPS  Z1, Z3, Z4
-	VMULPS  Z3, Z4, Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS Z2, 192(AX)(SI*4)
-	MOVQ    DI, SI
-	JMP     loop21
-
-done22:
-loop23:
-	LEAQ    16(SI), DI
-	CMPQ    DI, CX
-	JGT     done24
-	VMOVUPS (DX)(SI*4), Z2
-	VMOVUPS (BX)(SI*4), Z3
-	VMULPS  Z0, Z2, Z2
-	VMULPS  Z1, Z3, Z4
-	VMULPS  Z3, Z4, Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS Z2, (AX)(SI*4)
-	MOVQ    DI, SI
-	JMP     loop23
-
-done24:
-	CMPQ      SI, CX
-	JEQ       done25
-	VMOVUPS.Z (DX)(SI*4), K1, Z2
-	VMOVUPS.Z (BX)(SI*4), K1, Z3
-	VMULPS    Z0, Z2, Z0
-	VMULPS    Z1, Z3, Z1
-	VMULPS    Z3, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (AX)(SI*4)
-
-done25:
-	VZEROUPPER
-	RET
-
-// func normalizedAVX512(out []float32, x []float32, g []float32, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·normalizedAVX512(SB), NOSPLIT, $0-80
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVQ         CX, DX
-	ANDQ         $0x0f, DX
-	MOVL         $0x0000ffff, BX
-	BZHIL        DX, BX, BX
-	KMOVW        BX, K1
-	MOVQ         x_base+24(FP), DX
-	MOVQ         g_base+48(FP), BX
-	VBROADCASTSS p+72(FP), Z0
-	VBROADCASTSS q+76(FP), Z1
-	XORQ         SI, SI
-
-loop26:
-	LEAQ    32(SI), DI
-	CMPQ    DI, CX
-	JGT     done27
-	VMOVUPS (DX)(SI*4), Z2
-	VMOVUPS (BX)(SI*4), Z3
-	VSQRTPS Z3, Z3
-	VDIVPS  Z0, Z3, Z3
-	VADDPS  Z1, Z3, Z3
-	VDIVPS  Z3, Z2, Z2
-	VMOVUPS Z2, (AX)(SI*4)
-	VMOVUPS 64(DX)(SI*4), Z2
-	VMOVUPS 64(BX)(SI*4), Z3
-	VSQRTPS Z3, Z3
-	VDIVPS  Z0, Z3, Z3
-	VADDPS  Z1, Z3, Z3
-	VDIVPS  Z3, Z2, Z2
-	VMOVUPS Z2, 64(AX)(SI*4)
-	MOVQ    DI, SI
-	JMP     loop26
-
-done27:
-loop28:
-	LEAQ    16(SI), DI
-	CMPQ    DI, CX
-	JGT     done29
-	VMOVUPS (DX)(SI*4), Z2
-	VMOVUPS (BX)(SI*4), Z3
-	VSQRTPS Z3, Z3
-	VDIVPS  Z0, Z3, Z3
-	VADDPS  Z1, Z3, Z3
-	VDIVPS  Z3, Z2, Z2
-	VMOVUPS Z2, (AX)(SI*4)
-	MOVQ    DI, SI
-	JMP     loop28
-
-done29:
-	CMPQ      SI, CX
-	JEQ       done30
-	VMOVUPS.Z (DX)(SI*4), K1, Z2
-	VMOVUPS.Z (BX)(SI*4), K1, Z3
-	VSQRTPS   Z3, Z3
-	VDIVPS    Z0, Z3, Z0
-	VADDPS    Z1, Z0, Z0
-	VDIVPS    Z0, Z2, Z0
-	VMOVUPS   Z0, K1, (AX)(SI*4)
-
-done30:
-	VZEROUPPER
-	RET
-
-// func clearDroppedAVX512(x []float32, keep []bool)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·clearDroppedAVX512(SB), NOSPLIT, $0-48
-	MOVQ  x_base+0(FP), AX
-	MOVQ  keep_base+24(FP), CX
-	MOVQ  x_len+8(FP), DX
-	MOVQ  DX, BX
-	ANDQ  $0x0f, BX
-	MOVL  $0x0000ffff, SI
-	BZHIL BX, SI, SI
-	KMOVW SI, K1
-	XORQ  BX, BX
-
-loop31:
-	LEAQ      64(BX), SI
-	CMPQ      SI, DX
-	JGT       done32
-	VMOVDQU   (CX)(BX*1), X0
-	VPTESTMB  X0, X0, K2
-	VMOVUPS   (AX)(BX*4), Z0
-	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS   Z0, (AX)(BX*4)
-	VMOVDQU   16(CX)(BX*1), X0
-	VPTESTMB  X0, X0, K2
-	VMOVUPS   64(AX)(BX*4), Z0
-	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS   Z0, 64(AX)(BX*4)
-	VMOVDQU   32(CX)(BX*1), X0
-	VPTESTMB  X0, X0, K2
-	VMOVUPS   128(AX)(BX*4), Z0
-	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS   Z0, 128(AX)(BX*4)
-	VMOVDQU   48(CX)(BX*1), X0
-	VPTESTMB  X0, X0, K2
-	VMOVUPS   192(AX)(BX*4), Z0
-	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS   Z0, 192(AX)(BX*4)
-	MOVQ      SI, BX
-	JMP       loop31
-
-done32:
-loop33:
-	LEAQ      16(BX), SI
-	CMPQ      SI, DX
-	JGT       done34
-	VMOVDQU   (CX)(BX*1), X0
-	VPTESTMB  X0, X0, K2
-	VMOVUPS   (AX)(BX*4), Z0
-	VMOVAPS.Z Z0, K2, Z0
-	VMOVUPS   Z0, (AX)(BX*4)
-	MOVQ      SI, BX
-	JMP       loop33
-
-done34:
-	CMPQ       BX, DX
-	JEQ        done35
-	VMOVDQU8.Z (CX)(BX*1), K1, X0
-	VPTESTMB   X0, X0, K2
-	VMOVUPS.Z  (AX)(BX*4), K1, Z0
-	VMOVAPS.Z  Z0, K2, Z0
-	VMOVUPS    Z0, K1, (AX)(BX*4)
-
-done35:
-	VZEROUPPER
-	RET
+DATA lanes_00000000<>+0(SB)/4, $0x00000000
+DATA lanes_00000000<>+4(SB)/4, $0x00000000
+DATA lanes_00000000<>+8(SB)/4, $0x00000000
+DATA lanes_00000000<>+12(SB)/4, $0x00000000
+DATA lanes_00000000<>+16(SB)/4, $0x00000000
+DATA lanes_00000000<>+20(SB)/4, $0x00000000
+DATA lanes_00000000<>+24(SB)/4, $0x00000000
+DATA lanes_00000000<>+28(SB)/4, $0x00000000
+DATA lanes_00000000<>+32(SB)/4, $0x00000000
+DATA lanes_00000000<>+36(SB)/4, $0x00000000
+DATA lanes_00000000<>+40(SB)/4, $0x00000000
+DATA lanes_00000000<>+44(SB)/4, $0x00000000
+DATA lanes_00000000<>+48(SB)/4, $0x00000000
+DATA lanes_00000000<>+52(SB)/4, $0x00000000
+DATA lanes_00000000<>+56(SB)/4, $0x00000000
+DATA lanes_00000000<>+60(SB)/4, $0x00000000
+GLOBL lanes_00000000<>(SB), RODATA|NOPTR, $64
