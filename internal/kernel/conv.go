@@ -8,6 +8,16 @@ import "fmt"
 type Conv struct {
 	N, C, M, Groups int
 	Window
+
+	forward, backward *sweep // nil where plain loops do it
+}
+
+// NewConv plans a convolution of n images of c channels to m channels.
+func NewConv(n, c, m, groups int, w Window) *Conv {
+	v := &Conv{N: n, C: c, M: m, Groups: groups, Window: w}
+	v.forward = newSweep(&active.sweep, v, false)
+	v.backward = newSweep(&active.sweep, v, true)
+	return v
 }
 
 // weights is the number of weights of one output channel.
@@ -17,211 +27,66 @@ func (c *Conv) weights() int { return c.C / c.Groups * c.taps() }
 // weights and of an output.
 func (c *Conv) check(x, w, y []float32) {
 	if len(x) != c.N*c.C*c.pixels() || len(w) != c.M*c.weights() || len(y) != c.N*c.M*c.outputs() {
-		panic(fmt.Sprintf("kernel: Conv %+v: got %d inputs, %d weights, %d outputs", *c, len(x), len(w), len(y)))
+		panic(fmt.Sprintf("kernel: Conv of %d images, %d to %d channels in %d groups, %+v: got %d inputs, %d weights, %d outputs",
+			c.N, c.C, c.M, c.Groups, c.Window, len(x), len(w), len(y)))
 	}
 }
 
-type convArgs struct {
-	c          *Conv
-	x, w, b, y []float32
-	partial    []float32
-	grid       grid
-	parts      int
+// checkEpilogue panics unless the parts of an epilogue fit to a result of so
+// many elements and channels.
+func (c *Conv) checkEpilogue(ep *Epilogue, elements, channels int) {
+	fits := func(part []float32, want int) bool { return part == nil || len(part) == want }
+	if ep.Col != nil || !fits(ep.Row, channels) || !fits(ep.Add, elements) || !fits(ep.Gate, elements) {
+		panic(fmt.Sprintf("kernel: Conv: got an epilogue with %d, %d, %d and %d elements for %d channels and %d elements",
+			len(ep.Row), len(ep.Col), len(ep.Add), len(ep.Gate), channels, elements))
+	}
 }
 
-var (
-	convForward         = split(convForwardBlocks)
-	convForwardDirect   = split(convForwardPlanes)
-	convBackData        = split(convBackDataChannels)
-	convBackDataPlain   = split(convBackDataBlocks)
-	convBackDataDirect  = split(convBackDataPlanes)
-	convBackWeight      = split(convBackWeightBlocks)
-	convBackDirectParts = split(convBackWeightPlanes)
-)
+// empty tells whether the epilogue does nothing.
+func (e *Epilogue) empty() bool {
+	return e.Row == nil && e.Col == nil && e.Add == nil && e.Gate == nil && !e.Clamp
+}
 
 // Forward computes the output y of input x (N, C, spatial) under weights w
-// (M, C/Groups, kernel) and bias b (M), which may be nil.
-func (c *Conv) Forward(x, w, b, y []float32) {
+// (M, C/Groups, kernel). Rows of the epilogue are output channels: its Row is
+// the bias.
+func (c *Conv) Forward(x, w, y []float32, ep Epilogue) {
 	c.check(x, w, y)
-	if b != nil && len(b) != c.M {
-		panic(fmt.Sprintf("kernel: Conv: got %d biases for %d channels", len(b), c.M))
-	}
-	args := convArgs{c: c, x: x, w: w, b: b, y: y}
-	if c.direct() {
-		convForwardDirect.do(c.N*c.M, c.grain(), args)
+	c.checkEpilogue(&ep, len(y), c.M)
+	if c.forward != nil {
+		c.forward.run(x, w, y, ep)
 		return
 	}
-	args.grid = newGrid(c.M/c.Groups, c.outputs())
-	convForward.do(c.N*c.Groups*args.grid.count(), 1, args)
-}
-
-// convForwardBlocks multiplies the weights of a group by the lines of an image.
-func convForwardBlocks(a *convArgs, lo, hi int) {
-	c := a.c
-	ws := getWorkspace()
-	defer ws.put()
-	k, outputs, pixels := c.weights(), c.outputs(), c.pixels()
-	channels, filters := c.C/c.Groups, c.M/c.Groups
-	for task := lo; task < hi; task++ {
-		r := a.grid.region(task % a.grid.count())
-		image := task / a.grid.count() // of a group
-		group := image % c.Groups
-		y := a.y[image*filters*outputs+r.i0*outputs+r.j0:]
-		beta := float32(0)
-		if a.b != nil {
-			beta = 1
-			for i := range r.i1 - r.i0 {
-				fill(y[i*outputs:][:r.j1-r.j0], a.b[group*filters+r.i0+i])
-			}
-		}
-		ws.multiply(r, k, 1,
-			ws.matrix(0, a.w[group*filters*k:], k, true),
-			ws.lines(1, &c.Window, a.x[image*channels*pixels:][:channels*pixels], false),
-			beta, y, outputs)
-	}
-}
-
-func fill(x []float32, v float32) {
-	for i := range x {
-		x[i] = v
-	}
+	c.plainForward(x, w, ep.Row, y)
+	ep.Row = nil
+	ep.finish(y)
 }
 
 // BackwardData computes the gradient dx of the input from the gradient dy of
-// the output.
-func (c *Conv) BackwardData(dy, w, dx []float32) {
+// the output. Rows of the epilogue are input channels.
+func (c *Conv) BackwardData(dy, w, dx []float32, ep Epilogue) {
 	c.check(dx, w, dy)
-	args := convArgs{c: c, x: dx, w: w, y: dy}
-	switch {
-	case c.direct():
-		convBackDataDirect.do(c.N*c.C, c.grain(), args)
-	case c.plain():
-		args.grid = newGrid(c.C/c.Groups, c.outputs())
-		convBackDataPlain.do(c.N*c.Groups*args.grid.count(), 1, args)
-	default:
-		args.parts = blocks(c.C/c.Groups, c.channelBlock())
-		convBackData.do(c.N*c.Groups*args.parts, 1, args)
-	}
-}
-
-// channelBlock is how many input channels a task of BackwardData works on.
-func (c *Conv) channelBlock() int { return max(1, maxEdge/c.taps()) }
-
-// convBackDataChannels computes what each output sends back through each tap, a
-// block at a time, and adds it to the inputs.
-func convBackDataChannels(a *convArgs, lo, hi int) {
-	c := a.c
-	ws := getWorkspace()
-	defer ws.put()
-	k, taps, outputs, pixels := c.weights(), c.taps(), c.outputs(), c.pixels()
-	channels, filters := c.C/c.Groups, c.M/c.Groups
-	for task := lo; task < hi; task++ {
-		image := task / a.parts
-		first := task % a.parts * c.channelBlock()
-		last := min(first+c.channelBlock(), channels)
-		w := ws.matrix(0, a.w[image%c.Groups*filters*k:], k, false)
-		dy := ws.matrix(1, a.y[image*filters*outputs:], outputs, false)
-		dx := imageLines{&c.Window, a.x[image*channels*pixels:][:channels*pixels]}
-		clear(dx.data[first*pixels : last*pixels])
-		var r region
-		for r.i0 = first * taps; r.i0 < last*taps; r.i0 = r.i1 {
-			r.i1 = min(r.i0+maxEdge, last*taps)
-			for r.j0 = 0; r.j0 < outputs; r.j0 = r.j1 {
-				r.j1 = min(r.j0+maxEdge, outputs)
-				n := r.j1 - r.j0
-				ws.multiply(r, filters, 1, w, dy, 0, ws.buf[:], n)
-				for i := r.i0; i < r.i1; i++ {
-					dx.addLine(i, r.j0, ws.buf[(i-r.i0)*n:][:n])
-				}
-			}
-		}
-	}
-}
-
-// convBackDataBlocks is convBackDataChannels for kernels of one tap that need
-// no adding up.
-func convBackDataBlocks(a *convArgs, lo, hi int) {
-	c := a.c
-	ws := getWorkspace()
-	defer ws.put()
-	pixels, channels, filters := c.pixels(), c.C/c.Groups, c.M/c.Groups
-	for task := lo; task < hi; task++ {
-		r := a.grid.region(task % a.grid.count())
-		image := task / a.grid.count()
-		ws.multiply(r, filters, 1,
-			ws.matrix(0, a.w[image%c.Groups*filters*channels:], channels, false),
-			ws.matrix(1, a.y[image*filters*pixels:], pixels, false),
-			0, a.x[image*channels*pixels+r.i0*pixels+r.j0:], pixels)
-	}
-}
-
-// wantedTasks is how many tasks BackwardWeights makes at least, if there are
-// images enough: it has a sum over images to share out.
-const wantedTasks = 8
-
-// imageParts is in how many parts the images are summed up apart.
-func (c *Conv) imageParts() int {
-	if c.direct() {
-		return 1
-	}
-	g := newGrid(c.M/c.Groups, c.weights())
-	return max(1, min(c.N, blocks(wantedTasks, c.Groups*g.count())))
-}
-
-// Scratch is the number of elements of scratch that BackwardWeights needs.
-func (c *Conv) Scratch() int {
-	if parts := c.imageParts(); parts > 1 {
-		return parts * c.M * c.weights()
-	}
-	return 0
-}
-
-// BackwardWeights computes the gradient dw of the weights from the input and
-// the gradient dy of the output. Scratch has at least Scratch elements.
-func (c *Conv) BackwardWeights(x, dy, dw, scratch []float32) {
-	c.check(x, dw, dy)
-	args := convArgs{c: c, x: x, w: dw, y: dy, partial: dw}
-	if c.direct() {
-		convBackDirectParts.do(c.M, 1, args)
+	c.checkEpilogue(&ep, len(dx), c.C)
+	if c.backward != nil {
+		c.backward.run(dy, w, dx, ep)
 		return
 	}
-	args.grid = newGrid(c.M/c.Groups, c.weights())
-	args.parts = c.imageParts()
-	if args.parts > 1 {
-		args.partial = scratch[:c.Scratch()]
-	}
-	convBackWeight.do(args.parts*c.Groups*args.grid.count(), 1, args)
-	if args.parts > 1 {
-		copy(dw, args.partial)
-		for p := 1; p < args.parts; p++ {
-			for i, v := range args.partial[p*len(dw):][:len(dw)] {
-				dw[i] += v
+	c.plainBackwardData(dy, w, dx)
+	for i, v := range ep.Row {
+		for n := range c.N {
+			plane := dx[(n*c.C+i)*c.pixels():][:c.pixels()]
+			for j := range plane {
+				plane[j] += v
 			}
 		}
 	}
+	ep.Row = nil
+	ep.finish(dx)
 }
 
-// convBackWeightBlocks multiplies gradients of outputs by the lines of the
-// images, and sums over a part of the images.
-func convBackWeightBlocks(a *convArgs, lo, hi int) {
-	c := a.c
-	ws := getWorkspace()
-	defer ws.put()
-	k, outputs, pixels := c.weights(), c.outputs(), c.pixels()
-	channels, filters := c.C/c.Groups, c.M/c.Groups
-	for task := lo; task < hi; task++ {
-		r := a.grid.region(task % a.grid.count())
-		group := task / a.grid.count() % c.Groups
-		part := task / a.grid.count() / c.Groups
-		dw := a.partial[part*c.M*k+(group*filters+r.i0)*k+r.j0:]
-		beta := float32(0)
-		for n := part * c.N / a.parts; n < (part+1)*c.N/a.parts; n++ {
-			image := n*c.Groups + group
-			ws.multiply(r, outputs, 1,
-				ws.matrix(0, a.y[image*filters*outputs:], outputs, true),
-				ws.lines(1, &c.Window, a.x[image*channels*pixels:][:channels*pixels], true),
-				beta, dw, k)
-			beta = 1
-		}
+// finish applies an epilogue without Row to a whole result.
+func (e *Epilogue) finish(y []float32) {
+	if !e.empty() {
+		e.apply(y, 0, 0, 0)
 	}
 }

@@ -58,7 +58,7 @@ func convTerms(c *Conv, f func(y, x, w int)) {
 func convCases() []*Conv {
 	var cases []*Conv
 	add := func(n, c, m, groups int, s slide) {
-		cases = append(cases, &Conv{N: n, C: c, M: m, Groups: groups, Window: s.window()})
+		cases = append(cases, NewConv(n, c, m, groups, s.window()))
 	}
 	one, none := []int{1, 1}, []int{0, 0}
 	add(2, 3, 5, 1, slide{[]int{7, 6}, []int{3, 3}, one, one, one, one})
@@ -95,7 +95,12 @@ func dirty(n int) []float32 {
 	return x
 }
 
-func TestConv(t *testing.T) {
+// tolerance bounds the error of a sum of so many products.
+func tolerance(terms int) float64 { return 3e-6 * math.Sqrt(float64(10+terms)) }
+
+func TestConv(t *testing.T) { eachISA(t, testConv) }
+
+func testConv(t *testing.T) {
 	for _, c := range convCases() {
 		x, w, b, dy := operands(c)
 		y, dx, dw := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
@@ -105,30 +110,32 @@ func TestConv(t *testing.T) {
 			dw[iw] += float64(dy[iy]) * float64(x[ix])
 		})
 		got := dirty(len(y))
-		c.Forward(x, w, nil, got)
-		compare(t, name(c)+": forward", got, y, 1e-5)
+		c.Forward(x, w, got, Epilogue{})
+		compare(t, name(c)+": forward", got, y, tolerance(c.weights()))
 		for i := range y {
 			y[i] += float64(b[i/c.outputs()%c.M])
 		}
 		got = dirty(len(y))
-		c.Forward(x, w, b, got)
-		compare(t, name(c)+": forward with bias", got, y, 1e-5)
+		c.Forward(x, w, got, Epilogue{Row: b})
+		compare(t, name(c)+": forward with bias", got, y, tolerance(c.weights()))
 		got = dirty(len(dx))
-		c.BackwardData(dy, w, got)
-		compare(t, name(c)+": gradient of the input", got, dx, 1e-5)
+		c.BackwardData(dy, w, got, Epilogue{})
+		compare(t, name(c)+": gradient of the input", got, dx, tolerance(c.M/c.Groups*c.taps()))
 		got = dirty(len(dw))
 		c.BackwardWeights(x, dy, got, dirty(c.Scratch()))
-		compare(t, name(c)+": gradient of the weights", got, dw, 2e-5)
+		compare(t, name(c)+": gradient of the weights", got, dw, tolerance(c.N*c.outputs()))
 	}
 }
 
-func TestConvThreads(t *testing.T) {
+func TestConvThreads(t *testing.T) { eachISA(t, testConvThreads) }
+
+func testConvThreads(t *testing.T) {
 	for _, c := range convCases() {
 		x, w, b, dy := operands(c)
 		sameBits(t, name(c), func() []float32 {
 			y, dx, dw := dirty(len(dy)), dirty(len(x)), dirty(len(w))
-			c.Forward(x, w, b, y)
-			c.BackwardData(dy, w, dx)
+			c.Forward(x, w, y, Epilogue{Row: b})
+			c.BackwardData(dy, w, dx, Epilogue{})
 			c.BackwardWeights(x, dy, dw, dirty(c.Scratch()))
 			return slices.Concat(y, dx, dw)
 		})
@@ -143,8 +150,8 @@ func TestConvAllocates(t *testing.T) {
 		x, w, b, dy := operands(c)
 		scratch := make([]float32, c.Scratch())
 		got := testing.AllocsPerRun(5, func() {
-			c.Forward(x, w, b, dy)
-			c.BackwardData(dy, w, x)
+			c.Forward(x, w, dy, Epilogue{Row: b})
+			c.BackwardData(dy, w, x, Epilogue{})
 			c.BackwardWeights(x, dy, w, scratch)
 		})
 		if got > 0 {
@@ -157,28 +164,28 @@ func BenchmarkConv(b *testing.B) {
 	three, five, one, two := []int{3, 3}, []int{5, 5}, []int{1, 1}, []int{2, 2}
 	for _, l := range []struct {
 		name string
-		c    Conv
+		c    *Conv
 	}{
-		{"1to8_5x5_28", Conv{N: 64, C: 1, M: 8, Groups: 1, Window: slide{[]int{28, 28}, five, one, one, two, two}.window()}},
-		{"8to16_5x5_14", Conv{N: 64, C: 8, M: 16, Groups: 1, Window: slide{[]int{14, 14}, five, one, one, two, two}.window()}},
-		{"64to64_3x3_28", Conv{N: 4, C: 64, M: 64, Groups: 1, Window: slide{[]int{28, 28}, three, one, one, one, one}.window()}},
-		{"64to128_1x1_28", Conv{N: 4, C: 64, M: 128, Groups: 1, Window: slide{[]int{28, 28}, one, one, one, []int{0, 0}, []int{0, 0}}.window()}},
-		{"depthwise64_3x3_28", Conv{N: 8, C: 64, M: 64, Groups: 64, Window: slide{[]int{28, 28}, three, one, one, one, one}.window()}},
+		{"1to8_5x5_28", NewConv(64, 1, 8, 1, slide{[]int{28, 28}, five, one, one, two, two}.window())},
+		{"8to16_5x5_14", NewConv(64, 8, 16, 1, slide{[]int{14, 14}, five, one, one, two, two}.window())},
+		{"64to64_3x3_28", NewConv(4, 64, 64, 1, slide{[]int{28, 28}, three, one, one, one, one}.window())},
+		{"64to128_1x1_28", NewConv(4, 64, 128, 1, slide{[]int{28, 28}, one, one, one, []int{0, 0}, []int{0, 0}}.window())},
+		{"depthwise64_3x3_28", NewConv(8, 64, 64, 64, slide{[]int{28, 28}, three, one, one, one, one}.window())},
 	} {
-		c := &l.c
+		c := l.c
 		x, w, bias, dy := operands(c)
 		scratch := make([]float32, c.Scratch())
 		y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
 		operations := 2 * len(dy) * c.weights()
 		b.Run(l.name+"/forward", func(b *testing.B) {
 			for b.Loop() {
-				c.Forward(x, w, bias, y)
+				c.Forward(x, w, y, Epilogue{Row: bias})
 			}
 			report(b, operations)
 		})
 		b.Run(l.name+"/data", func(b *testing.B) {
 			for b.Loop() {
-				c.BackwardData(dy, w, dx)
+				c.BackwardData(dy, w, dx, Epilogue{})
 			}
 			report(b, operations)
 		})

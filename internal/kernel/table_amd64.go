@@ -19,6 +19,7 @@ func tables() []*table {
 	avx2.chain = chainAVX2
 	avx2.multiply = multiplyAVX2
 	avx2.packRows, avx2.packColumns = packRowsAVX2, packColumnsWithAVX2
+	avx2.sweep = sweepAVX2
 	list = append(list, &avx2)
 
 	if !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL {
@@ -31,5 +32,6 @@ func tables() []*table {
 	avx512.chain = chainAVX512
 	avx512.multiply = multiplyAVX512
 	avx512.packRows, avx512.packColumns = packRowsAVX512, packColumnsWithAVX512
+	avx512.sweep = sweepAVX512
 	return append(list, &avx512)
 }

@@ -45,7 +45,7 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 		return fail("%v", err)
 	}
 	shape := append(tensor.Shape{xs[0], ws[0]}, slide.out...)
-	conv := &kernel.Conv{N: xs[0], C: xs[1], M: ws[0], Groups: groups, Window: slide.window()}
+	conv := kernel.NewConv(xs[0], xs[1], ws[0], groups, slide.window())
 	flops := 2 * float64(shape.TotalSize()) * float64(ws.TotalSize()/ws[0])
 	o := Op{
 		Name:  "Conv",
@@ -54,7 +54,7 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 		Diff:  []bool{true, true},
 		Flops: flops,
 		Run: func(c *Call) error {
-			conv.Forward(c.In[0].F, c.In[1].F, nil, c.Out.F)
+			conv.Forward(c.In[0].F, c.In[1].F, c.Out.F, kernel.Epilogue{})
 			return nil
 		},
 		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
@@ -72,7 +72,7 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 	}
 	o.Diff = append(o.Diff, true)
 	o.Run = func(c *Call) error {
-		conv.Forward(c.In[0].F, c.In[1].F, c.In[2].F, c.Out.F)
+		conv.Forward(c.In[0].F, c.In[1].F, c.Out.F, kernel.Epilogue{Row: c.In[2].F})
 		return nil
 	}
 	return apply(o, x, w, b)
@@ -86,7 +86,7 @@ func convGrads(conv *kernel.Conv, flops float64, in G.Nodes, g *G.Node) (G.Nodes
 		Dtype: tensor.Float32,
 		Flops: flops,
 		Run: func(c *Call) error {
-			conv.BackwardData(c.In[0].F, c.In[1].F, c.Out.F)
+			conv.BackwardData(c.In[0].F, c.In[1].F, c.Out.F, kernel.Epilogue{})
 			return nil
 		},
 	}, g, in[1])

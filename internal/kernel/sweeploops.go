@@ -1,0 +1,35 @@
+package kernel
+
+// sweepLoops are the inner loops of convolutions as products. Strides and offsets
+// are in bytes.
+type sweepLoops struct {
+	lanes int // of a vector; 0 if plain loops must do
+
+	// tile has, for each number of rows less one, the function that computes
+	//
+	//	c[i·rowC+j] = Σ a[i·rowA+offsets[2·p]]·b[offsets[2·p+1]+j]
+	//
+	// over p < k, for two vectors of columns j. If add is not 0, it adds to c.
+	tile []func(a *float32, rowA int, offsets *int32, k int, b, c *float32, rowC, add int)
+
+	// pack fills lanes from to to-1 of k vectors. Lane i of vector p is element
+	// order[i] of the span of elements that starts at offsets[2·p+1].
+	pack func(dst *float32, dstStride int, src *float32, offsets *int32, k int, order *int32, span, from, to int)
+
+	copyRows rowMover // rows of n elements
+	pickRows rowMover // rows of n elements, every second one of the source
+
+	// joinRows makes rows of n elements from even and odd ones.
+	joinRows func(dst *float32, dstStride int, even, odd *float32, srcStride int, rows, n int)
+
+	// finishRows copies rows of n elements and does to them what an Epilogue
+	// says: it adds row[i] and add, limits to lo to hi if clamp is not 0, and
+	// applies the gate. Nil pointers do nothing; add and gate have dst's stride.
+	finishRows func(dst *float32, dstStride int, src *float32, srcStride int, rows, n int, row, add, gate *float32, clamp int, lo, hi float32)
+}
+
+type rowMover func(dst *float32, dstStride int, src *float32, srcStride int, rows, n int)
+
+// rows and cols are the size of the largest tile.
+func (l *sweepLoops) rows() int { return len(l.tile) }
+func (l *sweepLoops) cols() int { return 2 * l.lanes }
