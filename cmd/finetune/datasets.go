@@ -166,6 +166,34 @@ func (f *dataFlags) openTest(path string, opt data.Options) (data.Source, error)
 	return src, err
 }
 
+// checkNames warns of names that are fewer than the classes of the model: it is by
+// the order of those that are there that they were numbered.
+func (f *dataFlags) checkNames(c *console, m *onnxload.Model, target data.Target) {
+	names := target.Names
+	for i, out := range m.Outputs {
+		if (f.output == "" && i > 0) || (f.output != "" && f.output != out.Name) || out.Rank < 1 {
+			continue
+		}
+		if classes := out.Dims[out.Rank-1].Size; 0 < len(names) && len(names) < classes {
+			c.warnf("the data names fewer classes (%d) than the model has (%d), taken for its first: %s; --classes NAMES says otherwise",
+				len(names), classes, numbered(names))
+		}
+	}
+}
+
+// numbered is a list of classes with their numbers.
+func numbered(names []string) string {
+	const most = 12
+	var list []string
+	for i, name := range names[:min(most, len(names))] {
+		list = append(list, fmt.Sprintf("%d %s", i, name))
+	}
+	if len(names) > most {
+		list = append(list, "…")
+	}
+	return strings.Join(list, ", ")
+}
+
 // load prepares examples for the model's inputs.
 func (f *dataFlags) load(m *onnxload.Model, src data.Source) (*data.Loader, error) {
 	opt := data.LoaderOptions{Mean: f.mean.values, Std: f.std.values, NHWC: f.nhwc}

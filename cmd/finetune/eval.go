@@ -49,7 +49,7 @@ func (e *evalCommand) run(ctx context.Context, c *console, args []string) error 
 	if err := e.fixDims(m); err != nil {
 		return err
 	}
-	l, err := e.examples(m)
+	l, err := e.examples(c, m)
 	if err != nil {
 		return explain(err, "")
 	}
@@ -82,8 +82,9 @@ func (e *evalCommand) check(verb string) error {
 	return e.dataFlags.check(verb)
 }
 
-func (e *evalCommand) examples(m *onnxload.Model) (*data.Loader, error) {
+func (e *evalCommand) examples(c *console, m *onnxload.Model) (*data.Loader, error) {
 	opt := e.options(m)
+	opt = opt.Like(data.Target{Labels: true, Names: trainedClasses(m)})
 	var src data.Source
 	var err error
 	if e.split == "" {
@@ -95,5 +96,6 @@ func (e *evalCommand) examples(m *onnxload.Model) (*data.Loader, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.checkNames(c, m, src.Target())
 	return e.load(m, src)
 }

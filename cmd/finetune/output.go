@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -65,6 +66,7 @@ func (c *console) start() error {
 	}
 	if c.threads > 0 {
 		kernel.SetThreads(c.threads)
+		runtime.GOMAXPROCS(c.threads) // for what is no number crunching, such as decoding images
 	}
 	return nil
 }

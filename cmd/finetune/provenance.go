@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"encoding/csv"
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"finetune/export"
 	"finetune/onnxload"
 )
 
@@ -45,4 +47,31 @@ func provenance(m *onnxload.Model, flags *pflag.FlagSet) map[string]string {
 		"flags":       strings.Join(given, " "),
 		"base_sha256": hex.EncodeToString(sum[:]),
 	}
+}
+
+// classesKey is where a written model has the names of its classes, in the order
+// of its outputs, as one line of CSV.
+const classesKey = "classes"
+
+// trainedClasses are the names of the classes that finetune trained m on, if it
+// did and there were any.
+func trainedClasses(m *onnxload.Model) []string {
+	for _, p := range m.Proto.MetadataProps {
+		if p.GetKey() == export.MetadataPrefix+classesKey {
+			names, err := csv.NewReader(strings.NewReader(p.GetValue())).Read()
+			if err == nil {
+				return names
+			}
+		}
+	}
+	return nil
+}
+
+// classesLine is the value of classesKey.
+func classesLine(names []string) string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	_ = w.Write(names) // a strings.Builder takes all
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -67,7 +67,7 @@ func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
 	d := train.DefaultConfig()
 	t.dataFlags.addFlags(flags)
 	flags.StringVar(&t.valData, "val-data", "", "`PATH`: examples to measure on; without it the test half of the data, or --val-split")
-	flags.Float64Var(&t.valSplit, "val-split", 0.1, "hold back this `SHARE` of the examples to measure on; 0 measures nothing")
+	flags.Float64Var(&t.valSplit, "val-split", 0.1, "hold back this `SHARE` of the examples to measure on, and use no test half; 0 measures nothing")
 	heading(flags, "Data")
 	flags.IntVar(&t.epochs, "epochs", d.Epochs, "go `N` times over the examples")
 	flags.IntVar(&t.batch, "batch", d.Batch, "update after `N` examples")
@@ -93,7 +93,7 @@ func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
 }
 
 func (t *trainCommand) run(ctx context.Context, c *console, args []string) error {
-	cfg, err := t.config()
+	cfg, err := t.config(c)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (t *trainCommand) run(ctx context.Context, c *console, args []string) error
 	if err := t.prepare(c, m, cfg); err != nil {
 		return err
 	}
-	training, held, err := t.examples(m)
+	training, held, err := t.examples(c, m)
 	if err != nil {
 		return explain(err, "")
 	}
@@ -116,14 +116,17 @@ func (t *trainCommand) run(ctx context.Context, c *console, args []string) error
 	if err != nil {
 		return explain(err, p.saved)
 	}
-	return finish(c, t.outputFlags, m, cfg, result)
+	return finish(c, t.outputFlags, m, cfg, result, training.Source().Target().Names...)
 }
 
 // config collects the flags that need no model to be understood.
-func (t *trainCommand) config() (train.Config, error) {
+func (t *trainCommand) config(c *console) (train.Config, error) {
 	cfg := train.DefaultConfig()
 	if err := t.dataFlags.check("train"); err != nil {
 		return cfg, err
+	}
+	if t.valData != "" && c.flags.Changed("val-split") {
+		return cfg, &usageError{what: "--val-data and --val-split exclude each other"}
 	}
 	if !(t.valSplit >= 0 && t.valSplit < 1) {
 		return cfg, &usageError{what: fmt.Sprintf("--val-split is %v, want 0 (nothing) or more and less than 1", t.valSplit)}
@@ -178,23 +181,14 @@ func (t *trainCommand) prepare(c *console, m *onnxload.Model, cfg train.Config) 
 
 // examples reads what to learn from and what to measure on; held is nil if
 // there is nothing of the latter.
-func (t *trainCommand) examples(m *onnxload.Model) (training, held *data.Loader, err error) {
+func (t *trainCommand) examples(c *console, m *onnxload.Model) (training, held *data.Loader, err error) {
 	opt := t.options(m)
 	src, err := t.open(t.path, opt)
 	if err != nil {
 		return nil, nil, err
 	}
-	var rest data.Source
-	like := opt.Like(src.Target())
-	if t.valData != "" {
-		like.Labels = "" // those beside it
-		rest, err = t.openTest(t.valData, like)
-	} else {
-		like.Split = "test"
-		if rest, err = t.open(t.path, like); errors.Is(err, data.ErrNoSplit) {
-			src, rest, err = t.split(src)
-		}
-	}
+	t.checkNames(c, m, src.Target())
+	src, rest, err := t.holdBack(src, opt.Like(src.Target()), c.flags.Changed("val-split"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -203,6 +197,26 @@ func (t *trainCommand) examples(m *onnxload.Model) (training, held *data.Loader,
 	}
 	held, err = t.load(m, rest)
 	return training, held, err
+}
+
+// holdBack finds the examples to measure on: --val-data, the test half of the
+// data, or a part of src, which is what is asked for explicitly if split is set.
+// opt says how to read the former two.
+func (t *trainCommand) holdBack(src data.Source, opt data.Options, split bool) (training, rest data.Source, err error) {
+	opt.Labels = "" // of src; the others have theirs beside them
+	switch {
+	case t.valData != "":
+		rest, err = t.openTest(t.valData, opt)
+		return src, rest, err
+	case split:
+		return t.split(src)
+	}
+	opt.Split = "test"
+	rest, err = t.open(t.path, opt)
+	if errors.Is(err, data.ErrNoSplit) {
+		return t.split(src)
+	}
+	return src, rest, err
 }
 
 // split holds examples back; none, and a nil rest, if none are wanted.

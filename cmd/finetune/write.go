@@ -84,9 +84,14 @@ func (f *outputFlags) write(c *console, m *onnxload.Model, trained *train.Result
 	return nil
 }
 
-// finish writes a model that was trained, and deletes the checkpoint of the run.
-func finish(c *console, o outputFlags, m *onnxload.Model, cfg train.Config, r *train.Result) error {
+// finish writes a model that was trained, on classes of these names if they have
+// any, and deletes the checkpoint of the run.
+func finish(c *console, o outputFlags, m *onnxload.Model, cfg train.Config, r *train.Result, classes ...string) error {
 	metadata := provenance(m, c.flags)
+	if len(classes) > 0 {
+		metadata[classesKey] = classesLine(classes)
+		c.notef("classes by the number of the output: %s", numbered(classes))
+	}
 	metadata["seed"] = fmt.Sprint(cfg.Seed)
 	metadata["steps"] = fmt.Sprint(r.Steps)
 	if r.After != nil {
