@@ -184,15 +184,33 @@ func parameter(ts *testscript.TestScript, path, name string) *optim.Param {
 
 // Help pages fit a terminal of 80 columns, and each flag has a heading.
 func TestHelpFits(t *testing.T) {
+	pages := [][]string{{"help"}, {"help", "selectors"}}
 	for _, v := range verbs() {
+		pages = append(pages, []string{"help", v.name})
+	}
+	for _, page := range pages {
 		var out, err bytes.Buffer
-		if status := run(t.Context(), []string{"help", v.name}, &out, &err); status != exitDone {
-			t.Fatalf("help %s: got status %d, want %d: %s", v.name, status, exitDone, &err)
+		if status := run(t.Context(), page, &out, &err); status != exitDone {
+			t.Fatalf("%q: got status %d, want %d: %s", page, status, exitDone, &err)
 		}
 		for line := range strings.Lines(out.String()) {
 			if n := len([]rune(strings.TrimRight(line, "\n"))); n > pageWidth && !strings.HasPrefix(line, "  finetune ") {
-				t.Errorf("help %s: got a line of %d characters, want at most %d: %s", v.name, n, pageWidth, line)
+				t.Errorf("%q: got a line of %d characters, want at most %d: %s", page, n, pageWidth, line)
 			}
 		}
+	}
+}
+
+// A mistake of ours is an error like any other, without a trace unless asked for.
+func TestPanicIsAnError(t *testing.T) {
+	t.Setenv("FINETUNE_TRACE", "")
+	err := guarded(func() error { panic("kernel: 3 is not 4") })
+	if err == nil || err.Error() != "internal error: kernel: 3 is not 4" {
+		t.Errorf("got %v, want an internal error", err)
+	}
+	t.Setenv("FINETUNE_TRACE", "1")
+	err = guarded(func() error { panic("kernel: 3 is not 4") })
+	if err == nil || !strings.Contains(err.Error(), "TestPanicIsAnError") {
+		t.Errorf("got %v, want a trace", err)
 	}
 }

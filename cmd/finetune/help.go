@@ -58,7 +58,7 @@ Try it:
   finetune inspect model.onnx
   finetune train model.onnx --data photos/ --l1 1e-5 --sparsity 0.9 -o small.onnx
 
-` + "`finetune help VERB`" + ` tells more; ` + "`finetune help selectors`" + ` how parameters are chosen.
+` + "`finetune help VERB`" + ` tells more, ` + "`finetune help selectors`" + ` how to choose parameters.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted with a checkpoint
 saved.
@@ -69,7 +69,7 @@ saved.
 // verbHelp is the page of one verb.
 func verbHelp(v verb) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Usage: finetune %s %s\n\n", v.name, v.args)
+	b.WriteString(strings.TrimSpace("Usage: finetune "+v.name+" "+v.args) + "\n\n")
 	if v.long != "" {
 		b.WriteString(strings.TrimSpace(v.long) + "\n\n")
 	} else {
@@ -86,8 +86,8 @@ func verbHelp(v verb) string {
 	return b.String()
 }
 
-const selectorHelp = `Selectors choose parameters, in --train, --freeze and before the "=" of --lr,
---l1, --l2, --weight-decay, --sparsity and --prune-threshold.
+const selectorHelp = `Selectors choose parameters: in --train and --freeze, and before the "=" of each
+flag that takes a VALUE, such as --lr, --l1, --weight-decay and --sparsity.
 
   features.*.weight    a glob on the name; * stands for any characters
   name:GLOB            the same, said aloud
@@ -95,7 +95,7 @@ const selectorHelp = `Selectors choose parameters, in --train, --freeze and befo
   role:weight          what the parameter is for: weight, bias, scale, shift,
                        running, embedding, recurrent, constant
   op:Conv              the operator that reads it
-  rank:4               its number of axes
+  rank:4               its number of axes; also rank:>1 and rank:<2
   layer:fc*            a glob on the name of the node that reads it
 
 Parts joined by a comma mean any of them; a part that starts with ! is taken
@@ -111,5 +111,5 @@ applies to weights only: nothing of one axis, no bias, no normalisation, no
 embedding. A selector reaches whatever it matches. One that matches nothing is
 an error.
 
-` + "`finetune params MODEL [flags]`" + ` shows what flags do to each parameter, and why.
+` + "`finetune params MODEL --why`" + ` shows what flags do to each parameter, and why.
 `

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -59,7 +60,7 @@ func main() {
 // run is the whole program: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := newConsole(stdout, stderr)
-	err := dispatch(ctx, c, args)
+	err := guarded(func() error { return dispatch(ctx, c, args) })
 	if err == nil {
 		return exitDone
 	}
@@ -71,6 +72,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitInterrupted
 	}
 	return exitFailed
+}
+
+// guarded turns a panic, which is a mistake in the program, into an error.
+func guarded(f func() error) (err error) {
+	defer func() {
+		reason := recover()
+		if reason == nil {
+			return
+		}
+		err = withHint(fmt.Errorf("internal error: %v", reason), "this is a mistake in finetune, not in what it was given; FINETUNE_TRACE=1 in the environment shows where")
+		if os.Getenv("FINETUNE_TRACE") != "" {
+			err = fmt.Errorf("internal error: %v\n%s", reason, debug.Stack())
+		}
+	}()
+	return f()
 }
 
 func dispatch(ctx context.Context, c *console, args []string) error {
@@ -129,43 +145,6 @@ func newFlagSet(v verb, cmd command) *pflag.FlagSet {
 	flags.Usage = func() {}
 	cmd.addFlags(flags)
 	return flags
-}
-
-// flagError turns pflag's complaint into a usage error with a suggestion.
-func flagError(v verb, flags *pflag.FlagSet, err error) error {
-	e := &usageError{what: err.Error()}
-	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
-		var names []string
-		flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		for _, name := range nearest.Names(unknown.GetSpecifiedName(), names) {
-			e.hints = append(e.hints, "did you mean --"+name+"?")
-		}
-	}
-	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		f := invalid.GetFlag()
-		e.what = fmt.Sprintf("--%s is %q, want %s", f.Name, invalid.GetValue(), wantedValue(f))
-	}
-	e.hints = append(e.hints, fmt.Sprintf("`finetune help %s` lists the flags", v.name))
-	return e
-}
-
-// wantedValue is what the value of a flag has to be, by its type.
-func wantedValue(f *pflag.Flag) string {
-	switch f.Value.Type() {
-	case "int":
-		return "a whole number"
-	case "uint64":
-		return "a whole number, 0 or more"
-	case "float64":
-		return "a number"
-	case "number":
-		return "a number, or a quotient such as 1/255"
-	case "duration":
-		return "a length of time such as 30s or 10m"
-	case "bool":
-		return "true or false"
-	}
-	return "a " + f.Value.Type()
 }
 
 func didYouMean(name string, have []string) []string {

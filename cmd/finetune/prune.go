@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/spf13/pflag"
+
+	"finetune/optim"
 )
 
 var pruneVerb = verb{
@@ -45,6 +49,10 @@ func (p *pruneCommand) run(_ context.Context, c *console, args []string) error {
 	pruner, err := p.pruner(m.Params)
 	if err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(pruner.Plans(), func(p optim.PrunePlan) bool { return p.Sparsity > 0 || p.Threshold > 0 }) {
+		return withHint(errors.New("there is nothing to prune: the flags come to zero for every parameter"),
+			"`finetune params MODEL --why`, with the same flags, shows what they do to each")
 	}
 	if err := pruner.Step(0); err != nil {
 		return err

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/pflag"
+
+	"finetune/internal/nearest"
 )
 
 // headingOf is the key under which a flag notes its heading on the help page.
@@ -84,4 +87,41 @@ func wrap(text string, width int) []string {
 		line = strings.TrimPrefix(line+" "+word, " ")
 	}
 	return append(lines, line)
+}
+
+// flagError turns pflag's complaint into a usage error with a suggestion.
+func flagError(v verb, flags *pflag.FlagSet, err error) error {
+	e := &usageError{what: err.Error()}
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		var names []string
+		flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		for _, name := range nearest.Names(unknown.GetSpecifiedName(), names) {
+			e.hints = append(e.hints, "did you mean --"+name+"?")
+		}
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		f := invalid.GetFlag()
+		e.what = fmt.Sprintf("--%s is %q, want %s", f.Name, invalid.GetValue(), wantedValue(f))
+	}
+	e.hints = append(e.hints, fmt.Sprintf("`finetune help %s` lists the flags", v.name))
+	return e
+}
+
+// wantedValue is what the value of a flag has to be, by its type.
+func wantedValue(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int":
+		return "a whole number"
+	case "uint64":
+		return "a whole number, 0 or more"
+	case "float64":
+		return "a number"
+	case "number":
+		return "a number, or a quotient such as 1/255"
+	case "duration":
+		return "a length of time such as 30s or 10m"
+	case "bool":
+		return "true or false"
+	}
+	return "a " + f.Value.Type()
 }
