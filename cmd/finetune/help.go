@@ -58,7 +58,8 @@ Try it:
   finetune inspect model.onnx
   finetune train model.onnx --data photos/ --l1 1e-5 --sparsity 0.9 -o small.onnx
 
-` + "`finetune help VERB`" + ` tells more, ` + "`finetune help selectors`" + ` how to choose parameters.
+` + "`finetune help VERB`" + ` tells more, ` + "`finetune help selectors`" + ` how parameters are
+chosen.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted with a checkpoint
 saved.
