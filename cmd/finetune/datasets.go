@@ -170,12 +170,15 @@ func (f *dataFlags) openTest(path string, opt data.Options) (data.Source, error)
 // the order of those that are there that they were numbered.
 func (f *dataFlags) checkNames(c *console, m *onnxload.Model, target data.Target) {
 	names := target.Names
+	if len(f.classes) > 0 {
+		return
+	}
 	for i, out := range m.Outputs {
 		if (f.output == "" && i > 0) || (f.output != "" && f.output != out.Name) || out.Rank < 1 {
 			continue
 		}
 		if classes := out.Dims[out.Rank-1].Size; 0 < len(names) && len(names) < classes {
-			c.warnf("the data names fewer classes (%d) than the model has (%d), taken for its first: %s; --classes NAMES says otherwise",
+			c.warnf("the data names fewer classes (%d) than the model has (%d), taken for its first: %s; --classes NAMES lists them all",
 				len(names), classes, numbered(names))
 		}
 	}

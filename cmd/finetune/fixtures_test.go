@@ -42,9 +42,15 @@ var fixtures = map[string]func(path string) error{
 	"digits":           func(path string) error { return drawFolder(path, 40) },
 	"digits-idx":       func(path string) error { return drawIdx(path, 80, 40, models.Side) },
 	"small-idx":        func(path string) error { return drawIdx(path, 10, 10, models.Side-8) },
-	"cut-idx":          func(path string) error { return cutIdx(path, "train-images-idx3-ubyte", 5000) },
-	"few-labels-idx":   func(path string) error { return cutIdx(path, "train-labels-idx1-ubyte", 8) },
-	"colour":           paintFolder,
+	"cut-idx": func(path string) error {
+		return replaceInIdx(path, "train-images-idx3-ubyte", func(b []byte) []byte { return b[:5000] })
+	},
+	"few-labels-idx": func(path string) error {
+		return replaceInIdx(path, "train-labels-idx1-ubyte", func([]byte) []byte {
+			return append(idxHeader(0x801, 8), 0, 1, 2, 3, 4, 5, 6, 7)
+		})
+	},
+	"colour": paintFolder,
 }
 
 func writeModel(path string, m *onnxpb.ModelProto, damage ...func([]byte) []byte) error {
@@ -172,9 +178,8 @@ func drawIdx(dir string, training, test, side int) error {
 	return nil
 }
 
-// cutIdx leaves some bytes of one of ten images and labels; the labels become
-// none at all, and say so.
-func cutIdx(dir, name string, size int) error {
+// replaceInIdx changes one of the files of ten digits.
+func replaceInIdx(dir, name string, change func([]byte) []byte) error {
 	if err := drawIdx(dir, 10, 10, models.Side); err != nil {
 		return err
 	}
@@ -183,7 +188,7 @@ func cutIdx(dir, name string, size int) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, b[:size], 0o666)
+	return os.WriteFile(path, change(b), 0o666)
 }
 
 // paintFolder writes a red and a blue picture, each as its class.
