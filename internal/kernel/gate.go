@@ -1,0 +1,23 @@
+package kernel
+
+// Gate is an activation function inside a recurrent cell. Its derivative is
+// computed from its result.
+type Gate struct {
+	Of   func(out, x []float32)    // out may be x
+	Grad func(out, y, g []float32) // g times the derivative where Of is y; out may be either
+}
+
+// The usual gates.
+var (
+	SigmoidGate = Gate{Sigmoid, SigmoidGrad}
+	TanhGate    = Gate{Tanh, TanhGrad}
+	ReluGate    = Gate{Relu, ReluGrad}
+)
+
+// NewGate makes a gate of a function and its derivative.
+func NewGate(f func(x float64) float64, slope func(y float64) float64) Gate {
+	return Gate{
+		Of:   func(out, x []float32) { Map(out, x, f) },
+		Grad: func(out, y, g []float32) { MapGrad(out, y, g, slope) },
+	}
+}
