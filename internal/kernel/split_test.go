@@ -34,6 +34,9 @@ func TestSplitterAddsUpItsParts(t *testing.T) {
 
 // TestElementwiseAllocates covers every kind of argument a splitter carries.
 func TestElementwiseAllocates(t *testing.T) {
+	if raceDetector {
+		t.Skip("allocations cannot be counted under the race detector")
+	}
 	const n = 3 * chunk
 	x, y, ints := noise(1, n), make([]float32, n), make([]int64, n)
 	labels := make([]int64, n/64)
