@@ -67,8 +67,8 @@ func TestCorpusModels(t *testing.T) {
 
 // notLowered is the corpus models that use an operator we lack.
 var notLowered = []string{
-	"activations_dynamo_torch211", "bert_toy_torch11", "dtln_lstm_1",
-	"gru_ndm", "gtcrn_gru_denoise", "lstm_bidi_tagger", "mnist_logreg_skl2onnx", "mnist_quantized",
+	"activations_dynamo_torch211", "bert_toy_torch11",
+	"gtcrn_gru_denoise", "mnist_logreg_skl2onnx", "mnist_quantized",
 	"mobilenetv2_qdq_int8", "rf_sklearn", "silero_vad_16k_op15", "unet_opset18",
 }
 
