@@ -25,178 +25,337 @@ func (s Channels) check(of string, arrays, perChannel [][]float32) {
 	}
 }
 
-// plane is channel c of image n of x.
-func (s Channels) plane(x []float32, n, c int) []float32 {
-	return x[(n*s.C+c)*s.Size:][:s.Size]
-}
-
 // grain is how many channels are worth a task.
 func (s Channels) grain() int { return max(1, chunk/(s.N*s.Size+1)) }
 
+// A ChannelNorm is batch normalisation with what often follows it:
+//
+//	y = scale·(x - mean)/√(variance + ε) + shift, plus Add, between Low and High
+//
+// with one scale, shift, mean and variance for each channel. Doing all in one go
+// saves passes over memory.
+type ChannelNorm struct {
+	Channels
+	Scale, Shift, Mean, Variance []float32
+	Eps                          float32
+
+	Add       []float32 // laid out like x; nil adds nothing
+	Limited   bool      // between Low and High; otherwise there is no limit
+	Low, High float32   // 0 and +Inf: ReLU
+}
+
+// normArgs are the arguments of a pass over channels; unused ones are left out.
 type normArgs struct {
-	s              Channels
-	x, y, dy       []float32
-	scale, shift   []float32
-	mean, variance []float32
-	sumG, sumGX    []float32
-	eps            float32
+	ChannelNorm
+	x, y, dy, dx, dadd []float32
+	dscale, dshift     []float32
+	train              bool
 }
 
 var (
-	channelSums   = split(channelSumsOf)
-	normalize     = split(normalizeChannels)
-	batchStats    = split(batchStatsOf)
-	normGrads     = split(normGradsOf)
-	normBackData  = split(normBackDataOf)
-	normBackBatch = split(normBackBatchOf)
+	channelSums  = split(channelSumsOf)
+	channelStats = split(statsOf)
+	normForward  = split(normForwardOf)
+	normTrain    = split(normTrainOf)
+	normBackward = split(normBackwardOf)
 )
 
-// total is the sum of x.
-func total(x []float32) float64 {
-	var s0, s1, s2, s3 float64
-	for ; len(x) >= 4; x = x[4:] {
-		s0 += float64(x[0])
-		s1 += float64(x[1])
-		s2 += float64(x[2])
-		s3 += float64(x[3])
-	}
-	for _, v := range x {
-		s0 += float64(v)
-	}
-	return (s0 + s1) + (s2 + s3)
+// planeLoops are loops over n planes of size elements, stride elements apart.
+// There is at least one element. Arrays begin at the first plane; some functions
+// leave out some of them.
+type planeLoops struct {
+	sum      func(x []float32, n, stride, size int) float64
+	variance func(x []float32, n, stride, size int, mean float32) float64 // Σ(x-mean)²
+
+	// y = (x - mean)·factor + shift; [1] with limits; [][1] with add.
+	normalize [2][2]normalizeFunc
+
+	// The others see dy as 0 where the result is not between low and high, by
+	// gate. gradSums: Σdy and Σdy·(x - mean). grad: dx = factor·dy. trainGrad: dx
+	// = factor·(dy - offset - (x - mean)·slope). With gateY both store dy to dadd
+	// unless it is nil.
+	gradSums  [gates]gradSumsFunc
+	grad      [gates]inputGradFunc
+	trainGrad [gates]inputGradFunc
 }
 
-// inverse is 1/sqrt(variance + eps).
+type (
+	normalizeFunc = func(y, x, add []float32, n, stride, size int, mean, factor, shift, low, high float32)
+	gradSumsFunc  = func(x, y, dy []float32, n, stride, size int, mean, factor, shift, low, high float32) (sum, product float64)
+	inputGradFunc = func(dx, dadd, x, y, dy []float32, n, stride, size int, mean, factor, shift, low, high, offset, slope float32)
+)
+
+// gate is how a backward pass finds out which results the limits hold.
+type gate int
+
+const (
+	gateNone gate = iota // none
+	gateX                // it computes them again
+	gateY                // it reads them
+	gates
+)
+
+// loops are for planes of at least some vectors; plain Go has less to prepare.
+func (s Channels) loops() *planeLoops {
+	if s.Size < 4 {
+		return &generic.planes
+	}
+	return &active.planes
+}
+
+// pieces is how many planes, and how many elements of each, are worked on in one
+// go: loops in assembly cannot be interrupted.
+func (s Channels) pieces() (planes, size int) {
+	const most = 1 << 16
+	return max(1, min(s.N, most/max(s.Size, 1))), max(1, min(s.Size, most))
+}
+
+// from is x from an element of channel c on, nil where there is no x.
+func (s Channels) from(x []float32, n, c, i int) []float32 {
+	if x == nil {
+		return nil
+	}
+	return x[(n*s.C+c)*s.Size+i:]
+}
+
+func (s Channels) stride() int { return s.C * s.Size }
+
+// sum is that of channel c of x.
+func (s Channels) sum(x []float32, c int) float64 {
+	f, total := s.loops(), 0.0
+	planes, size := s.pieces()
+	for n := 0; n < s.N; n += planes {
+		for i := 0; i < s.Size; i += size {
+			total += f.sum(s.from(x, n, c, i), min(planes, s.N-n), s.stride(), min(size, s.Size-i))
+		}
+	}
+	return total
+}
+
+// stats finds the mean and the biased variance of channel c of x.
+func (s Channels) stats(x []float32, c int) (mean, variance float32) {
+	f, squares := s.loops(), 0.0
+	count := float64(s.N * s.Size)
+	exact := s.sum(x, c) / count
+	mean = float32(exact)
+	planes, size := s.pieces()
+	for n := 0; n < s.N; n += planes {
+		for i := 0; i < s.Size; i += size {
+			squares += f.variance(s.from(x, n, c, i), min(planes, s.N-n), s.stride(), min(size, s.Size-i), mean)
+		}
+	}
+	off := exact - float64(mean)
+	return mean, float32(max(squares/count-off*off, 0))
+}
+
+// factor is scale/√(variance + ε) of channel c.
+func (s *ChannelNorm) factor(c int) float32 {
+	return float32(float64(s.Scale[c]) * inverse(s.Variance[c], s.Eps))
+}
+
+// inverse is 1/√(variance + ε).
 func inverse(variance, eps float32) float64 {
 	return 1 / math.Sqrt(float64(variance)+float64(eps))
+}
+
+func (s *ChannelNorm) normalize(x, y []float32, c int) {
+	limited, added := 0, 0
+	if s.Limited {
+		limited = 1
+	}
+	if s.Add != nil {
+		added = 1
+	}
+	f := s.loops().normalize[limited][added]
+	factor := s.factor(c)
+	planes, size := s.pieces()
+	for n := 0; n < s.N; n += planes {
+		for i := 0; i < s.Size; i += size {
+			f(s.from(y, n, c, i), s.from(x, n, c, i), s.from(s.Add, n, c, i),
+				min(planes, s.N-n), s.stride(), min(size, s.Size-i), s.Mean[c], factor, s.Shift[c], s.Low, s.High)
+		}
+	}
+}
+
+// gate is none without limits, and otherwise looks at y if there is one.
+func (a *normArgs) gate() gate {
+	switch {
+	case !a.Limited:
+		return gateNone
+	case a.y != nil:
+		return gateY
+	default:
+		return gateX
+	}
+}
+
+// gradSums are Σdy and Σdy·(x - mean) of channel c.
+func (a *normArgs) gradSums(c int) (sum, product float64) {
+	f := a.loops().gradSums[a.gate()]
+	factor, shift := float32(0), float32(0)
+	if a.gate() == gateX {
+		factor, shift = a.factor(c), a.Shift[c]
+	}
+	planes, size := a.pieces()
+	for n := 0; n < a.N; n += planes {
+		for i := 0; i < a.Size; i += size {
+			u, v := f(a.from(a.x, n, c, i), a.from(a.y, n, c, i), a.from(a.dy, n, c, i),
+				min(planes, a.N-n), a.stride(), min(size, a.Size-i), a.Mean[c], factor, shift, a.Low, a.High)
+			sum += u
+			product += v
+		}
+	}
+	return sum, product
+}
+
+// inputGrad computes dx of channel c, and dadd. In training, mean and variance
+// depend on x: with x̂ = (x - mean)/√(variance + ε), and means over the channel,
+//
+//	dx = scale/√(variance + ε)·(dy - mean(dy) - x̂·mean(dy·x̂))
+func (a *normArgs) inputGrad(c int, sum, product float64) {
+	f, mean, shift := a.loops().grad[a.gate()], float32(0), float32(0)
+	var offset, slope float32
+	if a.train {
+		f = a.loops().trainGrad[a.gate()]
+		count, inv := float64(a.N*a.Size), inverse(a.Variance[c], a.Eps)
+		offset, slope = float32(sum/count), float32(product/count*inv*inv)
+	}
+	if a.train || a.gate() == gateX {
+		mean = a.Mean[c]
+	}
+	if a.gate() == gateX {
+		shift = a.Shift[c]
+	}
+	factor := a.factor(c)
+	planes, size := a.pieces()
+	for n := 0; n < a.N; n += planes {
+		for i := 0; i < a.Size; i += size {
+			f(a.from(a.dx, n, c, i), a.from(a.dadd, n, c, i), a.from(a.x, n, c, i), a.from(a.y, n, c, i), a.from(a.dy, n, c, i),
+				min(planes, a.N-n), a.stride(), min(size, a.Size-i), mean, factor, shift, a.Low, a.High, offset, slope)
+		}
+	}
 }
 
 // ChannelSums computes the sum of each channel of x.
 func ChannelSums(s Channels, x, sums []float32) {
 	s.check("ChannelSums", [][]float32{x}, [][]float32{sums})
-	channelSums.do(s.C, s.grain(), normArgs{s: s, x: x, y: sums})
+	channelSums.do(s.C, s.grain(), normArgs{ChannelNorm: ChannelNorm{Channels: s}, x: x, dshift: sums})
 }
 
 func channelSumsOf(a *normArgs, lo, hi int) {
 	for c := lo; c < hi; c++ {
-		sum := 0.0
-		for n := range a.s.N {
-			sum += total(a.s.plane(a.x, n, c))
-		}
-		a.y[c] = float32(sum)
+		a.dshift[c] = float32(a.sum(a.x, c))
 	}
 }
 
-// BatchNorm computes y = scale·(x - mean)/sqrt(variance + eps) + shift, with one
-// scale, shift, mean and variance for each channel.
-func BatchNorm(s Channels, x, scale, shift, mean, variance []float32, eps float32, y []float32) {
-	s.check("BatchNorm", [][]float32{x, y}, [][]float32{scale, shift, mean, variance})
-	normalize.do(s.C, s.grain(), normArgs{s: s, x: x, y: y, scale: scale, shift: shift, mean: mean, variance: variance, eps: eps})
+// Stats computes the mean and the biased variance of each channel of x.
+func (s *ChannelNorm) Stats(x []float32) {
+	s.check("Stats", [][]float32{x}, [][]float32{s.Mean, s.Variance})
+	channelStats.do(s.C, s.grain(), normArgs{ChannelNorm: *s, x: x})
 }
 
-func normalizeChannels(a *normArgs, lo, hi int) {
+func statsOf(a *normArgs, lo, hi int) {
 	for c := lo; c < hi; c++ {
-		factor := float32(float64(a.scale[c]) * inverse(a.variance[c], a.eps))
-		mean, shift := a.mean[c], a.shift[c]
-		for n := range a.s.N {
-			x := a.s.plane(a.x, n, c)
-			y := a.s.plane(a.y, n, c)
-			for i, v := range x {
-				y[i] = (v-mean)*factor + shift
-			}
-		}
+		a.Mean[c], a.Variance[c] = a.stats(a.x, c)
 	}
 }
 
-// BatchStats computes the mean and the biased variance of each channel of x.
-func BatchStats(s Channels, x, mean, variance []float32) {
-	s.check("BatchStats", [][]float32{x}, [][]float32{mean, variance})
-	batchStats.do(s.C, s.grain(), normArgs{s: s, x: x, mean: mean, variance: variance})
+// Forward computes y from x. They may be the same.
+func (s *ChannelNorm) Forward(x, y []float32) {
+	s.checkForward("Forward", x, y)
+	normForward.do(s.C, s.grain(), normArgs{ChannelNorm: *s, x: x, y: y})
 }
 
-func batchStatsOf(a *normArgs, lo, hi int) {
-	count := float64(a.s.N * a.s.Size)
-	for c := lo; c < hi; c++ {
-		sum := 0.0
-		for n := range a.s.N {
-			sum += total(a.s.plane(a.x, n, c))
-		}
-		mean := sum / count
-		squares := 0.0
-		for n := range a.s.N {
-			for _, v := range a.s.plane(a.x, n, c) {
-				d := float64(v) - mean
-				squares += d * d
-			}
-		}
-		a.mean[c], a.variance[c] = float32(mean), float32(squares/count)
+func (s *ChannelNorm) checkForward(of string, x, y []float32) {
+	s.check(of, [][]float32{x, y}, [][]float32{s.Scale, s.Shift, s.Mean, s.Variance})
+	if s.Add != nil {
+		s.check(of, [][]float32{s.Add}, nil)
 	}
 }
 
-// BatchNormGrads computes the gradients of scale and shift from the gradient dy
-// of the output of BatchNorm.
-func BatchNormGrads(s Channels, x, dy, mean, variance []float32, eps float32, dscale, dshift []float32) {
-	s.check("BatchNormGrads", [][]float32{x, dy}, [][]float32{mean, variance, dscale, dshift})
-	normGrads.do(s.C, s.grain(), normArgs{s: s, x: x, dy: dy, mean: mean, variance: variance, eps: eps, sumGX: dscale, sumG: dshift})
-}
-
-func normGradsOf(a *normArgs, lo, hi int) {
+func normForwardOf(a *normArgs, lo, hi int) {
 	for c := lo; c < hi; c++ {
-		mean := a.mean[c]
-		var sumG, sumGX float64
-		for n := range a.s.N {
-			x := a.s.plane(a.x, n, c)
-			for i, g := range a.s.plane(a.dy, n, c) {
-				sumG += float64(g)
-				sumGX += float64(g) * float64(x[i]-mean)
-			}
-		}
-		a.sumG[c], a.sumGX[c] = float32(sumG), float32(sumGX*inverse(a.variance[c], a.eps))
+		a.normalize(a.x, a.y, c)
 	}
 }
 
-// BatchNormBackward computes the gradient dx of the input of BatchNorm, where
-// mean and variance do not depend on x.
-func BatchNormBackward(s Channels, dy, scale, variance []float32, eps float32, dx []float32) {
-	s.check("BatchNormBackward", [][]float32{dy, dx}, [][]float32{scale, variance})
-	normBackData.do(s.C, s.grain(), normArgs{s: s, dy: dy, y: dx, scale: scale, variance: variance, eps: eps})
+// Train is Stats and Forward, channel by channel, so that memory is read once.
+func (s *ChannelNorm) Train(x, y []float32) {
+	s.checkForward("Train", x, y)
+	normTrain.do(s.C, s.grain(), normArgs{ChannelNorm: *s, x: x, y: y})
 }
 
-func normBackDataOf(a *normArgs, lo, hi int) {
-	for c := lo; c < hi; c++ {
-		factor := float32(float64(a.scale[c]) * inverse(a.variance[c], a.eps))
-		for n := range a.s.N {
-			dx := a.s.plane(a.y, n, c)
-			for i, g := range a.s.plane(a.dy, n, c) {
-				dx[i] = g * factor
-			}
+func normTrainOf(a *normArgs, lo, hi int) {
+	statsOf(a, lo, hi)
+	normForwardOf(a, lo, hi)
+}
+
+// ChannelGrads is what a backward pass reads and writes. What is written may be
+// nil where it is not wanted.
+type ChannelGrads struct {
+	Dy []float32 // gradient of the result
+	X  []float32
+
+	// Y is the result; only limits need it. With nil it is computed again from X,
+	// which cannot be had with Add.
+	Y []float32
+
+	Train bool // mean and variance are those of X, as Train finds them
+
+	Dx             []float32 // gradient of X; may be Dy
+	Dadd           []float32 // gradient of Add, if there are limits (otherwise it is Dy); may be Dy if Dx is not
+	Dscale, Dshift []float32
+}
+
+// Backward computes gradients, all in one go: the sums of a channel and the
+// gradient of its input while it is in the cache. The gradient passes where the
+// result is between Low and High, and does not reach them.
+func (s *ChannelNorm) Backward(g ChannelGrads) {
+	s.check("Backward", [][]float32{g.Dy}, [][]float32{s.Variance})
+	for _, x := range [][]float32{g.X, g.Y, g.Dx, g.Dadd} {
+		if x != nil {
+			s.check("Backward", [][]float32{x}, nil)
 		}
 	}
+	for _, x := range [][]float32{g.Dscale, g.Dshift} {
+		if x != nil {
+			s.check("Backward", nil, [][]float32{x})
+		}
+	}
+	a := normArgs{ChannelNorm: *s, x: g.X, y: g.Y, dy: g.Dy, dx: g.Dx, dadd: g.Dadd, dscale: g.Dscale, dshift: g.Dshift, train: g.Train}
+	if g.Dx != nil || a.gate() == gateX {
+		s.check("Backward", nil, [][]float32{s.Scale})
+	}
+	if a.gate() == gateX {
+		s.check("Backward", nil, [][]float32{s.Shift})
+	}
+	sums := g.Dscale != nil || g.Dshift != nil || g.Train && g.Dx != nil
+	switch {
+	case sums && g.X == nil || s.Limited && g.Y == nil && (g.X == nil || s.Add != nil):
+		panic("kernel: Backward: neither input nor result to start from")
+	case sums || a.gate() == gateX:
+		s.check("Backward", nil, [][]float32{s.Mean})
+	}
+	if g.Dadd != nil && (g.Dx == nil || a.gate() != gateY) {
+		panic("kernel: Backward: the gradient of what was added comes with that of the input, and with limits")
+	}
+	normBackward.do(s.C, s.grain(), a)
 }
 
-// BatchNormTrainBackward computes the gradient dx of the input of BatchNorm,
-// where mean and variance are those that BatchStats finds in x. The gradients of
-// scale and shift come from BatchNormGrads.
-func BatchNormTrainBackward(s Channels, x, dy, scale, mean, variance, dscale, dshift []float32, eps float32, dx []float32) {
-	s.check("BatchNormTrainBackward", [][]float32{x, dy, dx}, [][]float32{scale, mean, variance, dscale, dshift})
-	normBackBatch.do(s.C, s.grain(), normArgs{s: s, x: x, dy: dy, y: dx, scale: scale, mean: mean, variance: variance, sumGX: dscale, sumG: dshift, eps: eps})
-}
-
-func normBackBatchOf(a *normArgs, lo, hi int) {
-	count := float64(a.s.N * a.s.Size)
+func normBackwardOf(a *normArgs, lo, hi int) {
 	for c := lo; c < hi; c++ {
-		inv := inverse(a.variance[c], a.eps)
-		// dx = scale·inv·(g - mean(g) - xhat·mean(g·xhat)), xhat = (x - mean)·inv
-		factor := float32(float64(a.scale[c]) * inv)
-		meanG := float32(float64(a.sumG[c]) / count)
-		slope := float32(float64(a.sumGX[c]) / count * inv)
-		mean := a.mean[c]
-		for n := range a.s.N {
-			x := a.s.plane(a.x, n, c)
-			dx := a.s.plane(a.y, n, c)
-			for i, g := range a.s.plane(a.dy, n, c) {
-				dx[i] = factor * (g - meanG - (x[i]-mean)*slope)
-			}
+		var sum, product float64
+		if a.dscale != nil || a.dshift != nil || a.train && a.dx != nil {
+			sum, product = a.gradSums(c)
+		}
+		if a.dx != nil {
+			a.inputGrad(c, sum, product)
+		}
+		if a.dscale != nil {
+			a.dscale[c] = float32(product * inverse(a.Variance[c], a.Eps))
+		}
+		if a.dshift != nil {
+			a.dshift[c] = float32(sum)
 		}
 	}
 }

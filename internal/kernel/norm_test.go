@@ -38,72 +38,201 @@ func sumsOf(s Channels, x, dy []float32, mean, variance []float32, eps float64) 
 	return r
 }
 
-func TestBatchNorm(t *testing.T) {
-	const eps = 1e-3
-	for _, s := range []Channels{{N: 1, C: 1, Size: 2}, {N: 4, C: 3, Size: 1}, {N: 3, C: 5, Size: 7}, {N: 64, C: 2, Size: 150}} {
-		what := fmt.Sprintf("%+v: ", s)
-		n := s.N * s.C * s.Size
-		x, dy, scale, shift, mean, variance := noise(1, n), noise(2, n), noise(3, s.C), noise(4, s.C), noise(5, s.C), noise(6, s.C)
-		for i := range x {
-			x[i] += 10 // cancellation in sums of squares would show
-		}
-		for c := range variance {
-			variance[c] *= variance[c]
-		}
-		want := sumsOf(s, x, dy, mean, variance, eps)
-		y, dx := make([]float64, n), make([]float64, n)
-		for i := range x {
-			c := i / s.Size % s.C
-			factor := float64(scale[c]) / math.Sqrt(want.variance[c]+eps)
-			y[i] = (float64(x[i])-want.mean[c])*factor + float64(shift[c])
-			dx[i] = float64(dy[i]) * factor
-		}
-		got := dirty(n)
-		BatchNorm(s, x, scale, shift, mean, variance, eps, got)
-		compare(t, what+"result", got, y, 1e-5)
-		BatchNormBackward(s, dy, scale, variance, eps, got)
-		compare(t, what+"gradient of the input", got, dx, 1e-5)
-		dscale, dshift := dirty(s.C), dirty(s.C)
-		BatchNormGrads(s, x, dy, mean, variance, eps, dscale, dshift)
-		compare(t, what+"gradient of the scale", dscale, want.sumGX, 1e-5)
-		compare(t, what+"gradient of the shift", dshift, want.sumG, 1e-5)
-		ChannelSums(s, dy, dshift)
-		compare(t, what+"channel sums", dshift, want.sumG, 1e-5)
+// normShapes are around the widths of vectors and the size of pieces.
+var normShapes = []Channels{{N: 1, C: 1, Size: 2}, {N: 4, C: 3, Size: 1}, {N: 33, C: 40, Size: 1}, {N: 3, C: 5, Size: 7},
+	{N: 2, C: 3, Size: 16}, {N: 2, C: 2, Size: 49}, {N: 64, C: 2, Size: 150}, {N: 2, C: 1, Size: 1<<16 + 3}}
 
-		want = sumsOf(s, x, dy, nil, nil, eps)
-		BatchStats(s, x, mean, variance)
-		compare(t, what+"means", mean, want.mean, 1e-6)
-		compare(t, what+"variances", variance, want.variance, 1e-6)
-		BatchNormGrads(s, x, dy, mean, variance, eps, dscale, dshift)
-		BatchNormTrainBackward(s, x, dy, scale, mean, variance, dscale, dshift, eps, got)
+func TestChannelNorm(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		for _, s := range normShapes {
+			for _, limited := range []bool{false, true} {
+				for _, added := range []bool{false, true} {
+					testChannelNorm(t, s, limited, added)
+				}
+			}
+		}
+	})
+}
+
+func testChannelNorm(t *testing.T, s Channels, limited, added bool) {
+	const eps = 1e-3
+	what := fmt.Sprintf("%+v, limited %t, added %t: ", s, limited, added)
+	n := s.N * s.C * s.Size
+	x, dy := noise(1, n), noise(2, n)
+	norm := ChannelNorm{Channels: s, Eps: eps, Scale: noise(3, s.C), Shift: noise(4, s.C), Mean: noise(5, s.C), Variance: noise(6, s.C),
+		Limited: limited, Low: -0.5, High: 0.75}
+	if added {
+		norm.Add = noise(7, n)
+	}
+	for i := range x {
+		x[i] += 10 // cancellation in sums of squares would show
+	}
+	for c := range norm.Variance {
+		norm.Mean[c] += 10
+		norm.Variance[c] = 0.1 + norm.Variance[c]*norm.Variance[c]
+	}
+	for _, train := range []bool{false, true} {
+		// The definition.
+		sums := sumsOf(s, x, nil, norm.Mean, norm.Variance, eps)
+		if train {
+			sums = sumsOf(s, x, nil, nil, nil, eps)
+		}
+		y, gated := make([]float64, n), make([]float32, n)
 		for i := range x {
 			c := i / s.Size % s.C
-			inv := 1 / math.Sqrt(want.variance[c]+eps)
-			count := float64(s.N * s.Size)
-			xhat := (float64(x[i]) - want.mean[c]) * inv
-			dx[i] = float64(scale[c]) * inv * (float64(dy[i]) - want.sumG[c]/count - xhat*want.sumGX[c]/count)
+			y[i] = (float64(x[i])-sums.mean[c])*float64(norm.Scale[c])/math.Sqrt(sums.variance[c]+eps) + float64(norm.Shift[c])
+			if added {
+				y[i] += float64(norm.Add[i])
+			}
+			gated[i] = dy[i]
+			if limited {
+				if edge := min(math.Abs(y[i]+0.5), math.Abs(y[i]-0.75)); edge < 1e-5 {
+					dy[i], gated[i] = 0, 0 // too close to tell
+				}
+				if y[i] < -0.5 || y[i] > 0.75 {
+					gated[i] = 0
+				}
+				y[i] = min(max(y[i], -0.5), 0.75)
+			}
 		}
-		compare(t, what+"gradient of the input through its statistics", got, dx, 2e-5)
+		wantSums := sumsOf(s, x, gated, norm.Mean, norm.Variance, eps)
+		if train {
+			wantSums = sumsOf(s, x, gated, nil, nil, eps)
+		}
+		dx, dadd := make([]float64, n), make([]float64, n)
+		for i := range x {
+			c := i / s.Size % s.C
+			inv, count := 1/math.Sqrt(wantSums.variance[c]+eps), float64(s.N*s.Size)
+			dadd[i] = float64(gated[i])
+			dx[i] = float64(norm.Scale[c]) * inv * dadd[i]
+			if train {
+				xhat := (float64(x[i]) - wantSums.mean[c]) * inv
+				dx[i] = float64(norm.Scale[c]) * inv * (dadd[i] - wantSums.sumG[c]/count - xhat*wantSums.sumGX[c]/count)
+			}
+		}
+
+		got, check := guarded(t, n, 1)
+		if train {
+			norm.Mean, norm.Variance = dirty(s.C), dirty(s.C)
+			norm.Train(x, got)
+			compare(t, what+"means", norm.Mean, wantSums.mean, 1e-6)
+			compare(t, what+"variances", norm.Variance, wantSums.variance, 1e-6)
+			mean, variance := norm.Mean, norm.Variance
+			norm.Mean, norm.Variance = dirty(s.C), dirty(s.C)
+			norm.Stats(x)
+			if !slices.Equal(norm.Mean, mean) || !slices.Equal(norm.Variance, variance) {
+				t.Errorf("%sStats finds other statistics than Train", what)
+			}
+		} else {
+			norm.Forward(x, got)
+		}
+		check(what + "result")
+		compare(t, what+"result", got, y, 1e-5)
+
+		g := ChannelGrads{Dy: dy, X: x, Train: train, Dscale: dirty(s.C), Dshift: dirty(s.C)}
+		var checkAdd func(string)
+		g.Dx, check = guarded(t, n, 3)
+		if limited {
+			g.Y = got
+			g.Dadd, checkAdd = guarded(t, n, 2)
+		}
+		norm.Backward(g)
+		check(what + "gradient of the input")
+		compare(t, what+"gradient of the input", g.Dx, dx, 2e-5)
+		compare(t, what+"gradient of the scale", g.Dscale, wantSums.sumGX, 2e-5)
+		compare(t, what+"gradient of the shift", g.Dshift, wantSums.sumG, 1e-5)
+		if limited {
+			checkAdd(what + "gradient of what was added")
+			compare(t, what+"gradient of what was added", g.Dadd, dadd, 0)
+		}
+		if limited && !added {
+			again := g
+			again.Y, again.Dadd, again.Dx = nil, nil, slices.Clone(dy)
+			again.Dy = again.Dx // in place
+			norm.Backward(again)
+			compare(t, what+"gradient of the input, from the input", again.Dx, dx, 2e-5)
+		}
 	}
 }
 
-func TestBatchNormInPlace(t *testing.T) {
+func TestChannelSums(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		for _, s := range normShapes {
+			x := noise(1, s.N*s.C*s.Size)
+			sums := dirty(s.C)
+			ChannelSums(s, x, sums)
+			compare(t, fmt.Sprint(s), sums, sumsOf(s, x, x, nil, nil, 1).sumG, 1e-5)
+		}
+	})
+}
+
+func TestChannelNormInPlace(t *testing.T) {
 	s := Channels{N: 2, C: 3, Size: 4}
-	x, scale, shift, mean, variance := noise(1, 24), noise(2, 3), noise(3, 3), noise(4, 3), []float32{1, 2, 3}
-	y := make([]float32, len(x))
-	BatchNorm(s, x, scale, shift, mean, variance, 1e-5, y)
-	BatchNorm(s, x, scale, shift, mean, variance, 1e-5, x)
+	x, y := noise(1, 24), make([]float32, 24)
+	norm := ChannelNorm{Channels: s, Eps: 1e-5, Scale: noise(2, 3), Shift: noise(3, 3), Mean: noise(4, 3), Variance: []float32{1, 2, 3}}
+	norm.Forward(x, y)
+	norm.Forward(x, x)
 	if !slices.Equal(x, y) {
 		t.Errorf("in place: got %v, want %v", x, y)
 	}
 }
 
-func TestBatchNormThreads(t *testing.T) {
+func TestChannelNormThreads(t *testing.T) {
 	s := Channels{N: 16, C: 5, Size: 900}
 	x := noise(1, s.N*s.C*s.Size)
 	sameBits(t, "statistics", func() []float32 {
 		out := make([]float32, 2*s.C)
-		BatchStats(s, x, out[:s.C], out[s.C:])
+		norm := ChannelNorm{Channels: s, Mean: out[:s.C], Variance: out[s.C:]}
+		norm.Stats(x)
 		return out
 	})
+}
+
+func TestChannelNormPanics(t *testing.T) {
+	s := Channels{N: 2, C: 2, Size: 3}
+	x, c := make([]float32, 12), make([]float32, 2)
+	norm := ChannelNorm{Channels: s, Scale: c, Shift: c, Mean: c, Variance: c, Limited: true, High: 1}
+	for what, g := range map[string]ChannelGrads{
+		"sums without the input":      {Dy: x, Y: x, Dscale: c},
+		"limits without a result":     {Dy: x, Dx: x},
+		"what was added, by itself":   {Dy: x, X: x, Y: x, Dadd: x},
+		"a gradient of another shape": {Dy: x, X: x, Y: x, Dx: x[:3]},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: got no panic", what)
+				}
+			}()
+			norm.Backward(g)
+		}()
+	}
+}
+
+// BenchmarkChannelNorm has the shapes of ResNet-18 with batch 8: training, with
+// ReLU. GB/s count what is read and written at least.
+func BenchmarkChannelNorm(b *testing.B) {
+	for _, s := range []Channels{{8, 64, 112 * 112}, {8, 64, 56 * 56}, {8, 128, 28 * 28}, {8, 256, 14 * 14}, {8, 512, 7 * 7}} {
+		n := s.N * s.C * s.Size
+		x, y, dy, dx := noise(1, n), make([]float32, n), noise(2, n), make([]float32, n)
+		norm := ChannelNorm{Channels: s, Eps: 1e-5, Scale: noise(3, s.C), Shift: noise(4, s.C),
+			Mean: make([]float32, s.C), Variance: make([]float32, s.C), Limited: true, High: float32(math.Inf(1))}
+		dscale, dshift := make([]float32, s.C), make([]float32, s.C)
+		b.Run(fmt.Sprintf("forward/%dx%d", s.C, s.Size), func(b *testing.B) {
+			benchISA(b, func(b *testing.B) {
+				b.SetBytes(int64(8 * n))
+				for b.Loop() {
+					norm.Train(x, y)
+				}
+			})
+		})
+		b.Run(fmt.Sprintf("backward/%dx%d", s.C, s.Size), func(b *testing.B) {
+			benchISA(b, func(b *testing.B) {
+				b.SetBytes(int64(12 * n))
+				for b.Loop() {
+					norm.Backward(ChannelGrads{Dy: dy, X: x, Train: true, Dx: dx, Dscale: dscale, Dshift: dshift})
+				}
+			})
+		})
+	}
 }

@@ -22,6 +22,8 @@ type table struct {
 
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs
+	sums       sumLoops
+	planes     planeLoops
 
 	// chain runs an update for the first elements, and says for how many.
 	chain func(u *Update) int
@@ -40,5 +42,7 @@ var generic = table{
 
 	arithmetic: arithmeticGeneric[float32](),
 	point:      pointGeneric,
+	sums:       sumsGeneric,
+	planes:     planesGeneric,
 	chain:      func(*Update) int { return 0 },
 }

@@ -38,55 +38,7 @@ func BatchNorm(x, scale, shift, mean, variance *G.Node, eps float32) (*G.Node, e
 	if err := checkNorm("BatchNorm", x, scale, shift, mean, variance); err != nil {
 		return nil, err
 	}
-	channels := channelsOf(x.Shape())
-	return apply(Op{
-		Name:    "BatchNorm",
-		Shape:   x.Shape(),
-		Dtype:   tensor.Float32,
-		Diff:    []bool{true, true, true, false, false},
-		InPlace: First,
-		Run: func(c *Call) error {
-			kernel.BatchNorm(channels, c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F, c.In[4].F, eps, c.Out.F)
-			return nil
-		},
-		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
-			dx, err := apply(Op{
-				Name:    "BatchNormInputGrad",
-				Shape:   in[0].Shape(),
-				Dtype:   tensor.Float32,
-				InPlace: First,
-				Run: func(c *Call) error {
-					kernel.BatchNormBackward(channels, c.In[0].F, c.In[1].F, c.In[2].F, eps, c.Out.F)
-					return nil
-				},
-			}, g, in[1], in[4])
-			if err != nil {
-				return nil, err
-			}
-			dscale, err := batchNormScaleGrad(in[0], g, in[3], in[4], eps)
-			if err != nil {
-				return nil, err
-			}
-			dshift, err := channelSums("BatchNormShiftGrad", g)
-			return G.Nodes{dx, dscale, dshift, nil, nil}, err
-		},
-	}, x, scale, shift, mean, variance)
-}
-
-// batchNormScaleGrad is the gradient of the scale. It is a node apart from the
-// gradient of the shift, for either may be frozen.
-func batchNormScaleGrad(x, g, mean, variance *G.Node, eps float32) (*G.Node, error) {
-	channels := channelsOf(x.Shape())
-	return apply(Op{
-		Name:    "BatchNormScaleGrad",
-		Shape:   tensor.Shape{channels.C},
-		Dtype:   tensor.Float32,
-		Scratch: channels.C,
-		Run: func(c *Call) error {
-			kernel.BatchNormGrads(channels, c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F, eps, c.Out.F, c.Scratch[:channels.C])
-			return nil
-		},
-	}, x, g, mean, variance)
+	return normalize("BatchNorm", false, eps, x, scale, shift, mean, variance)
 }
 
 // BatchNormTrain is BatchNorm with the statistics of the batch itself: the mean
@@ -103,7 +55,8 @@ func BatchNormTrain(x, scale, shift *G.Node, eps float32) (y, mean, variance *G.
 		Shape: tensor.Shape{2, channels.C},
 		Dtype: tensor.Float32,
 		Run: func(c *Call) error {
-			kernel.BatchStats(channels, c.In[0].F, c.Out.F[:channels.C], c.Out.F[channels.C:])
+			n := kernel.ChannelNorm{Channels: channels, Mean: c.Out.F[:channels.C], Variance: c.Out.F[channels.C:]}
+			n.Stats(c.In[0].F)
 			return nil
 		},
 	}, x)
@@ -116,46 +69,89 @@ func BatchNormTrain(x, scale, shift *G.Node, eps float32) (y, mean, variance *G.
 	if variance, err = row("BatchVariance", stats, 1); err != nil {
 		return nil, nil, nil, err
 	}
-	y, err = apply(Op{
-		Name:    "BatchNormTrain",
+	y, err = normalize("BatchNormTrain", true, eps, x, scale, shift, mean, variance)
+	return y, mean, variance, err
+}
+
+// normalize uses the given statistics, which are those of x if train is set.
+func normalize(name string, train bool, eps float32, x, scale, shift, mean, variance *G.Node) (*G.Node, error) {
+	channels := channelsOf(x.Shape())
+	return apply(Op{
+		Name:    name,
 		Shape:   x.Shape(),
 		Dtype:   tensor.Float32,
 		Diff:    []bool{true, true, true, false, false},
 		InPlace: First,
 		Run: func(c *Call) error {
-			kernel.BatchNorm(channels, c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F, c.In[4].F, eps, c.Out.F)
+			n := kernel.ChannelNorm{
+				Channels: channels, Eps: eps,
+				Scale: c.In[1].F, Shift: c.In[2].F, Mean: c.In[3].F, Variance: c.In[4].F,
+			}
+			n.Forward(c.In[0].F, c.Out.F)
 			return nil
 		},
 		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
-			return batchNormTrainGrads(in[0], in[1], in[3], in[4], g, eps)
+			dx, err := batchNormInputGrad(train, in[0], in[1], in[3], in[4], g, eps)
+			if err != nil {
+				return nil, err
+			}
+			dscale, dshift, err := batchNormParamGrads(in[0], in[3], in[4], g, eps)
+			return G.Nodes{dx, dscale, dshift, nil, nil}, err
 		},
 	}, x, scale, shift, mean, variance)
-	return y, mean, variance, err
 }
 
-// batchNormTrainGrads are the gradients of x, scale and shift. The first needs
-// the other two.
-func batchNormTrainGrads(x, scale, mean, variance, g *G.Node, eps float32) (G.Nodes, error) {
-	channels := channelsOf(x.Shape())
-	dscale, err := batchNormScaleGrad(x, g, mean, variance, eps)
-	if err != nil {
-		return nil, err
+// batchNormInputGrad is the gradient of x, through its statistics too if train
+// is set. Otherwise it depends on neither x nor mean.
+func batchNormInputGrad(train bool, x, scale, mean, variance, g *G.Node, eps float32) (*G.Node, error) {
+	channels := channelsOf(g.Shape())
+	if !train {
+		return apply(Op{
+			Name:    "BatchNormInputGrad",
+			Shape:   g.Shape(),
+			Dtype:   tensor.Float32,
+			InPlace: First,
+			Run: func(c *Call) error {
+				n := kernel.ChannelNorm{Channels: channels, Eps: eps, Scale: c.In[1].F, Variance: c.In[2].F}
+				n.Backward(kernel.ChannelGrads{Dy: c.In[0].F, Dx: c.Out.F})
+				return nil
+			},
+		}, g, scale, variance)
 	}
-	dshift, err := channelSums("BatchNormShiftGrad", g)
-	if err != nil {
-		return nil, err
-	}
-	dx, err := apply(Op{
+	return apply(Op{
 		Name:    "BatchNormTrainInputGrad",
-		Shape:   x.Shape(),
+		Shape:   g.Shape(),
 		Dtype:   tensor.Float32,
-		InPlace: Second,
+		InPlace: First,
 		Run: func(c *Call) error {
-			kernel.BatchNormTrainBackward(channels, c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F, c.In[4].F, c.In[5].F, c.In[6].F, eps, c.Out.F)
+			n := kernel.ChannelNorm{Channels: channels, Eps: eps, Scale: c.In[1].F, Variance: c.In[2].F, Mean: c.In[3].F}
+			n.Backward(kernel.ChannelGrads{Dy: c.In[0].F, Dx: c.Out.F, X: c.In[4].F, Train: true})
 			return nil
 		},
-	}, x, g, scale, mean, variance, dscale, dshift)
-	return G.Nodes{dx, dscale, dshift, nil, nil}, err
+	}, g, scale, variance, mean, x)
+}
+
+// batchNormParamGrads are the gradients of scale and shift.
+func batchNormParamGrads(x, mean, variance, g *G.Node, eps float32) (dscale, dshift *G.Node, err error) {
+	channels := channelsOf(x.Shape())
+	both, err := apply(Op{
+		Name:  "BatchNormParamGrads",
+		Shape: tensor.Shape{2, channels.C},
+		Dtype: tensor.Float32,
+		Run: func(c *Call) error {
+			n := kernel.ChannelNorm{Channels: channels, Eps: eps, Mean: c.In[2].F, Variance: c.In[3].F}
+			n.Backward(kernel.ChannelGrads{X: c.In[0].F, Dy: c.In[1].F, Dscale: c.Out.F[:channels.C], Dshift: c.Out.F[channels.C:]})
+			return nil
+		},
+	}, x, g, mean, variance)
+	if err != nil {
+		return nil, nil, err
+	}
+	if dscale, err = row("BatchNormScaleGrad", both, 0); err != nil {
+		return nil, nil, err
+	}
+	dshift, err = row("BatchNormShiftGrad", both, 1)
+	return dscale, dshift, err
 }
 
 // row is row i of a matrix. No gradient goes through it.

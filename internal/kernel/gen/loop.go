@@ -126,6 +126,14 @@ func (c cursor) loadOr(array reg.Register, fill vec) vec {
 	return v
 }
 
+// only is v with 0 in the lanes beyond the end.
+func (c cursor) only(v vec) vec {
+	if c.rest == nil {
+		return v
+	}
+	return c.m.keep(c.rest, v)
+}
+
 // store writes a vector but for the lanes beyond the end.
 func (c cursor) store(v vec, array reg.Register) {
 	switch {

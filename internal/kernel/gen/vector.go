@@ -198,6 +198,7 @@ func (m *machine) horner(x vec, c []operand.Op) vec {
 
 // Predicates of comparisons, false for NaN but for the negated ones.
 const (
+	less       = 0x11
 	greater    = 0x1E
 	notLess    = 0x15
 	notGreater = 0x1A

@@ -1,0 +1,23 @@
+//go:build !purego
+
+package kernel
+
+var sumsAVX2 = sumLoops{
+	sum:           sumAVX2,
+	sizes:         sumSizesAVX2,
+	squares:       sumSquaresAVX2,
+	distances:     sumDistancesAVX2,
+	squaresKept:   sumSquaresKeptAVX2,
+	addTo:         addToAVX2,
+	addProductsTo: addProductsToAVX2,
+}
+
+var sumsAVX512 = sumLoops{
+	sum:           sumAVX512,
+	sizes:         sumSizesAVX512,
+	squares:       sumSquaresAVX512,
+	distances:     sumDistancesAVX512,
+	squaresKept:   sumSquaresKeptAVX512,
+	addTo:         addToAVX512,
+	addProductsTo: addProductsToAVX512,
+}
