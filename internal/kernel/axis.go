@@ -28,6 +28,18 @@ type phase struct {
 // axisTap says that result i reads element i+shift of a plane.
 type axisTap struct{ tap, plane, shift int }
 
+// axes are those of a window, with outputs or, backward, with inputs as results.
+func (w *Window) axes(backward bool) (a [3]axis) {
+	for i := range a {
+		if backward {
+			a[i] = w.backwardAxis(i)
+		} else {
+			a[i] = w.forwardAxis(i)
+		}
+	}
+	return a
+}
+
 // forwardAxis is axis i of a window, for outputs as results.
 func (w *Window) forwardAxis(i int) axis {
 	a := axis{source: w.In[i], result: w.Out[i], step: w.Stride[i], stride: 1}

@@ -10,6 +10,7 @@ type Conv struct {
 	Window
 
 	forward, backward *sweep // nil where plain loops do it
+	correlation       *correlation
 }
 
 // NewConv plans a convolution of n images of c channels to m channels.
@@ -17,6 +18,7 @@ func NewConv(n, c, m, groups int, w Window) *Conv {
 	v := &Conv{N: n, C: c, M: m, Groups: groups, Window: w}
 	v.forward = newSweep(&active.sweep, v, false)
 	v.backward = newSweep(&active.sweep, v, true)
+	v.correlation = newCorrelation(&active.sweep, v)
 	return v
 }
 
@@ -89,4 +91,23 @@ func (e *Epilogue) finish(y []float32) {
 	if !e.empty() {
 		e.apply(y, 0, 0, 0)
 	}
+}
+
+// Scratch is the number of elements of scratch that BackwardWeights needs.
+func (c *Conv) Scratch() int {
+	if c.correlation != nil {
+		return c.correlation.scratch()
+	}
+	return c.plainScratch()
+}
+
+// BackwardWeights computes the gradient dw of the weights from the input and
+// the gradient dy of the output. Scratch has at least Scratch elements.
+func (c *Conv) BackwardWeights(x, dy, dw, scratch []float32) {
+	c.check(x, dw, dy)
+	if c.correlation != nil {
+		c.correlation.run(x, dy, dw, scratch)
+		return
+	}
+	c.plainBackwardWeights(x, dy, dw, scratch)
 }

@@ -143,18 +143,16 @@ func (c *Conv) imageParts() int {
 	return max(1, min(c.N, blocks(wantedTasks, c.Groups*g.count())))
 }
 
-// Scratch is the number of elements of scratch that BackwardWeights needs.
-func (c *Conv) Scratch() int {
+// plainScratch is how many elements the sums of parts need.
+func (c *Conv) plainScratch() int {
 	if parts := c.imageParts(); parts > 1 {
 		return parts * c.M * c.weights()
 	}
 	return 0
 }
 
-// BackwardWeights computes the gradient dw of the weights from the input and
-// the gradient dy of the output. Scratch has at least Scratch elements.
-func (c *Conv) BackwardWeights(x, dy, dw, scratch []float32) {
-	c.check(x, dw, dy)
+// plainBackwardWeights is BackwardWeights.
+func (c *Conv) plainBackwardWeights(x, dy, dw, scratch []float32) {
 	args := convArgs{c: c, x: x, w: dw, y: dy, partial: dw}
 	if c.direct() {
 		convBackDirectParts.do(c.M, 1, args)
@@ -163,7 +161,7 @@ func (c *Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	args.grid = newGrid(c.M/c.Groups, c.weights())
 	args.parts = c.imageParts()
 	if args.parts > 1 {
-		args.partial = scratch[:c.Scratch()]
+		args.partial = scratch[:c.plainScratch()]
 	}
 	convBackWeight.do(args.parts*c.Groups*args.grid.count(), 1, args)
 	if args.parts > 1 {

@@ -13,12 +13,11 @@ package kernel
 // computed for nothing. Where that is a large part, a task packs the columns it
 // wants, of several images, into panels (see panelPart).
 type sweep struct {
-	isa      *sweepLoops
+	planes
 	images   int
 	groups   int
-	sources  int // channels of a group
-	results  int // channels of a group
-	axes     [3]axis
+	sources  int  // channels of a group
+	results  int  // channels of a group
 	taps     int  // of the kernel
 	backward bool // the weights of a source lie together, rather than those of a result
 	depths   []sweepDepth
@@ -34,8 +33,7 @@ type sweep struct {
 	deep   int // channels of the source whose products a tile adds up at once
 	panels int // that a tile of weights is multiplied by in turn
 
-	pitch, planeSize int // of planes
-	pitchA, pitchC   int
+	pitchA, pitchC int
 
 	// Elements of working memory.
 	sizePlanes, sizeA, sizeB, sizeC int
@@ -76,7 +74,7 @@ func newSweep(isa *sweepLoops, c *Conv, backward bool) *sweep {
 		return nil
 	}
 	s := &sweep{
-		isa: isa, images: c.N, groups: c.Groups, sources: c.C / c.Groups, results: c.M / c.Groups,
+		images: c.N, groups: c.Groups, sources: c.C / c.Groups, results: c.M / c.Groups,
 		taps: c.taps(), backward: backward, flat: c.plain(), set: 1,
 	}
 	if backward {
@@ -84,16 +82,9 @@ func newSweep(isa *sweepLoops, c *Conv, backward bool) *sweep {
 	}
 	w := c.Window
 	if s.flat {
-		one := []int{1}
-		w = NewWindow([]int{c.pixels()}, []int{c.pixels()}, one, one, one, []int{0})
+		w = w.line()
 	}
-	for i := range s.axes {
-		if backward {
-			s.axes[i] = w.backwardAxis(i)
-		} else {
-			s.axes[i] = w.forwardAxis(i)
-		}
-	}
+	s.isa, s.axes = isa, w.axes(backward)
 	s.deep = balanced(s.sources, max(1, sweepDeep/s.taps))
 	s.choosePanels()
 	s.cut()
@@ -121,7 +112,7 @@ func (s *sweep) choosePanels() {
 	if s.axes[0].stride > 1 || s.area() > most*tile {
 		return
 	}
-	pitch := w.count() + w.ahead - w.shared()
+	pitch := newPlanes(s.isa, s.axes, h.count(), w.count()).pitch
 	least := float64(blocks((h.count()-1)*pitch+w.count(), tile) * s.results)
 	for set := 1; set <= s.frames() && set*s.area() <= most*tile; set++ {
 		panels := blocks(set*s.area(), tile)
@@ -174,13 +165,9 @@ func (s *sweep) thickness() int {
 func (s *sweep) layOut(win *Window) {
 	d, h, w := &s.axes[0], &s.axes[1], &s.axes[2]
 	tile := s.isa.cols()
-	s.pitch = s.cols + w.ahead
-	if s.tasks.cols == 1 {
-		s.pitch -= w.shared()
-	}
-	s.planeSize = s.pitch * (s.rows + h.ahead)
+	s.planes = newPlanes(s.isa, s.axes, s.rows, s.cols)
 	if s.flat {
-		s.planeSize = w.count()
+		s.size = w.count()
 	}
 	most := s.set * s.area() // columns
 	if !s.packed {
@@ -201,7 +188,7 @@ func (s *sweep) layOut(win *Window) {
 	}
 	for _, p := range d.phases {
 		depth := sweepDepth{taps: p.taps}
-		depth.channelSize = len(p.taps) * len(h.planes) * len(w.planes) * s.planeSize
+		depth.channelSize = len(p.taps) * s.slice()
 		if !s.flat {
 			s.sizePlanes = max(s.sizePlanes, s.set*s.sources*depth.channelSize+tile+w.ahead)
 		}
@@ -232,8 +219,7 @@ func (s *sweep) place(p *sweepPhase, depth *sweepDepth, w *Window) {
 					if s.backward {
 						weight = c*s.isa.rows()*s.taps + tap
 					}
-					plane := (slice*len(s.axes[1].planes)+th.plane)*len(s.axes[2].planes) + tw.plane
-					element := c*depth.channelSize + plane*s.planeSize + th.shift*s.pitch + tw.shift
+					element := c*depth.channelSize + s.offset(slice, th, tw)
 					p.inPlanes = append(p.inPlanes, int32(4*weight), int32(4*element))
 					p.inPanel = append(p.inPanel, int32(4*weight), int32(4*len(p.inPanel)/2*tile))
 				}

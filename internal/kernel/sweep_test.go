@@ -176,6 +176,47 @@ func TestSweepTiles(t *testing.T) {
 	})
 }
 
+func TestCorrelate(t *testing.T) {
+	eachSweep(t, func(t *testing.T, l *sweepLoops) {
+		random := rand.New(rand.NewPCG(7, 8))
+		for inputs := 1; inputs <= len(l.correlate); inputs++ {
+			for rows := 1; rows <= 4; rows++ {
+				for _, n := range []int{1, 3, 8, 15, 16, 17, 40} {
+					for add := range 2 {
+						const frames, frameX, frameY, rowY, rowOut = 2, 300, 200, 45, 9
+						x := fenced(t, noise(1, frameX+100+n))
+						y := fenced(t, noise(2, frameY+(rows-1)*rowY+n))
+						got := noise(3, 4*rowOut)
+						want := slices.Clone(got)
+						var offsets []int32
+						for range inputs {
+							offsets = append(offsets, -1, 4*random.Int32N(101))
+						}
+						offsets[2*inputs-1] = 400
+						for j := range rows {
+							for i := range inputs {
+								sum := float64(add) * float64(got[j*rowOut+i])
+								for f := range frames {
+									for p := range n {
+										sum += float64(x[f*frameX+int(offsets[2*i+1]/4)+p]) * float64(y[f*frameY+j*rowY+p])
+									}
+								}
+								want[j*rowOut+i] = float32(sum)
+							}
+						}
+						l.correlate[inputs-1](&x[0], &offsets[0], &y[0], 4*rowY, rows, frames, n, 4*frameX, 4*frameY, &got[0], 4*rowOut, add)
+						for i := range got {
+							if !(math.Abs(float64(got[i]-want[i])) <= 2e-5) {
+								t.Fatalf("%d inputs, %d rows of %d, add %d: element %d: got %v, want %v", inputs, rows, n, add, i, got[i], want[i])
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 func firstOffset(x []int32) *int32 {
 	if len(x) == 0 {
 		return nil
@@ -214,10 +255,11 @@ func TestConvShapes(t *testing.T) {
 		for range 400 {
 			c := randomConv(random)
 			x, w, b, dy := operands(c)
-			y, dx := make([]float64, len(dy)), make([]float64, len(x))
+			y, dx, dw := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
 			convTerms(c, func(iy, ix, iw int) {
 				y[iy] += float64(x[ix]) * float64(w[iw])
 				dx[ix] += float64(dy[iy]) * float64(w[iw])
+				dw[iw] += float64(dy[iy]) * float64(x[ix])
 			})
 			ep := func(rows []float32, like []float64) (e Epilogue) {
 				bits := random.IntN(16)
@@ -253,6 +295,9 @@ func TestConvShapes(t *testing.T) {
 			got = fenced(t, dirty(len(dx)))
 			c.BackwardData(dy, w, got, e)
 			compare(t, fmt.Sprintf("%s: gradient of the input, %s", name(c), parts(e)), got, dx, tolerance(c.M/c.Groups*c.taps()))
+			got = fenced(t, dirty(len(dw)))
+			c.BackwardWeights(x, dy, got, fenced(t, dirty(c.Scratch())))
+			compare(t, name(c)+": gradient of the weights", got, dw, tolerance(c.N*c.outputs()))
 			if t.Failed() {
 				return
 			}

@@ -16,6 +16,15 @@ type sweepLoops struct {
 	// order[i] of the span of elements that starts at offsets[2·p+1].
 	pack func(dst *float32, dstStride int, src *float32, offsets *int32, k int, order *int32, span, from, to int)
 
+	// correlate has, for each number of rows of x less one, the function that
+	// computes
+	//
+	//	out[j·rowOut+i] = Σ x[f·frameX+offsets[2·i+1]+p]·y[f·frameY+j·rowY+p]
+	//
+	// over all frames f and p < n, for up to four rows j of y. If add is not 0, it
+	// adds to out.
+	correlate []func(x *float32, offsets *int32, y *float32, rowY, rows, frames, n, frameX, frameY int, out *float32, rowOut, add int)
+
 	copyRows rowMover // rows of n elements
 	pickRows rowMover // rows of n elements, every second one of the source
 

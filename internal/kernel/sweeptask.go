@@ -70,65 +70,11 @@ func (t *sweepTask) choose(task int) {
 	t.source = t.planes
 	frameSize := s.sources * t.depth.channelSize
 	for f := range t.frames {
-		t.load(t.frame+f, t.planes[f*frameSize:][:frameSize])
+		image, z := (t.frame+f)/d.result, (t.frame+f)%d.result
+		x := t.x[(image*s.groups+t.group)*s.sources*d.source*s.axes[1].source*s.axes[2].source:]
+		s.load(t.planes[f*frameSize:], x, s.sources, t.depth.taps, z/d.stride, t.row, t.rows, t.col)
 	}
 	clear(t.planes[t.frames*frameSize:])
-}
-
-// load copies the channels of a frame into planes.
-func (t *sweepTask) load(frame int, planes []float32) {
-	s := t.s
-	d, h, w := &s.axes[0], &s.axes[1], &s.axes[2]
-	image, at := frame/d.result, frame%d.result/d.stride
-	slice := h.source * w.source
-	channels := t.x[(image*s.groups+t.group)*s.sources*d.source*slice:]
-	for c := range s.sources {
-		for _, tap := range t.depth.taps {
-			z := d.planes[tap.plane] + (at+tap.shift)*d.step
-			inside := z >= 0 && z < d.source
-			for ph := range h.planes {
-				for pw := range w.planes {
-					plane := planes[:s.planeSize]
-					planes = planes[s.planeSize:]
-					if !inside {
-						clear(plane)
-						continue
-					}
-					t.loadPlane(plane, channels[(c*d.source+z)*slice:][:slice], ph, pw)
-				}
-			}
-		}
-	}
-}
-
-func (t *sweepTask) loadPlane(plane, x []float32, ph, pw int) {
-	s := t.s
-	h, w := &s.axes[1], &s.axes[2]
-	height := t.rows + h.ahead
-	top, bottom, y := h.inside(ph, t.row, t.row+height)
-	left, right, col := w.inside(pw, t.col, t.col+s.pitch)
-	if top > 0 || left > 0 || bottom*right < len(plane) {
-		clear(plane)
-	}
-	if top == bottom || left == right {
-		return
-	}
-	to, from := plane[top*s.pitch+left:], x[y*w.source+col:]
-	rows, n := bottom-top, right-left
-	stride := w.source * h.step
-	switch w.step {
-	case 1:
-		s.isa.copyRows(&to[0], 4*s.pitch, &from[0], 4*stride, rows, n)
-	case 2:
-		s.isa.pickRows(&to[0], 4*s.pitch, &from[0], 4*stride, rows, n)
-	default:
-		for r := range rows {
-			row := to[r*s.pitch:][:n]
-			for i := range row {
-				row[i] = from[r*stride+i*w.step]
-			}
-		}
-	}
 }
 
 // multiply computes the results of the task.

@@ -46,6 +46,12 @@ func (w *Window) plain() bool {
 	return w.taps() == 1 && w.In == w.Out && w.Stride == [3]int{1, 1, 1} && w.Pad == [3]int{}
 }
 
+// line is a plain window over all inputs as one row.
+func (w *Window) line() Window {
+	one, n := []int{1}, []int{w.pixels()}
+	return NewWindow(n, n, one, one, one, []int{0})
+}
+
 // tap is one element of the kernel: it relates each output to one input.
 type tap struct {
 	w       *Window

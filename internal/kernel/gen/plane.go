@@ -35,6 +35,15 @@ func (m *machine) rows(row func()) {
 // first is the mask of the first n lanes: none if n is negative, all if there
 // are fewer. n must be less than 256.
 func (m *machine) first(n reg.GPVirtual) operand.Op {
+	mask := m.firstAt(n)
+	if mem, ok := mask.(operand.Mem); ok {
+		return m.copy(mem)
+	}
+	return mask
+}
+
+// firstAt is first, but that a vector stays in memory.
+func (m *machine) firstAt(n reg.GPVirtual) operand.Op {
 	none := m.GP64()
 	count := m.GP64()
 	m.MOVQ(n, count)
@@ -55,7 +64,7 @@ func (m *machine) first(n reg.GPVirtual) operand.Op {
 	m.LEAQ(m.restTable(), table)
 	m.SHLQ(operand.U8(2), count)
 	m.SUBQ(count, table)
-	return m.copy(operand.Mem{Base: table, Disp: 32})
+	return operand.Mem{Base: table, Disp: 32}
 }
 
 // part reads the lanes of a mask, 0 elsewhere. With mask nil it reads all.
@@ -67,6 +76,10 @@ func (m *machine) part(from operand.Mem, mask operand.Op) vec {
 	case m.wide():
 		m.VMOVUPS_Z(from, mask, v)
 	default:
+		if mem, ok := mask.(operand.Mem); ok {
+			m.VMOVUPS(mem, v)
+			mask = v
+		}
 		m.VMASKMOVPS(from, mask, v)
 	}
 	return v
