@@ -35,6 +35,8 @@ var rooms = map[string][]string{
 	"models/dataset": {"models", "train/data"},
 	"models/gen":     {"internal/onnxpb", "models", "models/dataset", "onnxload", "optim", "train", "train/data"},
 
+	"bench": {"internal/kernel", "internal/onnxpb", "onnxload", "optim", "train", "train/data"},
+
 	"cmd/finetune": {"export", "internal/kernel", "internal/nearest", "models", "models/dataset", "onnxload", "optim", "train", "train/data"},
 
 	"internal/corpus":  {},
@@ -51,7 +53,7 @@ var guests = map[string][]string{
 	"github.com/owulveryck/onnx-go":   {"onnxload"},
 	"github.com/yalue/onnxruntime_go": {"internal/ort"},
 	"github.com/spf13/pflag":          {"cmd/finetune"},
-	"flag":                            {"models/gen"},
+	"flag":                            {"models/gen", "bench"},
 	"github.com/schollz/progressbar/": {"cmd/finetune"},
 	"github.com/jedib0t/go-pretty/":   {"cmd/finetune"},
 	"golang.org/x/term":               {"cmd/finetune"},

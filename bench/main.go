@@ -1,0 +1,203 @@
+// Bench measures training steps of finetune beside PyTorch's, on the same models,
+// the same weights and the same batches, and writes docs/benchmarks.md:
+//
+//	go run ./bench                            everything; the better part of an hour
+//	go run ./bench --only resnet18 --json     one workload, for machines
+//	go run ./bench --only cnn --profile 20    where the time of our steps goes
+//
+// A workload is a process on each side, ours and PyTorch's, that makes steps when
+// it is told to. They are told in turn, with a gap between them, for some rounds;
+// a ratio is the median of the rounds' ratios. Before that both make 20 steps
+// whose losses have to agree, or the row does not count.
+//
+//	workload.go     what is measured
+//	comparison.go   how, and row.go what comes of it
+//	worker.go       our process: training.go; torch/worker.py is PyTorch's, and
+//	                ort/worker.js ONNX Runtime's, which evaluations are compared with
+//	cache.go        models, which torch/export.py makes, and examples.go
+//	sweep.go        how times grow; startup.go how long it takes to begin
+//	report.go       the page; chart.go its pictures
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+const (
+	workerVerb = "worker"
+	modelFile  = "model.onnx"
+)
+
+func main() {
+	if len(os.Args) == 3 && os.Args[1] == workerVerb {
+		if work(os.Args[2]) != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		if err != flag.ErrHelp {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// bench is a run of this program.
+type bench struct {
+	only    string
+	threads int
+	torch   string
+	json    bool
+	rounds  int
+	l1As    string
+	profile int
+	page    string
+
+	out, log io.Writer
+	cache    *cache
+	python   *torch
+	ort      *onnxRuntime
+}
+
+func run(args []string, out, log io.Writer) error {
+	b := &bench{out: out, log: log}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(log)
+	flags.StringVar(&b.only, "only", "", "measure this `NAME`: "+strings.Join(names(), ", "))
+	flags.IntVar(&b.threads, "threads", 0, "use `N` threads (default 1 and 2)")
+	flags.StringVar(&b.torch, "torch", "", "compare with PyTorch in this `STATE`, tuned or installed (default both)")
+	flags.BoolVar(&b.json, "json", false, "print a line of JSON per row, and write no page")
+	flags.IntVar(&b.rounds, "rounds", 7, "take the median of `N` rounds")
+	flags.StringVar(&b.l1As, "l1-as", "loss", "give L1 to PyTorch as a term of the loss, or as the sign of the weights added to the gradients: `HOW`, loss or sign")
+	flags.IntVar(&b.profile, "profile", 0, "say where the time of `N` of our steps goes, instead of comparing")
+	flags.StringVar(&b.page, "page", "docs/benchmarks.md", "write the page to `FILE` when everything was measured")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := b.check(flags.Args()); err != nil {
+		return err
+	}
+	var err error
+	if b.cache, err = newCache(); err != nil {
+		return err
+	}
+	if b.python, err = findTorch(); err != nil {
+		fmt.Fprintln(log, err)
+	}
+	if b.ort, err = findONNXRuntime(); err != nil {
+		fmt.Fprintln(log, err)
+	}
+	switch {
+	case b.profile > 0:
+		return b.profiles()
+	case b.json || b.only != "" || b.threads > 0 || b.torch != "":
+		_, err := b.table()
+		return err
+	}
+	return b.report()
+}
+
+func (b *bench) check(rest []string) error {
+	if b.only != "" {
+		if _, err := find(b.only); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("unexpected %q", rest)
+	case b.threads < 0 || b.threads > 1024:
+		return fmt.Errorf("--threads is %d, want 1 to 1024", b.threads)
+	case b.torch != "" && b.torch != tuned && b.torch != installed:
+		return fmt.Errorf("--torch is %q, want %s or %s", b.torch, tuned, installed)
+	case b.rounds < 1:
+		return fmt.Errorf("--rounds is %d, want 1 or more", b.rounds)
+	case b.profile < 0:
+		return fmt.Errorf("--profile is %d, want 1 or more", b.profile)
+	case b.l1As != "loss" && b.l1As != "sign":
+		return fmt.Errorf("--l1-as is %q, want loss or sign", b.l1As)
+	}
+	return nil
+}
+
+// wanted are the workloads and the numbers of threads that were asked for.
+func (b *bench) wanted() (list []workload, threads []int) {
+	for _, w := range workloads {
+		if b.only == "" || w.name == b.only {
+			list = append(list, w)
+		}
+	}
+	if b.threads > 0 {
+		return list, []int{b.threads}
+	}
+	return list, []int{1, 2}
+}
+
+// table measures the workloads and prints a line for each row.
+func (b *bench) table() (rows []row, err error) {
+	list, threads := b.wanted()
+	for _, w := range list {
+		for _, n := range threads {
+			for _, state := range b.states(w) {
+				r := b.row(w, setting{size: w.size, batch: w.batch, threads: n, state: state, rounds: b.rounds})
+				rows = append(rows, r)
+				if err := r.print(b.out, b.json); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return rows, nil
+}
+
+const withONNXRuntime = "onnxruntime"
+
+// states are what a workload is compared with; without PyTorch, nothing.
+func (b *bench) states(w workload) []string {
+	var list []string
+	if w.mode == "evaluate" && b.ort != nil && b.torch == "" {
+		list = append(list, withONNXRuntime)
+	}
+	switch {
+	case b.torch != "":
+		list = append(list, b.torch)
+	case b.python != nil:
+		list = append(list, tuned, installed)
+	case list == nil:
+		list = append(list, "none")
+	}
+	return list
+}
+
+// setting is how a workload is run.
+type setting struct {
+	size, batch, threads int
+	sparsity             float64
+	state                string // of PyTorch, or ONNX Runtime
+	rounds               int
+}
+
+// row measures a workload.
+func (b *bench) row(w workload, s setting) row {
+	r := row{Workload: w.name, Batch: s.batch, Threads: s.threads, Torch: s.state}
+	j := w.job(s.size, s.batch, s.threads)
+	j.L1As, j.Sparsity = b.l1As, s.sparsity
+	if err := b.cache.prepare(&j, w.tokens, b.python); err != nil {
+		r.Note = err.Error()
+		return r
+	}
+	var theirs func() (*process, error)
+	switch {
+	case s.state == withONNXRuntime:
+		theirs = func() (*process, error) { return b.ort.start(b.cache, j) }
+	case b.python != nil:
+		theirs = func() (*process, error) { return b.python.start(b.cache, j, s.state) }
+	}
+	compare(&r, j, s.rounds, theirs)
+	return r
+}

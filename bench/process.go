@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// process is one side at work.
+type process struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Scanner
+	errors strings.Builder
+	first  answer // what it said when it was ready
+}
+
+// start runs a program with a job, and waits until it has prepared it. env is
+// added to the environment.
+func start(j job, env []string, name string, args ...string) (*process, error) {
+	text, err := json.Marshal(j)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: exec.Command(name, append(args, string(text))...)}
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stderr = &p.errors
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.out = bufio.NewScanner(out)
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if p.first, err = p.answer(); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// ask gives a command and returns the answer.
+func (p *process) ask(command string) (answer, error) {
+	if _, err := fmt.Fprintln(p.in, command); err != nil {
+		return answer{}, err
+	}
+	return p.answer()
+}
+
+func (p *process) answer() (answer, error) {
+	var a answer
+	if !p.out.Scan() {
+		lines := strings.Split(strings.TrimSpace(p.errors.String()), "\n")
+		return a, fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), lines[len(lines)-1])
+	}
+	if err := json.Unmarshal(p.out.Bytes(), &a); err != nil {
+		return a, fmt.Errorf("%s said %q", p.cmd.Path, p.out.Text())
+	}
+	if a.Error != "" {
+		first, _, _ := strings.Cut(a.Error, "\n")
+		return a, errors.New(first)
+	}
+	return a, nil
+}
+
+// steps makes k steps and returns the seconds each took. Threads of the other
+// side that still look for work get time to fall asleep before.
+func (p *process) steps(k int) (seconds float64, a answer, err error) {
+	time.Sleep(gap)
+	a, err = p.ask(fmt.Sprintf("run %d", k))
+	return a.Seconds / float64(k), a, err
+}
+
+// stop ends the process.
+func (p *process) stop() {
+	p.in.Close()
+	done := make(chan struct{})
+	go func() {
+		_ = p.cmd.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-done
+	}
+}
