@@ -13,17 +13,11 @@ func ClipValue(params []*Param, limit float64) {
 	if !(limit > 0) {
 		panic(fmt.Sprintf("optim: ClipValue: limit %g is not above 0", limit))
 	}
-	hi := float32(limit)
-	eachGrad(params, func(g []float32) {
-		for i, v := range g {
-			switch {
-			case v > hi:
-				g[i] = hi
-			case v < -hi:
-				g[i] = -hi
-			}
+	for _, p := range params {
+		if p.Trainable {
+			kernel.Clip(p.Grad, p.Grad, -float32(limit), float32(limit))
 		}
-	})
+	}
 }
 
 // ClipNorm scales the gradients of the trainable parameters by
@@ -45,11 +39,11 @@ func ClipNorm(params []*Param, limit float64) (norm float64) {
 	if !(scale < 1) || math.IsInf(norm, 1) {
 		return norm
 	}
-	eachGrad(params, func(g []float32) {
-		for i, v := range g {
-			g[i] = float32(v * scale)
+	for _, p := range params {
+		if p.Trainable {
+			kernel.Scale(p.Grad, p.Grad, scale)
 		}
-	})
+	}
 	return norm
 }
 
@@ -63,23 +57,10 @@ func GradNorm(params []*Param) float64 {
 		}
 		sum += chunkSum(len(p.Grad), func(lo, hi int) float64 {
 			if p.Mask == nil {
-				return sumSquares(p.Grad[lo:hi])
+				return kernel.SumSquares(p.Grad[lo:hi])
 			}
-			return sumSquaresKept(p.Grad[lo:hi], p.Mask[lo:hi])
+			return kernel.SumSquaresKept(p.Grad[lo:hi], p.Mask[lo:hi])
 		})
 	}
 	return math.Sqrt(sum)
-}
-
-// eachGrad runs f over the gradients, in chunks and in parallel.
-func eachGrad(params []*Param, f func(g []float32)) {
-	for _, p := range params {
-		if !p.Trainable {
-			continue
-		}
-		g := p.Grad
-		kernel.Parallel((len(g)+taskLen-1)/taskLen, func(i int) {
-			f(g[i*taskLen : min((i+1)*taskLen, len(g))])
-		})
-	}
 }

@@ -14,9 +14,6 @@ var (
 	foldCols     = split(foldEachColumn)
 )
 
-// foldWidth is how many columns FoldMatrix sums up side by side.
-const foldWidth = 64
-
 func checkBias(bias, x []float32, m, n, row, col int) {
 	if len(x) != m*n || (m > 0 && n > 0 && len(bias) != (m-1)*row+(n-1)*col+1) {
 		panic(fmt.Sprintf("kernel: bias of %d elements, strides %d and %d, for %d elements of %d by %d", len(bias), row, col, len(x), m, n))
@@ -37,9 +34,7 @@ func spreadRows(a *biasArgs, lo, hi int) {
 			fill(x, a.factor*a.bias[i*a.row])
 			continue
 		}
-		for j, v := range a.bias[i*a.row:][:a.n] {
-			x[j] = a.factor * v
-		}
+		active.point.scale(x, a.bias[i*a.row:], nil, a.factor, 0)
 	}
 }
 
@@ -50,9 +45,9 @@ func FoldMatrix(x []float32, m, n, row, col int, factor float32, bias []float32)
 	args := biasArgs{m, n, row, col, factor, bias, x}
 	switch {
 	case row == 0 && col == 0:
-		bias[0] = factor * float32(total(x))
+		bias[0] = factor * float32(totalOfAll(x))
 	case row == 0:
-		foldCols.do(blocks(n, foldWidth), 1, args)
+		foldCols.do(blocks(n, sumBlock), max(1, chunk/(m*sumBlock+1)), args)
 	default:
 		foldRows.do(m, max(1, chunk/(n+1)), args)
 	}
@@ -65,24 +60,22 @@ func foldEachRow(a *biasArgs, lo, hi int) {
 			a.bias[i*a.row] = a.factor * float32(total(x))
 			continue
 		}
-		for j, v := range x {
-			a.bias[i*a.row+j] = a.factor * v
-		}
+		active.point.scale(a.bias[i*a.row:][:a.n], x, nil, a.factor, 0)
 	}
 }
 
 func foldEachColumn(a *biasArgs, lo, hi int) {
 	for part := lo; part < hi; part++ {
-		var sums [foldWidth]float64
-		from := part * foldWidth
-		to := min(from+foldWidth, a.n)
-		for i := range a.m {
-			for j, v := range a.x[i*a.n+from : i*a.n+to] {
-				sums[j] += float64(v)
-			}
+		from := part * sumBlock
+		to := min(from+sumBlock, a.n)
+		sums := spareSums.Get().(*columnSums)
+		*sums = columnSums{}
+		if a.m > 0 {
+			sums.add(a.x[from:], a.m, a.n, to-from)
 		}
 		for j := range to - from {
 			a.bias[from+j] = a.factor * float32(sums[j])
 		}
+		spareSums.Put(sums)
 	}
 }

@@ -69,11 +69,10 @@ func SquaredError(a, b []float32) float64 {
 }
 
 var squaredError = splitSum(func(a *pointArgs, lo, hi int) float64 {
-	x, y := a.x[lo:hi], a.g[lo:hi]
 	total := 0.0
-	for i := range x {
-		d := float64(x[i]) - float64(y[i])
-		total += d * d
+	for ; lo < hi; lo += sumPiece {
+		end := min(lo+sumPiece, hi)
+		total += active.sums.distances(a.x[lo:end], a.g[lo:end])
 	}
 	return total
 })

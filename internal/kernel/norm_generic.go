@@ -6,7 +6,7 @@ var planesGeneric = planeLoops{
 	sum: func(x []float32, n, stride, size int) float64 {
 		sum := 0.0
 		for i := range n {
-			sum += total(x[i*stride:][:size])
+			sum += sumsGeneric.sum(x[i*stride:][:size])
 		}
 		return sum
 	},
@@ -33,22 +33,6 @@ var planesGeneric = planeLoops{
 	trainGrad: [gates]inputGradFunc{
 		inputGradGeneric(gateNone, true), inputGradGeneric(gateX, true), inputGradGeneric(gateY, true),
 	},
-}
-
-// total is the sum of x. It keeps four sums, so additions need not wait for one
-// another.
-func total(x []float32) float64 {
-	var s0, s1, s2, s3 float64
-	for ; len(x) >= 4; x = x[4:] {
-		s0 += float64(x[0])
-		s1 += float64(x[1])
-		s2 += float64(x[2])
-		s3 += float64(x[3])
-	}
-	for _, v := range x {
-		s0 += float64(v)
-	}
-	return (s0 + s1) + (s2 + s3)
 }
 
 func normalizeGeneric(limited, added bool) normalizeFunc {

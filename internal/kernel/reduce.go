@@ -49,36 +49,33 @@ func Sum[T Number](out, x []T, r *Reduction, div int) {
 	}
 	switch out := any(out).(type) {
 	case []float32:
-		a := sumArgs[float32, float64]{out, any(x).([]float32), r, float64(div)}
-		if r.inner {
-			sumFloatRuns.do(r.out, chunk*r.out/r.size, a)
-		} else {
-			n := r.blocks()
+		a := sumArgs[float32]{out, any(x).([]float32), r, div}
+		switch n := r.blocks(); {
+		case !r.inner:
 			sumFloatColumns.do(n, chunk*n/r.size, a)
+		case r.out == 1 && r.run == r.size:
+			out[0] = float32(totalOfAll(a.x) / float64(div))
+		default:
+			sumFloatRuns.do(r.out, chunk*r.out/r.size, a)
 		}
 	case []int64:
-		a := sumArgs[int64, int64]{out, any(x).([]int64), r, int64(div)}
-		if r.inner {
-			sumRuns(&a, 0, r.out)
-		} else {
-			sumColumns(&a, 0, r.blocks())
-		}
+		sumInts(&sumArgs[int64]{out, any(x).([]int64), r, div})
 	}
 }
 
-type sumArgs[T Number, A float64 | int64] struct {
+type sumArgs[T Number] struct {
 	out, x []T
 	r      *Reduction
-	div    A
+	div    int
 }
 
 var (
-	sumFloatRuns    = split(sumRuns[float32, float64])
-	sumFloatColumns = split(sumColumns[float32, float64])
+	sumFloatRuns    = split(sumRuns)
+	sumFloatColumns = split(sumColumns)
 )
 
 // sumRuns makes results lo to hi where the innermost axis is summed over.
-func sumRuns[T Number, A float64 | int64](a *sumArgs[T, A], lo, hi int) {
+func sumRuns(a *sumArgs[float32], lo, hi int) {
 	r := a.r
 	var at, in cursor
 	at.seek(r.kept, lo)
@@ -86,65 +83,75 @@ func sumRuns[T Number, A float64 | int64](a *sumArgs[T, A], lo, hi int) {
 	for o := lo; o < hi; o++ {
 		base := at.offset(r.keptStrides)
 		in.seek(r.reduced, 0)
-		var total A
+		sum := 0.0
 		for range pieces {
 			p := base + in.offset(r.reducedStrides)
-			total += sumRun[T, A](a.x[p : p+r.run])
+			sum += total(a.x[p : p+r.run])
 			in.advance(r.reduced, 1)
 		}
-		a.out[o] = T(total / a.div)
+		a.out[o] = float32(sum / float64(a.div))
 		at.advance(r.kept, 1)
 	}
 }
 
-// sumRun keeps four totals, so additions need not wait for one another.
-func sumRun[T Number, A float64 | int64](x []T) A {
-	var s0, s1, s2, s3 A
-	for ; len(x) >= 4; x = x[4:] {
-		s0 += A(x[0])
-		s1 += A(x[1])
-		s2 += A(x[2])
-		s3 += A(x[3])
-	}
-	for _, v := range x {
-		s0 += A(v)
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
-// sumBlock is how many neighbouring results are summed at a time where the
-// innermost axis is kept.
-const sumBlock = 256
-
+// blocks is how many blocks of neighbouring results there are where the innermost
+// axis is kept.
 func (r *Reduction) blocks() int {
 	return product(r.kept) * blocks(r.run, sumBlock)
 }
 
 // sumColumns makes blocks lo to hi where the innermost axis is kept.
-func sumColumns[T Number, A float64 | int64](a *sumArgs[T, A], lo, hi int) {
+func sumColumns(a *sumArgs[float32], lo, hi int) {
 	r := a.r
 	perRun := blocks(r.run, sumBlock)
-	pieces := product(r.reduced)
+	last := len(r.reduced) - 1
+	rows, stride := r.reduced[last], r.reducedStrides[last]
+	pieces := product(r.reduced[:last])
+	sums := spareSums.Get().(*columnSums)
 	var at, in cursor
 	for b := lo; b < hi; b++ {
 		at.seek(r.kept, b/perRun)
 		col := b % perRun * sumBlock
 		width := min(sumBlock, r.run-col)
 		base := at.offset(r.keptStrides) + col
-		var block [sumBlock]A
-		totals := block[:width]
+		*sums = columnSums{}
 		in.seek(r.reduced, 0)
 		for range pieces {
-			p := base + in.offset(r.reducedStrides)
-			x := a.x[p : p+width]
-			for i := range totals {
-				totals[i] += A(x[i])
+			sums.add(a.x[base+in.offset(r.reducedStrides):], rows, stride, width)
+			in.advance(r.reduced, rows)
+		}
+		for i, sum := range sums[:width] {
+			a.out[b/perRun*r.run+col+i] = float32(sum / float64(a.div))
+		}
+	}
+	spareSums.Put(sums)
+}
+
+// sumInts makes all results, one element of x after the other.
+func sumInts(a *sumArgs[int64]) {
+	r := a.r
+	run, blocks := r.run, 1
+	if r.inner {
+		run, blocks = 1, r.run
+	}
+	clear(a.out)
+	var at, in cursor
+	at.seek(r.kept, 0)
+	for o := 0; o < r.out; o += run {
+		base := at.offset(r.keptStrides)
+		in.seek(r.reduced, 0)
+		for range product(r.reduced) {
+			x := a.x[base+in.offset(r.reducedStrides):][:r.run]
+			for i := range blocks {
+				for j := range run {
+					a.out[o+j] += x[i*run+j]
+				}
 			}
 			in.advance(r.reduced, 1)
 		}
-		out := a.out[b/perRun*r.run+col:][:width]
-		for i := range out {
-			out[i] = T(totals[i] / a.div)
-		}
+		at.advance(r.kept, 1)
+	}
+	for i := range a.out {
+		a.out[i] /= int64(a.div)
 	}
 }

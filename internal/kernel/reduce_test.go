@@ -5,7 +5,9 @@ import (
 	"testing"
 )
 
-func TestSumOverAxes(t *testing.T) {
+func TestSumOverAxes(t *testing.T) { eachISA(t, testSumOverAxes) }
+
+func testSumOverAxes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	for range 300 {
 		shape := make([]int, rng.IntN(5))
@@ -68,24 +70,26 @@ func TestSumOfNothing(t *testing.T) {
 }
 
 func BenchmarkSum(b *testing.B) {
-	x := noise(1, 64*256*14*14)
+	x := noise(1, 1<<18)
 	for _, c := range []struct {
 		name  string
 		shape []int
 		over  []bool
 	}{
-		{"all", []int{len(x)}, []bool{true}},
-		{"rows", []int{len(x) / 256, 256}, []bool{false, true}},
-		{"columns", []int{len(x) / 256, 256}, []bool{true, false}},
-		{"channels", []int{64, 256, 196}, []bool{true, false, true}},
+		{"all", []int{1 << 18}, []bool{true}},
+		{"last", []int{1 << 10, 1 << 8}, []bool{false, true}},
+		{"first", []int{1 << 10, 1 << 8}, []bool{true, false}},
+		{"narrow", []int{1 << 14, 16}, []bool{true, false}},
 	} {
+		r := NewReduction(c.shape, c.over)
+		out := make([]float32, r.out)
 		b.Run(c.name, func(b *testing.B) {
-			r := NewReduction(c.shape, c.over)
-			out := make([]float32, r.out)
-			b.SetBytes(int64(4 * len(x)))
-			for b.Loop() {
-				Sum(out, x, &r, 1)
-			}
+			benchISA(b, func(b *testing.B) {
+				b.SetBytes(int64(4 * len(x)))
+				for b.Loop() {
+					Sum(out, x, &r, 1)
+				}
+			})
 		})
 	}
 }

@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // sumLoops are loops that add up in float64, in several sums that need not wait
 // for one another.
@@ -9,10 +12,51 @@ type sumLoops struct {
 	distances           func(x, y []float32) float64           // of (x-y)²
 	squaresKept         func(x []float32, keep []bool) float64 // a multiple of 16 elements
 
-	// Sums of columns: sums += x or x·y. There is room for the next multiple of 16
-	// elements.
-	addTo         func(sums []float64, x []float32)
-	addProductsTo func(sums []float64, x, y []float32)
+	// columns adds up rows, stride elements apart, into sums, which has room for the
+	// next multiple of 16 elements. There is at least one row.
+	columns func(sums []float64, x []float32, rows, stride int)
+}
+
+// sumPiece is how many elements are added up in one go: loops in assembly cannot
+// be interrupted.
+const sumPiece = 1 << 16
+
+// total is the sum of x.
+func total(x []float32) float64 {
+	sum := 0.0
+	for ; len(x) > sumPiece; x = x[sumPiece:] {
+		sum += active.sums.sum(x[:sumPiece])
+	}
+	return sum + active.sums.sum(x)
+}
+
+var totals = splitSum(func(a *pointArgs, lo, hi int) float64 { return total(a.x[lo:hi]) })
+
+// totalOfAll is total in several threads.
+func totalOfAll(x []float32) float64 {
+	return totals.do(len(x), max(chunk, len(x)/lossParts), pointArgs{x: x})
+}
+
+// columnSums are the sums of neighbouring columns.
+type columnSums [sumBlock]float64
+
+// sumBlock is how many columns are summed up side by side.
+const sumBlock = 64
+
+// spareSums holds sums that are not in use: as arguments of a loop that is chosen
+// at run time they cannot lie on the stack.
+var spareSums = sync.Pool{New: func() any { return new(columnSums) }}
+
+// add adds up rows of so many columns.
+func (s *columnSums) add(x []float32, rows, stride, columns int) {
+	const most = sumPiece / sumBlock
+	for ; rows > most; rows -= most {
+		active.sums.columns(s[:columns], x, most, stride)
+		x = x[most*stride:]
+	}
+	if rows > 0 {
+		active.sums.columns(s[:columns], x, rows, stride)
+	}
 }
 
 // SumSizes is Σ|x|, SumSquares Σx², both added up in float64. They are for parts
@@ -30,7 +74,19 @@ func SumSquaresKept(x []float32, keep []bool) float64 {
 }
 
 var sumsGeneric = sumLoops{
-	sum: total,
+	sum: func(x []float32) float64 {
+		var s0, s1, s2, s3 float64
+		for ; len(x) >= 4; x = x[4:] {
+			s0 += float64(x[0])
+			s1 += float64(x[1])
+			s2 += float64(x[2])
+			s3 += float64(x[3])
+		}
+		for _, v := range x {
+			s0 += float64(v)
+		}
+		return (s0 + s1) + (s2 + s3)
+	},
 	sizes: func(x []float32) float64 {
 		var s0, s1 float64
 		for ; len(x) >= 2; x = x[2:] {
@@ -71,14 +127,11 @@ var sumsGeneric = sumLoops{
 		}
 		return sum
 	},
-	addTo: func(sums []float64, x []float32) {
-		for i, v := range x {
-			sums[i] += float64(v)
-		}
-	},
-	addProductsTo: func(sums []float64, x, y []float32) {
-		for i, v := range x {
-			sums[i] += float64(v) * float64(y[i])
+	columns: func(sums []float64, x []float32, rows, stride int) {
+		for r := range rows {
+			for i, v := range x[r*stride:][:len(sums)] {
+				sums[i] += float64(v)
+			}
 		}
 	},
 }

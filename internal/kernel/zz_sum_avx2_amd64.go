@@ -29,12 +29,7 @@ func sumDistancesAVX2(x []float32, y []float32) float64
 //go:noescape
 func sumSquaresKeptAVX2(x []float32, keep []bool) float64
 
-// addToAVX2 adds x to sums, which has room for a multiple of 8.
+// sumColumnsAVX2 adds up rows, which lie stride elements apart, into sums, which has room for a multiple of 8. There is at least one row.
 //
 //go:noescape
-func addToAVX2(sums []float64, x []float32)
-
-// addProductsToAVX2 adds x·y to sums, which has room for a multiple of 8.
-//
-//go:noescape
-func addProductsToAVX2(sums []float64, x []float32, y []float32)
+func sumColumnsAVX2(sums []float64, x []float32, rows int, stride int)

@@ -394,12 +394,6 @@ TEXT ·sumSquaresKeptAVX2(SB), NOSPLIT, $0-56
 	MOVQ   keep_base+24(FP), CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
 	MOVQ   x_len+8(FP), DX
 	MOVQ   DX, BX
 	ANDQ   $0x07, BX
@@ -409,72 +403,22 @@ TEXT ·sumSquaresKeptAVX2(SB), NOSPLIT, $0-56
 	XORQ   BX, BX
 
 loop21:
-	LEAQ         32(BX), SI
+	LEAQ         8(BX), SI
 	CMPQ         SI, DX
 	JGT          done22
-	VPMOVZXBD    (CX)(BX*1), Y8
-	VPCMPGTD     lanes_00000000<>+0(SB), Y8, Y8
-	VMOVUPS      (AX)(BX*4), Y9
-	VANDPS       Y9, Y8, Y8
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VFMADD231PD  Y9, Y9, Y1
-	VFMADD231PD  Y8, Y8, Y2
-	VPMOVZXBD    8(CX)(BX*1), Y8
-	VPCMPGTD     lanes_00000000<>+0(SB), Y8, Y8
-	VMOVUPS      32(AX)(BX*4), Y9
-	VANDPS       Y9, Y8, Y8
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VFMADD231PD  Y9, Y9, Y3
-	VFMADD231PD  Y8, Y8, Y4
-	VPMOVZXBD    16(CX)(BX*1), Y8
-	VPCMPGTD     lanes_00000000<>+0(SB), Y8, Y8
-	VMOVUPS      64(AX)(BX*4), Y9
-	VANDPS       Y9, Y8, Y8
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VFMADD231PD  Y9, Y9, Y5
-	VFMADD231PD  Y8, Y8, Y6
-	VPMOVZXBD    24(CX)(BX*1), Y8
-	VPCMPGTD     lanes_00000000<>+0(SB), Y8, Y8
-	VMOVUPS      96(AX)(BX*4), Y9
-	VANDPS       Y9, Y8, Y8
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VFMADD231PD  Y9, Y9, Y7
-	VFMADD231PD  Y8, Y8, Y0
+	VPMOVZXBD    (CX)(BX*1), Y2
+	VPCMPGTD     lanes_00000000<>+0(SB), Y2, Y2
+	VMOVUPS      (AX)(BX*4), Y3
+	VANDPS       Y3, Y2, Y2
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VFMADD231PD  Y3, Y3, Y1
+	VFMADD231PD  Y2, Y2, Y0
 	MOVQ         SI, BX
 	JMP          loop21
 
 done22:
-loop23:
-	LEAQ         8(BX), SI
-	CMPQ         SI, DX
-	JGT          done24
-	VPMOVZXBD    (CX)(BX*1), Y8
-	VPCMPGTD     lanes_00000000<>+0(SB), Y8, Y8
-	VMOVUPS      (AX)(BX*4), Y9
-	VANDPS       Y9, Y8, Y8
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VFMADD231PD  Y9, Y9, Y1
-	VFMADD231PD  Y8, Y8, Y2
-	MOVQ         SI, BX
-	JMP          loop23
-
-done24:
-	VADDPD       Y4, Y0, Y0
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y7, Y3, Y3
-	VADDPD       Y2, Y0, Y0
-	VADDPD       Y3, Y1, Y1
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
@@ -494,147 +438,111 @@ DATA lanes_00000000<>+24(SB)/4, $0x00000000
 DATA lanes_00000000<>+28(SB)/4, $0x00000000
 GLOBL lanes_00000000<>(SB), RODATA|NOPTR, $32
 
-// func addToAVX2(sums []float64, x []float32)
+// func sumColumnsAVX2(sums []float64, x []float32, rows int, stride int)
 // Requires: AVX
-TEXT ·addToAVX2(SB), NOSPLIT, $0-48
+TEXT ·sumColumnsAVX2(SB), NOSPLIT, $0-64
 	MOVQ sums_base+0(FP), AX
 	MOVQ x_base+24(FP), CX
-	MOVQ x_len+32(FP), DX
+	MOVQ sums_len+8(FP), DX
 	MOVQ DX, BX
 	ANDQ $0x07, BX
 	LEAQ rest<>+0(SB), SI
 	SHLQ $0x02, BX
 	SUBQ BX, SI
-	XORQ BX, BX
+	MOVQ rows+48(FP), BX
+	MOVQ stride+56(FP), DI
+	XORQ R8, R8
 
-loop25:
-	LEAQ      16(BX), DI
-	CMPQ      DI, DX
-	JGT       done26
-	VCVTPS2PD (CX)(BX*4), Y0
-	VCVTPS2PD 16(CX)(BX*4), Y1
-	VADDPD    (AX)(BX*8), Y0, Y0
-	VMOVUPD   Y0, (AX)(BX*8)
-	VADDPD    32(AX)(BX*8), Y1, Y1
-	VMOVUPD   Y1, 32(AX)(BX*8)
-	VCVTPS2PD 32(CX)(BX*4), Y0
-	VCVTPS2PD 48(CX)(BX*4), Y1
-	VADDPD    64(AX)(BX*8), Y0, Y0
-	VMOVUPD   Y0, 64(AX)(BX*8)
-	VADDPD    96(AX)(BX*8), Y1, Y1
-	VMOVUPD   Y1, 96(AX)(BX*8)
-	MOVQ      DI, BX
-	JMP       loop25
+loop23:
+	LEAQ    32(R8), R9
+	CMPQ    R9, DX
+	JGT     done24
+	VMOVUPD (AX)(R8*8), Y0
+	VMOVUPD 32(AX)(R8*8), Y1
+	VMOVUPD 64(AX)(R8*8), Y2
+	VMOVUPD 96(AX)(R8*8), Y3
+	VMOVUPD 128(AX)(R8*8), Y4
+	VMOVUPD 160(AX)(R8*8), Y5
+	VMOVUPD 192(AX)(R8*8), Y6
+	VMOVUPD 224(AX)(R8*8), Y7
+	MOVQ    CX, R10
+	MOVQ    BX, R11
 
-done26:
-loop27:
-	LEAQ      8(BX), DI
-	CMPQ      DI, DX
-	JGT       done28
-	VCVTPS2PD (CX)(BX*4), Y0
-	VCVTPS2PD 16(CX)(BX*4), Y1
-	VADDPD    (AX)(BX*8), Y0, Y0
-	VMOVUPD   Y0, (AX)(BX*8)
-	VADDPD    32(AX)(BX*8), Y1, Y1
-	VMOVUPD   Y1, 32(AX)(BX*8)
-	MOVQ      DI, BX
-	JMP       loop27
+row25:
+	VCVTPS2PD (R10)(R8*4), Y8
+	VCVTPS2PD 16(R10)(R8*4), Y9
+	VADDPD    Y8, Y0, Y0
+	VADDPD    Y9, Y1, Y1
+	VCVTPS2PD 32(R10)(R8*4), Y8
+	VCVTPS2PD 48(R10)(R8*4), Y9
+	VADDPD    Y8, Y2, Y2
+	VADDPD    Y9, Y3, Y3
+	VCVTPS2PD 64(R10)(R8*4), Y8
+	VCVTPS2PD 80(R10)(R8*4), Y9
+	VADDPD    Y8, Y4, Y4
+	VADDPD    Y9, Y5, Y5
+	VCVTPS2PD 96(R10)(R8*4), Y8
+	VCVTPS2PD 112(R10)(R8*4), Y9
+	VADDPD    Y8, Y6, Y6
+	VADDPD    Y9, Y7, Y7
+	LEAQ      (R10)(DI*4), R10
+	DECQ      R11
+	JNZ       row25
+	VMOVUPD   Y0, (AX)(R8*8)
+	VMOVUPD   Y1, 32(AX)(R8*8)
+	VMOVUPD   Y2, 64(AX)(R8*8)
+	VMOVUPD   Y3, 96(AX)(R8*8)
+	VMOVUPD   Y4, 128(AX)(R8*8)
+	VMOVUPD   Y5, 160(AX)(R8*8)
+	VMOVUPD   Y6, 192(AX)(R8*8)
+	VMOVUPD   Y7, 224(AX)(R8*8)
+	MOVQ      R9, R8
+	JMP       loop23
 
-done28:
-	CMPQ         BX, DX
-	JEQ          done29
-	VMOVUPS      32(SI), Y0
-	VMASKMOVPS   (CX)(BX*4), Y0, Y0
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       (AX)(BX*8), Y1, Y1
-	VMOVUPD      Y1, (AX)(BX*8)
-	VADDPD       32(AX)(BX*8), Y0, Y0
-	VMOVUPD      Y0, 32(AX)(BX*8)
+done24:
+loop26:
+	LEAQ    8(R8), R9
+	CMPQ    R9, DX
+	JGT     done27
+	VMOVUPD (AX)(R8*8), Y0
+	VMOVUPD 32(AX)(R8*8), Y1
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+
+row28:
+	VCVTPS2PD (R10)(R8*4), Y2
+	VCVTPS2PD 16(R10)(R8*4), Y3
+	VADDPD    Y2, Y0, Y0
+	VADDPD    Y3, Y1, Y1
+	LEAQ      (R10)(DI*4), R10
+	DECQ      R11
+	JNZ       row28
+	VMOVUPD   Y0, (AX)(R8*8)
+	VMOVUPD   Y1, 32(AX)(R8*8)
+	MOVQ      R9, R8
+	JMP       loop26
+
+done27:
+	CMPQ    R8, DX
+	JEQ     done29
+	VMOVUPS 32(SI), Y0
+	VMOVUPD (AX)(R8*8), Y1
+	VMOVUPD 32(AX)(R8*8), Y2
+	MOVQ    BX, DX
+
+row30:
+	VMASKMOVPS   (CX)(R8*4), Y0, Y3
+	VCVTPS2PD    X3, Y4
+	VEXTRACTF128 $0x01, Y3, X3
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y4, Y1, Y1
+	VADDPD       Y3, Y2, Y2
+	LEAQ         (CX)(DI*4), CX
+	DECQ         DX
+	JNZ          row30
+	VMOVUPD      Y1, (AX)(R8*8)
+	VMOVUPD      Y2, 32(AX)(R8*8)
 
 done29:
-	VZEROUPPER
-	RET
-
-// func addProductsToAVX2(sums []float64, x []float32, y []float32)
-// Requires: AVX
-TEXT ·addProductsToAVX2(SB), NOSPLIT, $0-72
-	MOVQ sums_base+0(FP), AX
-	MOVQ x_base+24(FP), CX
-	MOVQ y_base+48(FP), DX
-	MOVQ x_len+32(FP), BX
-	MOVQ BX, SI
-	ANDQ $0x07, SI
-	LEAQ rest<>+0(SB), DI
-	SHLQ $0x02, SI
-	SUBQ SI, DI
-	XORQ SI, SI
-
-loop30:
-	LEAQ      16(SI), R8
-	CMPQ      R8, BX
-	JGT       done31
-	VCVTPS2PD (CX)(SI*4), Y0
-	VCVTPS2PD 16(CX)(SI*4), Y1
-	VCVTPS2PD (DX)(SI*4), Y2
-	VCVTPS2PD 16(DX)(SI*4), Y3
-	VMULPD    Y2, Y0, Y0
-	VMULPD    Y3, Y1, Y1
-	VADDPD    (AX)(SI*8), Y0, Y0
-	VMOVUPD   Y0, (AX)(SI*8)
-	VADDPD    32(AX)(SI*8), Y1, Y1
-	VMOVUPD   Y1, 32(AX)(SI*8)
-	VCVTPS2PD 32(CX)(SI*4), Y0
-	VCVTPS2PD 48(CX)(SI*4), Y1
-	VCVTPS2PD 32(DX)(SI*4), Y2
-	VCVTPS2PD 48(DX)(SI*4), Y3
-	VMULPD    Y2, Y0, Y0
-	VMULPD    Y3, Y1, Y1
-	VADDPD    64(AX)(SI*8), Y0, Y0
-	VMOVUPD   Y0, 64(AX)(SI*8)
-	VADDPD    96(AX)(SI*8), Y1, Y1
-	VMOVUPD   Y1, 96(AX)(SI*8)
-	MOVQ      R8, SI
-	JMP       loop30
-
-done31:
-loop32:
-	LEAQ      8(SI), R8
-	CMPQ      R8, BX
-	JGT       done33
-	VCVTPS2PD (CX)(SI*4), Y0
-	VCVTPS2PD 16(CX)(SI*4), Y1
-	VCVTPS2PD (DX)(SI*4), Y2
-	VCVTPS2PD 16(DX)(SI*4), Y3
-	VMULPD    Y2, Y0, Y0
-	VMULPD    Y3, Y1, Y1
-	VADDPD    (AX)(SI*8), Y0, Y0
-	VMOVUPD   Y0, (AX)(SI*8)
-	VADDPD    32(AX)(SI*8), Y1, Y1
-	VMOVUPD   Y1, 32(AX)(SI*8)
-	MOVQ      R8, SI
-	JMP       loop32
-
-done33:
-	CMPQ         SI, BX
-	JEQ          done34
-	VMOVUPS      32(DI), Y0
-	VMASKMOVPS   (CX)(SI*4), Y0, Y1
-	VCVTPS2PD    X1, Y2
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y1
-	VMASKMOVPS   (DX)(SI*4), Y0, Y0
-	VCVTPS2PD    X0, Y3
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VMULPD       Y3, Y2, Y2
-	VMULPD       Y0, Y1, Y1
-	VADDPD       (AX)(SI*8), Y2, Y2
-	VMOVUPD      Y2, (AX)(SI*8)
-	VADDPD       32(AX)(SI*8), Y1, Y1
-	VMOVUPD      Y1, 32(AX)(SI*8)
-
-done34:
 	VZEROUPPER
 	RET

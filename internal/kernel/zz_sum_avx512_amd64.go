@@ -29,12 +29,7 @@ func sumDistancesAVX512(x []float32, y []float32) float64
 //go:noescape
 func sumSquaresKeptAVX512(x []float32, keep []bool) float64
 
-// addToAVX512 adds x to sums, which has room for a multiple of 16.
+// sumColumnsAVX512 adds up rows, which lie stride elements apart, into sums, which has room for a multiple of 16. There is at least one row.
 //
 //go:noescape
-func addToAVX512(sums []float64, x []float32)
-
-// addProductsToAVX512 adds x·y to sums, which has room for a multiple of 16.
-//
-//go:noescape
-func addProductsToAVX512(sums []float64, x []float32, y []float32)
+func sumColumnsAVX512(sums []float64, x []float32, rows int, stride int)

@@ -388,12 +388,6 @@ TEXT ·sumSquaresKeptAVX512(SB), NOSPLIT, $0-56
 	MOVQ   keep_base+24(FP), CX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
 	MOVQ   x_len+8(FP), DX
 	MOVQ   DX, BX
 	ANDQ   $0x0f, BX
@@ -403,72 +397,22 @@ TEXT ·sumSquaresKeptAVX512(SB), NOSPLIT, $0-56
 	XORQ   BX, BX
 
 loop21:
-	LEAQ          64(BX), SI
+	LEAQ          16(BX), SI
 	CMPQ          SI, DX
 	JGT           done22
-	VMOVDQU8      (CX)(BX*1), X8
-	VPTESTMB      X8, X8, K1
-	VMOVUPS       (AX)(BX*4), Z8
-	VMOVAPS.Z     Z8, K1, Z8
-	VCVTPS2PD     Y8, Z9
-	VEXTRACTF32X8 $0x01, Z8, Y8
-	VCVTPS2PD     Y8, Z8
-	VFMADD231PD   Z9, Z9, Z1
-	VFMADD231PD   Z8, Z8, Z2
-	VMOVDQU8      16(CX)(BX*1), X8
-	VPTESTMB      X8, X8, K1
-	VMOVUPS       64(AX)(BX*4), Z8
-	VMOVAPS.Z     Z8, K1, Z8
-	VCVTPS2PD     Y8, Z9
-	VEXTRACTF32X8 $0x01, Z8, Y8
-	VCVTPS2PD     Y8, Z8
-	VFMADD231PD   Z9, Z9, Z3
-	VFMADD231PD   Z8, Z8, Z4
-	VMOVDQU8      32(CX)(BX*1), X8
-	VPTESTMB      X8, X8, K1
-	VMOVUPS       128(AX)(BX*4), Z8
-	VMOVAPS.Z     Z8, K1, Z8
-	VCVTPS2PD     Y8, Z9
-	VEXTRACTF32X8 $0x01, Z8, Y8
-	VCVTPS2PD     Y8, Z8
-	VFMADD231PD   Z9, Z9, Z5
-	VFMADD231PD   Z8, Z8, Z6
-	VMOVDQU8      48(CX)(BX*1), X8
-	VPTESTMB      X8, X8, K1
-	VMOVUPS       192(AX)(BX*4), Z8
-	VMOVAPS.Z     Z8, K1, Z8
-	VCVTPS2PD     Y8, Z9
-	VEXTRACTF32X8 $0x01, Z8, Y8
-	VCVTPS2PD     Y8, Z8
-	VFMADD231PD   Z9, Z9, Z7
-	VFMADD231PD   Z8, Z8, Z0
+	VMOVDQU8      (CX)(BX*1), X2
+	VPTESTMB      X2, X2, K1
+	VMOVUPS       (AX)(BX*4), Z2
+	VMOVAPS.Z     Z2, K1, Z2
+	VCVTPS2PD     Y2, Z3
+	VEXTRACTF32X8 $0x01, Z2, Y2
+	VCVTPS2PD     Y2, Z2
+	VFMADD231PD   Z3, Z3, Z1
+	VFMADD231PD   Z2, Z2, Z0
 	MOVQ          SI, BX
 	JMP           loop21
 
 done22:
-loop23:
-	LEAQ          16(BX), SI
-	CMPQ          SI, DX
-	JGT           done24
-	VMOVDQU8      (CX)(BX*1), X8
-	VPTESTMB      X8, X8, K1
-	VMOVUPS       (AX)(BX*4), Z8
-	VMOVAPS.Z     Z8, K1, Z8
-	VCVTPS2PD     Y8, Z9
-	VEXTRACTF32X8 $0x01, Z8, Y8
-	VCVTPS2PD     Y8, Z8
-	VFMADD231PD   Z9, Z9, Z1
-	VFMADD231PD   Z8, Z8, Z2
-	MOVQ          SI, BX
-	JMP           loop23
-
-done24:
-	VADDPD        Z4, Z0, Z0
-	VADDPD        Z5, Z1, Z1
-	VADDPD        Z6, Z2, Z2
-	VADDPD        Z7, Z3, Z3
-	VADDPD        Z2, Z0, Z0
-	VADDPD        Z3, Z1, Z1
 	VADDPD        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
@@ -480,145 +424,110 @@ done24:
 	VZEROUPPER
 	RET
 
-// func addToAVX512(sums []float64, x []float32)
+// func sumColumnsAVX512(sums []float64, x []float32, rows int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·addToAVX512(SB), NOSPLIT, $0-48
+TEXT ·sumColumnsAVX512(SB), NOSPLIT, $0-64
 	MOVQ  sums_base+0(FP), AX
 	MOVQ  x_base+24(FP), CX
-	MOVQ  x_len+32(FP), DX
+	MOVQ  sums_len+8(FP), DX
 	MOVQ  DX, BX
 	ANDQ  $0x0f, BX
 	MOVL  $0x0000ffff, SI
 	BZHIL BX, SI, SI
 	KMOVW SI, K1
-	XORQ  BX, BX
+	MOVQ  rows+48(FP), BX
+	MOVQ  stride+56(FP), SI
+	XORQ  DI, DI
 
-loop25:
-	LEAQ      32(BX), SI
-	CMPQ      SI, DX
-	JGT       done26
-	VCVTPS2PD (CX)(BX*4), Z0
-	VCVTPS2PD 32(CX)(BX*4), Z1
-	VADDPD    (AX)(BX*8), Z0, Z0
-	VMOVUPD   Z0, (AX)(BX*8)
-	VADDPD    64(AX)(BX*8), Z1, Z1
-	VMOVUPD   Z1, 64(AX)(BX*8)
-	VCVTPS2PD 64(CX)(BX*4), Z0
-	VCVTPS2PD 96(CX)(BX*4), Z1
-	VADDPD    128(AX)(BX*8), Z0, Z0
-	VMOVUPD   Z0, 128(AX)(BX*8)
-	VADDPD    192(AX)(BX*8), Z1, Z1
-	VMOVUPD   Z1, 192(AX)(BX*8)
-	MOVQ      SI, BX
-	JMP       loop25
+loop23:
+	LEAQ    64(DI), R8
+	CMPQ    R8, DX
+	JGT     done24
+	VMOVUPD (AX)(DI*8), Z0
+	VMOVUPD 64(AX)(DI*8), Z1
+	VMOVUPD 128(AX)(DI*8), Z2
+	VMOVUPD 192(AX)(DI*8), Z3
+	VMOVUPD 256(AX)(DI*8), Z4
+	VMOVUPD 320(AX)(DI*8), Z5
+	VMOVUPD 384(AX)(DI*8), Z6
+	VMOVUPD 448(AX)(DI*8), Z7
+	MOVQ    CX, R9
+	MOVQ    BX, R10
 
-done26:
-loop27:
-	LEAQ      16(BX), SI
-	CMPQ      SI, DX
-	JGT       done28
-	VCVTPS2PD (CX)(BX*4), Z0
-	VCVTPS2PD 32(CX)(BX*4), Z1
-	VADDPD    (AX)(BX*8), Z0, Z0
-	VMOVUPD   Z0, (AX)(BX*8)
-	VADDPD    64(AX)(BX*8), Z1, Z1
-	VMOVUPD   Z1, 64(AX)(BX*8)
-	MOVQ      SI, BX
-	JMP       loop27
+row25:
+	VCVTPS2PD (R9)(DI*4), Z8
+	VCVTPS2PD 32(R9)(DI*4), Z9
+	VADDPD    Z8, Z0, Z0
+	VADDPD    Z9, Z1, Z1
+	VCVTPS2PD 64(R9)(DI*4), Z8
+	VCVTPS2PD 96(R9)(DI*4), Z9
+	VADDPD    Z8, Z2, Z2
+	VADDPD    Z9, Z3, Z3
+	VCVTPS2PD 128(R9)(DI*4), Z8
+	VCVTPS2PD 160(R9)(DI*4), Z9
+	VADDPD    Z8, Z4, Z4
+	VADDPD    Z9, Z5, Z5
+	VCVTPS2PD 192(R9)(DI*4), Z8
+	VCVTPS2PD 224(R9)(DI*4), Z9
+	VADDPD    Z8, Z6, Z6
+	VADDPD    Z9, Z7, Z7
+	LEAQ      (R9)(SI*4), R9
+	DECQ      R10
+	JNZ       row25
+	VMOVUPD   Z0, (AX)(DI*8)
+	VMOVUPD   Z1, 64(AX)(DI*8)
+	VMOVUPD   Z2, 128(AX)(DI*8)
+	VMOVUPD   Z3, 192(AX)(DI*8)
+	VMOVUPD   Z4, 256(AX)(DI*8)
+	VMOVUPD   Z5, 320(AX)(DI*8)
+	VMOVUPD   Z6, 384(AX)(DI*8)
+	VMOVUPD   Z7, 448(AX)(DI*8)
+	MOVQ      R8, DI
+	JMP       loop23
 
-done28:
-	CMPQ          BX, DX
-	JEQ           done29
-	VMOVUPS.Z     (CX)(BX*4), K1, Z0
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF32X8 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VADDPD        (AX)(BX*8), Z1, Z1
-	VMOVUPD       Z1, (AX)(BX*8)
-	VADDPD        64(AX)(BX*8), Z0, Z0
-	VMOVUPD       Z0, 64(AX)(BX*8)
+done24:
+loop26:
+	LEAQ    16(DI), R8
+	CMPQ    R8, DX
+	JGT     done27
+	VMOVUPD (AX)(DI*8), Z0
+	VMOVUPD 64(AX)(DI*8), Z1
+	MOVQ    CX, R9
+	MOVQ    BX, R10
 
-done29:
-	VZEROUPPER
-	RET
+row28:
+	VCVTPS2PD (R9)(DI*4), Z2
+	VCVTPS2PD 32(R9)(DI*4), Z3
+	VADDPD    Z2, Z0, Z0
+	VADDPD    Z3, Z1, Z1
+	LEAQ      (R9)(SI*4), R9
+	DECQ      R10
+	JNZ       row28
+	VMOVUPD   Z0, (AX)(DI*8)
+	VMOVUPD   Z1, 64(AX)(DI*8)
+	MOVQ      R8, DI
+	JMP       loop26
 
-// func addProductsToAVX512(sums []float64, x []float32, y []float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·addProductsToAVX512(SB), NOSPLIT, $0-72
-	MOVQ  sums_base+0(FP), AX
-	MOVQ  x_base+24(FP), CX
-	MOVQ  y_base+48(FP), DX
-	MOVQ  x_len+32(FP), BX
-	MOVQ  BX, SI
-	ANDQ  $0x0f, SI
-	MOVL  $0x0000ffff, DI
-	BZHIL SI, DI, DI
-	KMOVW DI, K1
-	XORQ  SI, SI
+done27:
+	CMPQ    DI, DX
+	JEQ     done29
+	VMOVUPD (AX)(DI*8), Z0
+	VMOVUPD 64(AX)(DI*8), Z1
+	MOVQ    BX, DX
 
-loop30:
-	LEAQ      32(SI), DI
-	CMPQ      DI, BX
-	JGT       done31
-	VCVTPS2PD (CX)(SI*4), Z0
-	VCVTPS2PD 32(CX)(SI*4), Z1
-	VCVTPS2PD (DX)(SI*4), Z2
-	VCVTPS2PD 32(DX)(SI*4), Z3
-	VMULPD    Z2, Z0, Z0
-	VMULPD    Z3, Z1, Z1
-	VADDPD    (AX)(SI*8), Z0, Z0
-	VMOVUPD   Z0, (AX)(SI*8)
-	VADDPD    64(AX)(SI*8), Z1, Z1
-	VMOVUPD   Z1, 64(AX)(SI*8)
-	VCVTPS2PD 64(CX)(SI*4), Z0
-	VCVTPS2PD 96(CX)(SI*4), Z1
-	VCVTPS2PD 64(DX)(SI*4), Z2
-	VCVTPS2PD 96(DX)(SI*4), Z3
-	VMULPD    Z2, Z0, Z0
-	VMULPD    Z3, Z1, Z1
-	VADDPD    128(AX)(SI*8), Z0, Z0
-	VMOVUPD   Z0, 128(AX)(SI*8)
-	VADDPD    192(AX)(SI*8), Z1, Z1
-	VMOVUPD   Z1, 192(AX)(SI*8)
-	MOVQ      DI, SI
-	JMP       loop30
-
-done31:
-loop32:
-	LEAQ      16(SI), DI
-	CMPQ      DI, BX
-	JGT       done33
-	VCVTPS2PD (CX)(SI*4), Z0
-	VCVTPS2PD 32(CX)(SI*4), Z1
-	VCVTPS2PD (DX)(SI*4), Z2
-	VCVTPS2PD 32(DX)(SI*4), Z3
-	VMULPD    Z2, Z0, Z0
-	VMULPD    Z3, Z1, Z1
-	VADDPD    (AX)(SI*8), Z0, Z0
-	VMOVUPD   Z0, (AX)(SI*8)
-	VADDPD    64(AX)(SI*8), Z1, Z1
-	VMOVUPD   Z1, 64(AX)(SI*8)
-	MOVQ      DI, SI
-	JMP       loop32
-
-done33:
-	CMPQ          SI, BX
-	JEQ           done34
-	VMOVUPS.Z     (CX)(SI*4), K1, Z0
-	VCVTPS2PD     Y0, Z1
-	VEXTRACTF32X8 $0x01, Z0, Y0
-	VCVTPS2PD     Y0, Z0
-	VMOVUPS.Z     (DX)(SI*4), K1, Z2
+row30:
+	VMOVUPS.Z     (CX)(DI*4), K1, Z2
 	VCVTPS2PD     Y2, Z3
 	VEXTRACTF32X8 $0x01, Z2, Y2
 	VCVTPS2PD     Y2, Z2
-	VMULPD        Z3, Z1, Z1
-	VMULPD        Z2, Z0, Z0
-	VADDPD        (AX)(SI*8), Z1, Z1
-	VMOVUPD       Z1, (AX)(SI*8)
-	VADDPD        64(AX)(SI*8), Z0, Z0
-	VMOVUPD       Z0, 64(AX)(SI*8)
+	VADDPD        Z3, Z0, Z0
+	VADDPD        Z2, Z1, Z1
+	LEAQ          (CX)(SI*4), CX
+	DECQ          DX
+	JNZ           row30
+	VMOVUPD       Z0, (AX)(DI*8)
+	VMOVUPD       Z1, 64(AX)(DI*8)
 
-done34:
+done29:
 	VZEROUPPER
 	RET

@@ -62,6 +62,15 @@ type cursor struct {
 // each writes a loop that calls body for each vector of the span: several times
 // for rounds of so many vectors, once for single ones and once for the rest.
 func (s span) each(unroll int, body func(at cursor)) {
+	s.groups(unroll, func(at []cursor) {
+		for _, c := range at {
+			body(c)
+		}
+	})
+}
+
+// groups is each for bodies that take the vectors of a round together.
+func (s span) groups(unroll int, body func(at []cursor)) {
 	index, done := s.whole(unroll, body), s.m.label("done")
 	s.m.CMPQ(index, s.n)
 	s.m.JEQ(operand.LabelRef(done))
@@ -69,12 +78,12 @@ func (s span) each(unroll int, body func(at cursor)) {
 	if mem, ok := rest.(operand.Mem); ok {
 		rest = s.m.copy(mem)
 	}
-	body(cursor{m: s.m, index: index, rest: rest})
+	body([]cursor{{m: s.m, index: index, rest: rest}})
 	s.m.Label(done)
 }
 
-// whole is each without the rest, which begins at the index it returns.
-func (s span) whole(unroll int, body func(at cursor)) reg.GPVirtual {
+// whole is groups without the rest, which begins at the index it returns.
+func (s span) whole(unroll int, body func(at []cursor)) reg.GPVirtual {
 	m := s.m
 	index, next := m.GP64(), m.GP64()
 	m.XORQ(index, index)
@@ -88,9 +97,11 @@ func (s span) whole(unroll int, body func(at cursor)) reg.GPVirtual {
 		m.LEAQ(operand.Mem{Base: index, Disp: vectors * m.lanes}, next)
 		m.CMPQ(next, s.n)
 		m.JGT(operand.LabelRef(done))
+		var at []cursor
 		for v := range vectors {
-			body(cursor{m: m, index: index, off: v})
+			at = append(at, cursor{m: m, index: index, off: v})
 		}
+		body(at)
 		m.MOVQ(next, index)
 		m.JMP(operand.LabelRef(loop))
 		m.Label(done)

@@ -34,27 +34,39 @@ func sum(m *machine) {
 
 	m.begin("sumSquaresKept", "func(x []float32, keep []bool) float64", "computes the sum of x² where kept; the length is a multiple of %d.", m.lanes)
 	x, keep := m.base("x"), m.base("keep")
-	total = m.totals(8)
-	m.span(m.length("x")).whole(4, func(at cursor) {
-		d := m.halves(m.keep(m.flags(at, keep), at.load(x)))
+	total = m.totals(2)
+	m.span(m.length("x")).whole(1, func(at []cursor) {
+		d := m.halves(m.keep(m.flags(at[0], keep), at[0].load(x)))
 		total.addProducts(d, d)
 	})
 	total.result(0)
 	m.end()
 
-	// Sums of columns. There is room for whole vectors of sums.
-	m.begin("addTo", "func(sums []float64, x []float32)", "adds x to sums, which has room for a multiple of %d.", m.lanes)
-	sums, x := m.base("sums"), m.base("x")
-	m.accumulate(sums, m.span(m.length("x")), func(at cursor) [2]vec { return at.doubles(x) })
-	m.end()
-	m.begin("addProductsTo", "func(sums []float64, x, y []float32)", "adds x·y to sums, which has room for a multiple of %d.", m.lanes)
-	sums, x, y = m.base("sums"), m.base("x"), m.base("y")
-	m.accumulate(sums, m.span(m.length("x")), func(at cursor) [2]vec {
-		a, b := at.doubles(x), at.doubles(y)
-		for i := range a {
-			m.VMULPD(b[i], a[i], a[i])
+	m.begin("sumColumns", "func(sums []float64, x []float32, rows, stride int)",
+		"adds up rows, which lie stride elements apart, into sums, which has room for a multiple of %d. There is at least one row.", m.lanes)
+	sums, first := m.base("sums"), m.base("x")
+	columns := m.span(m.length("sums"))
+	rows, stride := m.integer("rows"), m.integer("stride")
+	columns.groups(4, func(at []cursor) {
+		var acc [][2]vec
+		for _, c := range at {
+			acc = append(acc, c.readDoubles(sums))
 		}
-		return a
+		row, left, loop := m.GP64(), m.GP64(), m.label("row")
+		m.MOVQ(first, row)
+		m.MOVQ(rows, left)
+		m.Label(loop)
+		for i, c := range at {
+			d := c.doubles(row)
+			m.VADDPD(d[0], acc[i][0], acc[i][0])
+			m.VADDPD(d[1], acc[i][1], acc[i][1])
+		}
+		m.LEAQ(operand.Mem{Base: row, Index: stride, Scale: 4}, row)
+		m.DECQ(left)
+		m.JNZ(operand.LabelRef(loop))
+		for i, c := range at {
+			c.writeDoubles(acc[i], sums)
+		}
 	})
 	m.end()
 }
@@ -157,15 +169,22 @@ func (c cursor) doubles(array reg.Register) [2]vec {
 	return d
 }
 
-// accumulate adds to an array of float64.
-func (m *machine) accumulate(sums reg.Register, all span, term func(at cursor) [2]vec) {
-	all.each(2, func(at cursor) {
-		d := term(at)
-		for i := range d {
-			to := at.at(sums, 8)
-			to.Disp += i * m.lanes * 4
-			m.VADDPD(to, d[i], d[i])
-			m.VMOVUPD(d[i], to)
-		}
-	})
+// readDoubles reads as many float64 as a vector has float32, those beyond the end
+// too.
+func (c cursor) readDoubles(array reg.Register) (d [2]vec) {
+	for i := range d {
+		at := c.at(array, 8)
+		at.Disp += i * c.m.lanes * 4
+		d[i] = c.m.vec()
+		c.m.VMOVUPD(at, d[i])
+	}
+	return d
+}
+
+func (c cursor) writeDoubles(d [2]vec, array reg.Register) {
+	for i := range d {
+		at := c.at(array, 8)
+		at.Disp += i * c.m.lanes * 4
+		c.m.VMOVUPD(d[i], at)
+	}
 }
