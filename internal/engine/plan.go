@@ -96,9 +96,24 @@ func newPlan(outputs []*G.Node, bind map[*G.Node]op.Buffer) (*plan, error) {
 		return nil, err
 	}
 	p := &plan{at: make(map[*G.Node]int, len(order))}
+	fused, gone := fuse(order, outputs, bind)
 	for _, n := range order {
-		bound, isBound := bind[n]
-		if err := p.add(n, bound, isBound); err != nil {
+		if n.Op() == nil {
+			if _, err := p.newStore(n, bind); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, n := range order {
+		if n.Op() == nil || gone[n] {
+			continue
+		}
+		if all, ok := fused[n]; ok {
+			err = p.addStep(planned{node: n, op: all.op}, all.in, all.last, bind)
+		} else {
+			err = p.add(n, bind)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -110,57 +125,81 @@ func newPlan(outputs []*G.Node, bind map[*G.Node]op.Buffer) (*plan, error) {
 	return p, nil
 }
 
-// add gives n a store and, if it computes anything, a step.
-func (p *plan) add(n *G.Node, bound op.Buffer, isBound bool) error {
-	s := store{len: size(n.Shape()), bound: bound, isSet: isBound, pinned: isBound}
-	switch n.Dtype() {
-	case tensor.Float32:
-	case tensor.Int64:
-		s.ints = true
-	default:
-		return fmt.Errorf("node %q: no storage for elements of %v", n.Name(), n.Dtype())
-	}
-	if isBound {
-		if bound.Len() != s.len || s.len > 0 && s.ints != (bound.I != nil) {
-			return fmt.Errorf("node %q: bound to %d float32 and %d int64, want %d of %v", n.Name(), len(bound.F), len(bound.I), s.len, n.Dtype())
-		}
-	}
-	if n.Op() == nil {
-		s.leaf, s.pinned = true, true
-		p.place(n, s)
-		return nil
-	}
-
+// add plans the computation of n, which has an operation.
+func (p *plan) add(n *G.Node, bind map[*G.Node]op.Buffer) error {
 	o, ok := n.Op().(*op.Op)
 	if !ok {
 		return fmt.Errorf("node %q: operation %s is not one of package op", n.Name(), n.Op())
 	}
 	step := planned{node: n, op: o}
-	for _, in := range children(n) {
-		step.in = append(step.in, p.at[in])
-	}
 	if o.Alias {
-		root := &p.stores[step.in[0]]
+		bound, isBound := bind[n]
+		at := p.at[children(n)[0]]
+		root := &p.stores[at]
 		switch {
 		case !isBound || root.isSet && sameStorage(root.bound, bound):
-			p.at[n] = step.in[0]
+			p.at[n] = at
 			return nil
 		case !root.leaf && !root.isSet:
+			if err := checkBound(n, bound); err != nil {
+				return err
+			}
 			root.bound, root.isSet, root.pinned = bound, true, true
-			p.at[n] = step.in[0]
+			p.at[n] = at
 			return nil
 		}
 		step.copies = true
 	}
-	step.out = p.place(n, s)
-	p.steps = append(p.steps, step)
-	return nil
+	return p.addStep(step, children(n), n, bind)
 }
 
-func (p *plan) place(n *G.Node, s store) int {
+// addStep adds a step that computes n from in.
+func (p *plan) addStep(step planned, in G.Nodes, n *G.Node, bind map[*G.Node]op.Buffer) error {
+	for _, x := range in {
+		step.in = append(step.in, p.find(x))
+	}
+	var err error
+	step.out, err = p.newStore(n, bind)
+	p.steps = append(p.steps, step)
+	return err
+}
+
+// find is the store of n. An alias of a value that exists may not have been
+// added yet.
+func (p *plan) find(n *G.Node) int {
+	if at, ok := p.at[n]; ok {
+		return at
+	}
+	return p.find(children(n)[0])
+}
+
+// newStore makes a store for n.
+func (p *plan) newStore(n *G.Node, bind map[*G.Node]op.Buffer) (int, error) {
+	bound, isBound := bind[n]
+	s := store{len: size(n.Shape()), bound: bound, isSet: isBound, pinned: isBound, ints: n.Dtype() == tensor.Int64}
+	if !s.ints && n.Dtype() != tensor.Float32 {
+		return 0, fmt.Errorf("node %q: no storage for elements of %v", n.Name(), n.Dtype())
+	}
+	if isBound {
+		if err := checkBound(n, bound); err != nil {
+			return 0, err
+		}
+	}
+	if n.Op() == nil {
+		s.leaf, s.pinned = true, true
+	}
 	p.stores = append(p.stores, s)
 	p.at[n] = len(p.stores) - 1
-	return p.at[n]
+	return p.at[n], nil
+}
+
+// checkBound returns an error unless b can hold the value of n.
+func checkBound(n *G.Node, b op.Buffer) error {
+	want := size(n.Shape())
+	if b.Len() != want || want > 0 && (n.Dtype() == tensor.Int64) != (b.I != nil) {
+		return fmt.Errorf("node %q: bound to %d float32 and %d int64, want %d of %v", n.Name(), len(b.F), len(b.I), want, n.Dtype())
+	}
+	return nil
 }
 
 func (p *plan) findLastUses() {

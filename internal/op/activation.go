@@ -1,6 +1,8 @@
 package op
 
 import (
+	"math"
+
 	"finetune/internal/kernel"
 
 	G "gorgonia.org/gorgonia"
@@ -9,7 +11,28 @@ import (
 
 // Relu is max(x, 0). Its gradient at 0 is 0.
 func Relu(x *G.Node) (*G.Node, error) {
-	return pointwise("Relu", x, ofResult, kernel.Relu, kernel.ReluGrad)
+	if err := needFloat("Relu", x); err != nil {
+		return nil, err
+	}
+	return apply(Op{
+		Name: "Relu", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: First, Diff: []bool{true},
+		ending: &ending{part: clamp, on: First, low: 0, high: float32(math.Inf(1))},
+		Run: func(c *Call) error {
+			kernel.Relu(c.Out.F, c.In[0].F)
+			return nil
+		},
+		Grad: func(_ G.Nodes, y, g *G.Node) (G.Nodes, error) {
+			dx, err := apply(Op{
+				Name: "ReluGrad", Shape: y.Shape(), Dtype: tensor.Float32, InPlace: Second,
+				ending: &ending{part: gated, on: Second},
+				Run: func(c *Call) error {
+					kernel.ReluGrad(c.Out.F, c.In[0].F, c.In[1].F)
+					return nil
+				},
+			}, y, g)
+			return G.Nodes{dx}, err
+		},
+	}, x)
 }
 
 // LeakyRelu is x where x >= 0, otherwise alpha·x. Its gradient at 0 is alpha.

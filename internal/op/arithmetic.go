@@ -50,6 +50,9 @@ func combine(name string, kind kernel.Arithmetic, a, b *G.Node, grad gradient) (
 		return apply(o, a, b)
 	}
 	o.Diff, o.Grad = []bool{true, true}, grad
+	if kind == kernel.Add {
+		o.ending = addEnding(shape, a.Shape(), b.Shape())
+	}
 	switch {
 	case a.Shape().TotalSize() == shape.TotalSize():
 		o.InPlace = First

@@ -53,15 +53,17 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 		Dtype: tensor.Float32,
 		Diff:  []bool{true, true},
 		Flops: flops,
-		Run: func(c *Call) error {
-			conv.Forward(c.In[0].F, c.In[1].F, c.Out.F, kernel.Epilogue{})
-			return nil
-		},
 		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
 			return convGrads(conv, flops, in, g)
 		},
 	}
+	along := finisher{rows: 1, cols: -1, upTo: gated}
 	if b == nil {
+		along.run = func(c *Call, then kernel.Epilogue) error {
+			conv.Forward(c.In[0].F, c.In[1].F, c.Out.F, then)
+			return nil
+		}
+		o.finishing(along)
 		return apply(o, x, w)
 	}
 	if err := needFloat("Conv", b); err != nil {
@@ -71,25 +73,29 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 		return fail("got a bias of shape %v, want (%d)", bs, ws[0])
 	}
 	o.Diff = append(o.Diff, true)
-	o.Run = func(c *Call) error {
-		conv.Forward(c.In[0].F, c.In[1].F, c.Out.F, kernel.Epilogue{Row: c.In[2].F})
+	along.rows = -1
+	along.run = func(c *Call, then kernel.Epilogue) error {
+		then.Row = c.In[2].F
+		conv.Forward(c.In[0].F, c.In[1].F, c.Out.F, then)
 		return nil
 	}
+	o.finishing(along)
 	return apply(o, x, w, b)
 }
 
 // convGrads are the gradients of input, weights and, if there is one, bias.
 func convGrads(conv *kernel.Conv, flops float64, in G.Nodes, g *G.Node) (G.Nodes, error) {
-	dx, err := apply(Op{
+	back := Op{
 		Name:  "ConvInputGrad",
 		Shape: in[0].Shape(),
 		Dtype: tensor.Float32,
 		Flops: flops,
-		Run: func(c *Call) error {
-			conv.BackwardData(c.In[0].F, c.In[1].F, c.Out.F, kernel.Epilogue{})
-			return nil
-		},
-	}, g, in[1])
+	}
+	back.finishing(finisher{rows: 1, cols: -1, upTo: gated, run: func(c *Call, then kernel.Epilogue) error {
+		conv.BackwardData(c.In[0].F, c.In[1].F, c.Out.F, then)
+		return nil
+	}})
+	dx, err := apply(back, g, in[1])
 	if err != nil {
 		return nil, err
 	}

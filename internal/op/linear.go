@@ -102,17 +102,12 @@ func Gemm(a, b, c *G.Node, transA, transB bool, alpha, beta float32) (*G.Node, e
 	if !ok {
 		return nil, fmt.Errorf("Gemm: shape %v of C does not broadcast to %v", c.Shape(), shape)
 	}
-	return apply(Op{
+	o := Op{
 		Name:  "Gemm",
 		Shape: shape,
 		Dtype: tensor.Float32,
 		Diff:  []bool{true, true, true},
 		Flops: p.flops(),
-		Run: func(c *Call) error {
-			kernel.SpreadMatrix(c.In[2].F, p.m, p.n, row, col, beta, c.Out.F)
-			kernel.Gemm(transA, transB, p.m, p.n, p.k, alpha, c.In[0].F, as[1], c.In[1].F, bs[1], 1, c.Out.F, p.n)
-			return nil
-		},
 		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
 			grads, err := p.gradients("Gemm", in[0], in[1], g)
 			if err != nil {
@@ -129,7 +124,31 @@ func Gemm(a, b, c *G.Node, transA, transB bool, alpha, beta float32) (*G.Node, e
 			}, g)
 			return append(grads, dc), err
 		},
-	}, a, b, c)
+	}
+	along := finisher{rows: -1, cols: -1, upTo: gated}
+	switch {
+	case beta == 1 && row == 0 && col == 1:
+		along.run = func(c *Call, then kernel.Epilogue) error {
+			then.Col = c.In[2].F
+			p.run(c, then)
+			return nil
+		}
+		o.finishing(along)
+	case beta == 1 && row == 1 && col == 0:
+		along.run = func(c *Call, then kernel.Epilogue) error {
+			then.Row = c.In[2].F
+			p.run(c, then)
+			return nil
+		}
+		o.finishing(along)
+	default:
+		o.Run = func(c *Call) error {
+			kernel.SpreadMatrix(c.In[2].F, p.m, p.n, row, col, beta, c.Out.F)
+			kernel.Gemm(transA, transB, p.m, p.n, p.k, alpha, c.In[0].F, as[1], c.In[1].F, bs[1], 1, c.Out.F, p.n)
+			return nil
+		}
+	}
+	return apply(o, a, b, c)
 }
 
 // biasStrides is the distance between neighbours in a row and in a column of a

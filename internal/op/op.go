@@ -79,6 +79,9 @@ type Op struct {
 	// false. out is this op's node, g the gradient of the cost with respect to it.
 	Grad func(in G.Nodes, out, g *G.Node) (G.Nodes, error)
 
+	ending *ending   // what it is behind another operation, if anything; see Fuse
+	finish *finisher // what it can do of operations behind it; Run is its do
+
 	types []hm.Type
 	id    uint64
 }

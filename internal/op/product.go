@@ -115,35 +115,45 @@ func (p product) flops() float64 {
 // node puts the product behind a node of the given shape.
 func (p product) node(name string, a, b *G.Node, shape tensor.Shape) (*G.Node, error) {
 	s := p.simplify()
-	run := func(c *Call) error {
-		lda, ldb := s.k, s.n
-		if s.transA {
-			lda = s.m
-		}
-		if s.transB {
-			ldb = s.k
-		}
-		kernel.Gemm(s.transA, s.transB, s.m, s.n, s.k, s.alpha, c.In[0].F, lda, c.In[1].F, ldb, 0, c.Out.F, s.n)
-		return nil
-	}
-	if len(s.batch) > 0 {
-		aOff, bOff := s.offsets()
-		run = func(c *Call) error {
-			kernel.GemmBatch(s.transA, s.transB, s.m, s.n, s.k, s.alpha, c.In[0].F, aOff, c.In[1].F, bOff, c.Out.F)
-			return nil
-		}
-	}
-	return apply(Op{
+	o := Op{
 		Name:  name,
 		Shape: shape,
 		Dtype: tensor.Float32,
 		Diff:  []bool{true, true},
 		Flops: p.flops(),
-		Run:   run,
 		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
 			return p.gradients(name, in[0], in[1], g)
 		},
-	}, a, b)
+	}
+	if len(s.batch) > 0 {
+		aOff, bOff := s.offsets()
+		o.Run = func(c *Call) error {
+			kernel.GemmBatch(s.transA, s.transB, s.m, s.n, s.k, s.alpha, c.In[0].F, aOff, c.In[1].F, bOff, c.Out.F)
+			return nil
+		}
+		return apply(o, a, b)
+	}
+	along := finisher{rows: -1, cols: -1, upTo: gated, run: func(c *Call, then kernel.Epilogue) error {
+		s.run(c, then)
+		return nil
+	}}
+	if last := len(shape) - 1; last >= 0 && shape[last] == s.n {
+		along.cols = last
+	}
+	o.finishing(along)
+	return apply(o, a, b)
+}
+
+// run computes a product that is no batch.
+func (p product) run(c *Call, then kernel.Epilogue) {
+	lda, ldb := p.k, p.n
+	if p.transA {
+		lda = p.m
+	}
+	if p.transB {
+		ldb = p.k
+	}
+	kernel.GemmThen(p.transA, p.transB, p.m, p.n, p.k, p.alpha, c.In[0].F, lda, c.In[1].F, ldb, 0, c.Out.F, p.n, then)
 }
 
 // gradients are those of a and b when g is that of the product.

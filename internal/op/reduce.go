@@ -32,12 +32,14 @@ func Sum(xs ...*G.Node) (*G.Node, error) {
 		diff[i] = true
 	}
 	walk := kernel.NewBroadcast(shape, shape, shape)
+	var along *ending
 	inPlace := None // a later input may be the first one again
 	if len(xs) == 2 {
 		inPlace = First
+		along = addEnding(shape, shape, shape)
 	}
 	return apply(Op{
-		Name: "Sum", Shape: shape, Dtype: tensor.Float32, Diff: diff, InPlace: inPlace,
+		Name: "Sum", Shape: shape, Dtype: tensor.Float32, Diff: diff, InPlace: inPlace, ending: along,
 		Run: func(c *Call) error {
 			kernel.Combine(kernel.Add, c.Out.F, c.In[0].F, c.In[1].F, &walk)
 			for _, x := range c.In[2:] {
