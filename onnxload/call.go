@@ -26,10 +26,9 @@ type call struct {
 }
 
 func (l *lowering) newCall(n *Node) (*call, error) {
-	c := &call{Node: n, l: l, rule: operators[n.Op], graph: l.prog.Graph}
-	c.fold = !c.rule.random
+	c := &call{Node: n, l: l, rule: operators[n.Op]}
 	for i, name := range n.Inputs {
-		v, ok := l.values[name]
+		v, ok := l.scope.find(name)
 		if !ok {
 			return nil, fmt.Errorf("input %d (%q) has no value", i, name)
 		}
@@ -40,7 +39,6 @@ func (l *lowering) newCall(n *Node) (*call, error) {
 		if _, ok := v.dtype.storage(); !ok {
 			return nil, unsupported(n, fmt.Sprintf("input %d (%q) has element type %s", i, name, v.dtype))
 		}
-		c.fold = c.fold && v.known
 	}
 	for len(c.in) > c.rule.most && c.in[len(c.in)-1] == nil {
 		c.in = c.in[:len(c.in)-1]
@@ -53,12 +51,22 @@ func (l *lowering) newCall(n *Node) (*call, error) {
 			return nil, fmt.Errorf("input %d is missing, want at least %d", i, c.rule.least)
 		}
 	}
+	c.start()
+	return c, nil
+}
+
+// start decides whether the node is folded.
+func (c *call) start() {
+	c.graph = c.l.prog.Graph
+	c.fold = !c.rule.random && !c.rule.nested
+	for _, v := range c.in {
+		c.fold = c.fold && (v == nil || v.known)
+	}
 	if c.fold {
 		c.graph = G.NewGraph()
 		c.leaves = map[*value]*G.Node{}
 		c.bind = map[*G.Node]op.Buffer{}
 	}
-	return c, nil
 }
 
 // lower runs the lowering function and finishes its results.
@@ -120,7 +128,7 @@ func (c *call) has(i int) bool { return i < len(c.in) && c.in[i] != nil }
 
 // wants reports whether anything uses output i.
 func (c *call) wants(i int) bool {
-	return i < len(c.Outputs) && c.Outputs[i] != "" && c.l.model.reads(c.Outputs[i])
+	return i < len(c.Outputs) && c.Outputs[i] != "" && c.l.reads(c.Outputs[i])
 }
 
 // node is input i as a graph node; nil when it is not given.

@@ -20,9 +20,13 @@ func lowerCast(c *call) ([]*value, error) {
 	return c.castTo(to)
 }
 
-// CastLike: Cast to the element type of the second input.
+// CastLike: Cast to the element type of the second input, of which nothing else
+// counts.
 // https://onnx.ai/onnx/operators/onnx__CastLike.html, opsets 15 to 25.
-func lowerCastLike(c *call) ([]*value, error) { return c.castTo(c.in[1].dtype) }
+func lowerCastLike(c *call) ([]*value, error) {
+	v, err := c.derive(func(d *call) ([]*value, error) { return d.castTo(c.in[1].dtype) }, c.in[0])
+	return []*value{v}, err
+}
 
 func (c *call) castTo(to DType) ([]*value, error) {
 	if _, ok := to.storage(); !ok {

@@ -224,13 +224,23 @@ func feedFor(m *Model, name string, in []*Tensor, feed map[string]*Tensor) bool 
 	}
 	more := false
 	for _, n := range m.Nodes {
-		if name != "" && slices.Contains(n.Outputs, name) && n.Op != "Shape" && n.Op != "Size" {
-			for _, input := range n.Inputs {
+		if name != "" && n.Op != "Shape" && n.Op != "Size" && makes(n, name) {
+			for _, input := range slices.Concat(n.Inputs, n.Captures) {
 				more = feedFor(m, input, in, feed) || more
 			}
 		}
 	}
 	return more
+}
+
+// makes reports whether a node, or one of its subgraphs, computes a value.
+func makes(n *Node, name string) bool {
+	for _, b := range n.bodies {
+		if slices.ContainsFunc(b.nodes, func(n *Node) bool { return makes(n, name) }) {
+			return true
+		}
+	}
+	return slices.Contains(n.Outputs, name)
 }
 
 // agree compares with the tolerance of ONNX's own test runner, plus what

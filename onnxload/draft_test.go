@@ -10,8 +10,9 @@ import (
 
 // draft is an ONNX model that a test writes down.
 type draft struct {
-	graph onnxpb.GraphProto
-	opset int64
+	graph     onnxpb.GraphProto
+	opset     int64
+	functions []*onnxpb.FunctionProto
 }
 
 func newDraft(opset int64) *draft {
@@ -72,6 +73,29 @@ func (d *draft) node(op string, in, out []string, attrs ...*onnxpb.AttributeProt
 	return d
 }
 
+// call adds a node that calls a function of domain "mine".
+func (d *draft) call(function string, in, out []string, attrs ...*onnxpb.AttributeProto) *draft {
+	d.node(function, in, out, attrs...)
+	d.graph.Node[len(d.graph.Node)-1].Domain = proto.String("mine")
+	return d
+}
+
+// function adds a function of domain "mine": the nodes of a draft, of which attrs
+// are the attributes and their defaults.
+func (d *draft) function(name string, in, out []string, body *draft, attrs ...*onnxpb.AttributeProto) *draft {
+	d.functions = append(d.functions, &onnxpb.FunctionProto{
+		Domain: proto.String("mine"), Name: proto.String(name), Input: in, Output: out,
+		Node: body.graph.Node, AttributeProto: attrs,
+		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(body.opset)}, {Domain: proto.String("mine"), Version: proto.Int64(1)}},
+	})
+	return d
+}
+
+// refer is an attribute that takes its value from one of the function.
+func refer(name, to string) *onnxpb.AttributeProto {
+	return &onnxpb.AttributeProto{Name: proto.String(name), RefAttrName: proto.String(to)}
+}
+
 func attr(name string, value any) *onnxpb.AttributeProto {
 	a := &onnxpb.AttributeProto{Name: proto.String(name)}
 	switch v := value.(type) {
@@ -83,21 +107,29 @@ func attr(name string, value any) *onnxpb.AttributeProto {
 		a.Type, a.S = onnxpb.AttributeProto_STRING.Enum(), []byte(v)
 	case []int64:
 		a.Type, a.Ints = onnxpb.AttributeProto_INTS.Enum(), v
+	case *draft:
+		a.Type, a.G = onnxpb.AttributeProto_GRAPH.Enum(), &v.graph
 	}
 	return a
 }
 
-func (d *draft) model(t *testing.T) *Model {
+func (d *draft) file(t *testing.T) []byte {
 	t.Helper()
 	b, err := proto.Marshal(&onnxpb.ModelProto{
 		IrVersion:   proto.Int64(8),
 		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(d.opset)}},
 		Graph:       &d.graph,
+		Functions:   d.functions,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := Parse(b, "")
+	return b
+}
+
+func (d *draft) model(t *testing.T) *Model {
+	t.Helper()
+	m, err := Parse(d.file(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,18 +33,15 @@ func (l *lowering) lift() error {
 	if _, err := plain.run(); err != nil {
 		return err
 	}
-	l.declared = plain.values
+	l.declared = plain.scope
 	l.prog.Lifted = true
 	return nil
 }
 
 // declaredShape is the shape of input 0 at the declared batch.
 func (c *call) declaredShape() []int {
-	if c.l.declared == nil {
-		return c.shape(0)
-	}
-	if was := c.l.declared[c.Inputs[0]].shape; len(was) == c.rank(0) {
-		return was
+	if was := c.l.before(c.Inputs[0]); was != nil && len(was.shape) == c.rank(0) {
+		return was.shape
 	}
 	return c.shape(0)
 }
@@ -52,13 +49,17 @@ func (c *call) declaredShape() []int {
 // liftedTarget is the output shape of a Reshape whose target holds the declared
 // batch; nil where its target can be taken as it is.
 func (c *call) liftedTarget() []int {
-	if c.l.declared == nil || c.fold {
+	made := c.l.before(c.Outputs[0])
+	if made == nil || c.fold {
 		return nil
 	}
-	if c.has(1) && !slices.Equal(c.l.declared[c.Inputs[1]].data.I, c.in[1].data.I) {
-		return nil // the model computes its target from the shape of an input
+	if c.has(1) {
+		target := c.l.before(c.Inputs[1])
+		if target == nil || !slices.Equal(target.data.I, c.in[1].data.I) {
+			return nil // the model computes its target from the shape of an input
+		}
 	}
-	return scaleBatch(c.l.model.leading().Size, c.declaredShape(), c.shape(0), c.l.declared[c.Outputs[0]].shape)
+	return scaleBatch(c.l.model.leading().Size, c.declaredShape(), c.shape(0), made.shape)
 }
 
 // scaleBatch changes a Reshape from → target, made for a declared batch, into

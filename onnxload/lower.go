@@ -34,8 +34,9 @@ type lowering struct {
 	model    *Model
 	cfg      Config
 	prog     *Program
-	values   map[string]*value
-	declared map[string]*value // the same at the declared batch; nil unless lifting
+	scope    *scope
+	declared *scope // the same at the declared batch; nil unless lifting
+	passes   *int   // through loops, so far
 }
 
 func newLowering(m *Model, cfg Config) *lowering {
@@ -48,7 +49,8 @@ func newLowering(m *Model, cfg Config) *lowering {
 			Bind:   map[*G.Node]op.Buffer{},
 			source: map[*G.Node]string{},
 		},
-		values: map[string]*value{"": nil},
+		scope:  newScope(nil, nil),
+		passes: new(int),
 	}
 }
 
@@ -62,7 +64,11 @@ func (l *lowering) run() (*Program, error) {
 	if err := l.lift(); err != nil {
 		return nil, err
 	}
-	if err := l.nodes(); err != nil {
+	var wanted []string
+	for _, out := range l.model.Outputs {
+		wanted = append(wanted, out.Name)
+	}
+	if err := l.nodes(l.model.Nodes, wanted); err != nil {
 		return nil, err
 	}
 	if err := l.outputs(); err != nil {
@@ -78,14 +84,14 @@ func (l *lowering) constants() error {
 		if err != nil {
 			return err
 		}
-		l.values[name] = v
+		l.scope.values[name] = v
 	}
 	for _, p := range l.model.Params {
 		v := &value{name: p.Name, dtype: DType(p.DType), shape: p.Shape, param: p}
 		if p.Role == optim.Constant && !p.Trainable {
 			v.known, v.data = true, op.Buffer{F: p.Value}
 		}
-		l.values[p.Name] = v
+		l.scope.values[p.Name] = v
 	}
 	for name, t := range l.cfg.Feed {
 		if !slices.ContainsFunc(l.model.Inputs, func(in Value) bool { return in.Name == name }) {
@@ -95,7 +101,7 @@ func (l *lowering) constants() error {
 		if err != nil {
 			return err
 		}
-		l.values[name] = v
+		l.scope.values[name] = v
 	}
 	return nil
 }
@@ -104,7 +110,7 @@ func (l *lowering) constants() error {
 func (l *lowering) inputs() error {
 	for i := range l.model.Inputs {
 		in := &l.model.Inputs[i]
-		if l.values[in.Name] != nil {
+		if l.scope.values[in.Name] != nil {
 			continue // fed
 		}
 		shape, err := l.inputShape(in)
@@ -116,7 +122,7 @@ func (l *lowering) inputs() error {
 			return fmt.Errorf("input %q: element type %s is not supported", in.Name, in.DType)
 		}
 		v := &value{name: in.Name, dtype: in.DType, shape: shape, node: l.newLeaf(in.Name, dt, shape)}
-		l.values[in.Name] = v
+		l.scope.values[in.Name] = v
 		l.prog.Inputs = append(l.prog.Inputs, Port{
 			Name: in.Name, Node: v.node, Shape: shape, DType: in.DType, Logits: v.node, Axis: -1,
 		})
@@ -124,18 +130,19 @@ func (l *lowering) inputs() error {
 	return nil
 }
 
-// nodes lowers every node that an output depends on. It goes on behind a node
+// nodes lowers every node of a list that the outputs depend on. It goes on behind a node
 // that asks for more than we can do, to find the others that do.
-func (l *lowering) nodes() error {
-	needed := l.model.needed()
+func (l *lowering) nodes(list []*Node, outputs []string) error {
+	needed := neededFor(list, outputs)
 	missing := map[string]bool{} // values that were not computed
 	var bad []error
-	for _, n := range l.model.Nodes {
+	for _, n := range list {
 		if !needed[n] {
 			continue
 		}
 		var err error
-		if !slices.ContainsFunc(n.Inputs, func(name string) bool { return missing[name] }) {
+		lacks := func(name string) bool { return missing[name] }
+		if !slices.ContainsFunc(n.Inputs, lacks) && !slices.ContainsFunc(n.Captures, lacks) {
 			if err = l.lowerNode(n); err == nil {
 				continue
 			}
@@ -153,6 +160,9 @@ func (l *lowering) nodes() error {
 
 // lowerNode gives the outputs of n their values.
 func (l *lowering) lowerNode(n *Node) error {
+	if reason := n.unsupported(); reason != "" {
+		return unsupported(n, reason) // in a subgraph; those of the model were looked at before
+	}
 	c, err := l.newCall(n)
 	if err != nil {
 		return err
@@ -164,7 +174,7 @@ func (l *lowering) lowerNode(n *Node) error {
 	for i, name := range n.Outputs {
 		switch {
 		case i < len(results) && name != "":
-			l.values[name] = results[i]
+			l.scope.values[name] = results[i]
 		case c.wants(i):
 			return unsupported(n, fmt.Sprintf("output %d (%q) is used, which is not supported", i, name))
 		}
@@ -175,7 +185,7 @@ func (l *lowering) lowerNode(n *Node) error {
 // outputs makes a port for every output of the model.
 func (l *lowering) outputs() error {
 	for _, out := range l.model.Outputs {
-		v := l.values[out.Name]
+		v := l.scope.values[out.Name]
 		if v == nil {
 			return fmt.Errorf("output %q is computed by no node", out.Name)
 		}

@@ -54,6 +54,8 @@ type Node struct {
 	// read, each once, in order of first use. They count as uses of the value.
 	Captures []string
 	Overload string // tells model-local functions of one name apart; mostly ""
+
+	bodies map[string]*body // its subgraphs, by attribute
 }
 
 // Tensor is an initializer or the value of a Constant node. Exactly one of F

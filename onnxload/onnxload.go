@@ -15,8 +15,6 @@ package onnxload
 import (
 	"os"
 	"path/filepath"
-
-	"finetune/internal/onnxpb"
 )
 
 // Open reads the model at path. External data is looked for in the folder that
@@ -139,46 +137,14 @@ func (m *Model) readInitializers(r *tensorReader) error {
 // readNodes turns the walked operations into nodes, and Constant nodes into
 // tensors.
 func (m *Model) readNodes(operations []operation, r *tensorReader) error {
+	budget := maxInlined
+	reader := nodeReader{tensors: r, opsets: m.Opsets, functions: functionsOf(m.Proto), budget: &budget}
 	for _, o := range operations {
 		p := m.Proto.Graph.Node[o.index]
-		n, err := newNode(p, o.index, m.Opsets, r)
-		if err != nil {
-			return inside(nodeName(p, o.index), err)
-		}
-		n.Inputs, n.Outputs = o.inputs, o.outputs
-		if n.Op != "Constant" || n.Domain != "" {
-			m.Nodes = append(m.Nodes, n)
-			continue
-		}
-		t, err := constantValue(n)
-		if err != nil {
-			return inside(nodeName(p, o.index), err)
-		}
-		if t.Name != "" {
-			m.Tensors[t.Name] = t
+		var err error
+		if m.Nodes, err = reader.read(m.Nodes, m.Tensors, p, o.index); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// newNode reads what one node says. Nodes of subgraphs and functions are read
-// this way as well.
-func newNode(p *onnxpb.NodeProto, index int, opsets map[string]int64, r *tensorReader) (*Node, error) {
-	attrs, err := readAttrs(p.Attribute, r)
-	if err != nil {
-		return nil, err
-	}
-	n := &Node{
-		Name:     nameOf(p, index),
-		Op:       p.GetOpType(),
-		Domain:   canonical(p.GetDomain()),
-		Overload: p.GetOverload(),
-		Inputs:   p.Input,
-		Outputs:  p.Output,
-		Attrs:    attrs,
-		Index:    index,
-		Captures: captures(p),
-	}
-	n.Opset = opsets[n.Domain]
-	return n, nil
 }

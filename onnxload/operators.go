@@ -17,6 +17,7 @@ type operator struct {
 
 	view   bool // changes nothing but shape or element type, so logits show through
 	random bool // not to be computed while loading
+	nested bool // what it consists of is folded, not the node as a whole
 }
 
 const many = 1 << 30 // inputs of a variadic operator
@@ -44,7 +45,7 @@ var operators = map[string]*operator{
 	"BitwiseOr":          {lower: bitwise(op.Or), since: 18, least: 2, most: 2},
 	"BitwiseXor":         {lower: bitwise(op.Xor), since: 18, least: 2, most: 2},
 	"Cast":               {lower: lowerCast, since: 6, least: 1, most: 1, view: true},
-	"CastLike":           {lower: lowerCastLike, since: 15, least: 2, most: 2, view: true},
+	"CastLike":           {lower: lowerCastLike, since: 15, least: 2, most: 2, view: true, nested: true},
 	"Ceil":               {lower: function(op.Ceil), since: 1, least: 1, most: 1},
 	"Celu":               {lower: lowerCelu, since: 12, least: 1, most: 1},
 	"CenterCropPad":      {lower: lowerCenterCropPad, since: 18, least: 2, most: 2},
@@ -217,29 +218,45 @@ func joinUnsupported(list []error) error {
 	if len(list) < 2 {
 		return errors.Join(list...)
 	}
-	all := new(UnsupportedError)
+	all := new(joinedError)
 	for _, err := range list {
 		if u, ok := errors.AsType[*UnsupportedError](err); ok {
 			all.Nodes = append(all.Nodes, u.Nodes...)
 		}
 	}
+	all.parts = list
 	return all
 }
 
+// joinedError is an UnsupportedError that still knows its parts.
+type joinedError struct {
+	UnsupportedError
+	parts []error
+}
+
+// Unwrap makes it an UnsupportedError to callers.
+func (e *joinedError) Unwrap() []error { return append([]error{&e.UnsupportedError}, e.parts...) }
+
 // needed is the nodes that the outputs depend on.
 func (m *Model) needed() map[*Node]bool {
+	var outputs []string
+	for _, out := range m.Outputs {
+		outputs = append(outputs, out.Name)
+	}
+	return neededFor(m.Nodes, outputs)
+}
+
+// neededFor is the nodes of a list that the outputs depend on.
+func neededFor(nodes []*Node, outputs []string) map[*Node]bool {
 	maker := map[string]*Node{}
-	for _, n := range m.Nodes {
+	for _, n := range nodes {
 		for _, name := range n.Outputs {
 			maker[name] = n
 		}
 	}
 	delete(maker, "")
 	needed := map[*Node]bool{}
-	var todo []string
-	for _, out := range m.Outputs {
-		todo = append(todo, out.Name)
-	}
+	todo := slices.Clone(outputs)
 	for len(todo) > 0 {
 		n := maker[todo[len(todo)-1]]
 		todo = todo[:len(todo)-1]
