@@ -212,13 +212,19 @@ func (o *operands) args(in []Buffer) kernel.RecurrentArgs {
 	return a
 }
 
+// flops is what the products of the states with R come to, forward as well as for
+// each gradient.
+func (l *recurrent) flops() float64 {
+	return 2 * float64(l.Steps*l.Batch) * float64(l.Kind.Gates()*l.Hidden*l.Hidden)
+}
+
 // remember runs the steps.
 func (l *recurrent) remember() error {
 	o := l.operands()
 	scratch := l.ForwardScratch()
 	var err error
 	l.mem, err = apply(Op{
-		Name: l.name("Steps"), Shape: tensor.Shape{l.MemorySize()}, Dtype: tensor.Float32, Scratch: scratch,
+		Name: l.name("Steps"), Shape: tensor.Shape{l.MemorySize()}, Dtype: tensor.Float32, Scratch: scratch, Flops: l.flops(),
 		Run: func(c *Call) error {
 			a := o.args(c.In)
 			if i := kernel.OutOfRange(a.Lengths, 0, int64(l.Steps)+1); i >= 0 {
@@ -305,15 +311,16 @@ func (l *recurrent) gradients(g *G.Node, o operands) (G.Nodes, error) {
 	for _, w := range []struct {
 		place int
 		name  string
+		flops float64
 		run   func(out, mem, dxw []float32, a *kernel.RecurrentArgs, scratch []float32)
 	}{
-		{o.r, "WeightGrad", func(out, mem, dxw []float32, a *kernel.RecurrentArgs, scratch []float32) {
+		{o.r, "WeightGrad", l.flops(), func(out, mem, dxw []float32, a *kernel.RecurrentArgs, scratch []float32) {
 			l.WeightGrad(out, dxw, mem, a, scratch)
 		}},
-		{o.rb, "BiasGrad", func(out, mem, dxw []float32, a *kernel.RecurrentArgs, _ []float32) {
+		{o.rb, "BiasGrad", 0, func(out, mem, dxw []float32, a *kernel.RecurrentArgs, _ []float32) {
 			l.CandidateBiasGrad(out, dxw, mem)
 		}},
-		{o.p, "PeepholeGrad", func(out, mem, dxw []float32, a *kernel.RecurrentArgs, _ []float32) {
+		{o.p, "PeepholeGrad", 0, func(out, mem, dxw []float32, a *kernel.RecurrentArgs, _ []float32) {
 			l.PeepholeGrad(out, dxw, mem, a)
 		}},
 	} {
@@ -321,7 +328,7 @@ func (l *recurrent) gradients(g *G.Node, o operands) (G.Nodes, error) {
 			continue
 		}
 		grads[w.place], err = apply(Op{
-			Name: l.name(w.name), Shape: o.nodes[w.place].Shape(), Dtype: tensor.Float32, Scratch: scratch,
+			Name: l.name(w.name), Shape: o.nodes[w.place].Shape(), Dtype: tensor.Float32, Scratch: scratch, Flops: w.flops,
 			Run: func(c *Call) error {
 				a := own.args(c.In)
 				w.run(c.Out.F, c.In[0].F, c.In[1].F, &a, c.Scratch[:scratch])
@@ -348,7 +355,7 @@ func (l *recurrent) backward(g *G.Node, o operands, grads G.Nodes) (*G.Node, err
 	own := l.operands(g, l.mem)
 	scratch := l.BackwardScratch() + 2*state
 	packed, err := apply(Op{
-		Name: l.name("StepsGrad"), Shape: shape, Dtype: tensor.Float32, Scratch: scratch,
+		Name: l.name("StepsGrad"), Shape: shape, Dtype: tensor.Float32, Scratch: scratch, Flops: l.flops(),
 		Run: func(c *Call) error {
 			out, dy, a := c.Out.F, c.In[0].F, own.args(c.In)
 			spare := c.Scratch[:scratch]
