@@ -31,10 +31,7 @@ func describeMachine() machine {
 		isa:       kernel.ISA(),
 		golang:    runtime.Version(),
 	}
-	const tries = 9 // a neighbour may take some of the processor's time
-	for range tries {
-		m.peak = max(m.peak, kernel.Peak())
-	}
+	m.peak = peak()
 	if family := field("/proc/cpuinfo", "cpu family"); family != "" {
 		m.processor += fmt.Sprintf(" (family %s, model %s)", family, field("/proc/cpuinfo", "model"))
 	}
@@ -42,6 +39,17 @@ func describeMachine() machine {
 		m.revision = strings.TrimSpace(string(out))
 	}
 	return m
+}
+
+// peak is the best of several measurements: a neighbour may take some of the
+// processor's time.
+func peak() float64 {
+	const tries = 9
+	best := 0.0
+	for range tries {
+		best = max(best, kernel.Peak())
+	}
+	return best
 }
 
 // field is the value of the first line of a file that begins with a name.

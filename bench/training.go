@@ -55,7 +55,7 @@ func (w *worker) train(j job) error {
 		cfg.Epochs, cfg.Profile = 1, true
 		result, err := train.Run(context.Background(), m, loader, nil, cfg)
 		if err == nil {
-			w.say(answer{Profile: result.Profile, Peak: kernel.Peak()})
+			w.say(answer{Profile: result.Profile, Peak: peak()})
 		}
 		return err
 	}
