@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"finetune/internal/kernel"
 	"finetune/onnxload"
 	"finetune/optim"
 	"finetune/train"
