@@ -85,8 +85,8 @@ func TestMicroBatches(t *testing.T) {
 }
 
 // Each chunk drops other elements than the one before, or a micro-batch of one
-// would see a single mask for the whole batch.
-func TestDropoutDiffersByChunk(t *testing.T) {
+// would see a single mask for the whole batch. So does each step.
+func TestDropoutDiffers(t *testing.T) {
 	l := numbered(2, 16, 16).loader(t)
 	copy(l.Source().(*examples).x[1][0], l.Source().(*examples).x[0][0])
 	m := newDraft().input("x", -1, 16).fill("scale", 1, 16).node("Mul", "scaled", "x", "scale").
@@ -94,9 +94,9 @@ func TestDropoutDiffersByChunk(t *testing.T) {
 	param(t, m, "scale").Trainable = true
 	cfg := DefaultConfig()
 	cfg.Batch, cfg.MicroBatch = 2, 1
-	_, got := gradientsOf(t, m, l, cfg, 0, 1)
+	_, first := gradientsOf(t, m, l, cfg, 0, 1)
 	kept := 0
-	for _, g := range got["scale"] {
+	for _, g := range first["scale"] {
 		if g != 0 {
 			kept++
 		}
@@ -104,6 +104,18 @@ func TestDropoutDiffersByChunk(t *testing.T) {
 	// Of sixteen elements, two masks leave a quarter without a gradient, one half.
 	if kept < 10 {
 		t.Errorf("got %d of 16 elements kept by one of two chunks, want about 12", kept)
+	}
+	n, err := newNetwork(m, l, cfg, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step, same := range map[int]bool{1: true, 2: false} {
+		if _, err := n.gradients(context.Background(), []int{0, 1}, step); err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Equal(param(t, m, "scale").Grad, first["scale"]); got != same {
+			t.Errorf("step %d: the gradient of step 1 is %v, want %v", step, got, same)
+		}
 	}
 }
 

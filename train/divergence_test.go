@@ -104,6 +104,26 @@ func TestDiverged(t *testing.T) {
 	}
 }
 
+// TestCheckpointStaysGood overflows in the second step, whose checkpoint must not
+// replace that of the first.
+func TestCheckpointStaysGood(t *testing.T) {
+	m := newDraft().input("x", -1, 6).fill("hundred", 100, 1).node("Mul", "scaled", "x", "hundred").
+		dense("fc", "scaled", 6, 3).output("fc", -1, 3).model(t)
+	cfg := DefaultConfig()
+	cfg.Batch, cfg.CheckpointEvery, cfg.Schedule, cfg.Warmup = 20, 0, "constant", 2
+	cfg.Optim = optim.Default("sgd")
+	cfg.Optim.LR = optim.Set(3e38)
+	cfg.Checkpoint = filepath.Join(t.TempDir(), "run.safetensors")
+	_, err := Run(context.Background(), m, labelled(20, 3, 6).loader(t), nil, cfg)
+	if e := diverged(t, err); e.Step != 2 || e.What != "a parameter is not finite" {
+		t.Errorf("got %+v, want a parameter that is not finite at step 2", e)
+	}
+	var s snapshot
+	if _, err := LoadCheckpoint(cfg.Checkpoint, &s); err != nil || s.At.Step != 1 {
+		t.Errorf("got %v, a checkpoint of step %d, want that of step 1", err, s.At.Step)
+	}
+}
+
 // TestInfinityThatIsMeant leaves a mask of −∞ as it is and trains what is beside it.
 func TestInfinityThatIsMeant(t *testing.T) {
 	m := newDraft().input("x", -1, 6).dense("fc", "x", 6, 4).
@@ -114,6 +134,9 @@ func TestInfinityThatIsMeant(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Checkpoint, cfg.CheckpointEvery = filepath.Join(t.TempDir(), "run.safetensors"), 0
 	l := labelled(20, 3, 6).loader(t)
+	if _, err := Evaluate(context.Background(), m, l, cfg); err != nil || !mask.Trainable {
+		t.Errorf("got %v, trainable %v, want an evaluation that leaves the mask trainable", err, mask.Trainable)
+	}
 	result, said := mustRun(t, m, l, l, cfg)
 	if !slices.Equal(mask.Value, before) || result.After.Loss >= result.Before.Loss {
 		t.Errorf("got mask %v and %+v, want the mask as before and a loss that falls", mask.Value, result)

@@ -104,6 +104,16 @@ func TestTrainingLossCountsEveryExample(t *testing.T) {
 	}
 }
 
+// TestTies gives the first of equal scores the label.
+func TestTies(t *testing.T) {
+	var got tally
+	got.classify([]float32{1, 1, 0, 0, 2, 2, 3, 3, 3}, []int64{0, 1, 0}, 3)
+	got.classify([]float32{0, 0, 0}, []int64{2}, 3)
+	if got.right != 3 || got.labels != 4 {
+		t.Errorf("got %d of %d right, want 3 of 4", got.right, got.labels)
+	}
+}
+
 // TestEvaluateBuildsNoGradients also holds Evaluate to running statistics and to
 // dropping nothing, whatever the configuration says of training.
 func TestEvaluateBuildsNoGradients(t *testing.T) {

@@ -80,6 +80,24 @@ func TestPruningIsExact(t *testing.T) {
 	}
 }
 
+// TestGlobalFloor ranks a layer of small weights with one of large ones: a fifth
+// of the density that is asked for stays in it.
+func TestGlobalFloor(t *testing.T) {
+	m := convnet().model(t)
+	conv := param(t, m, "conv.weight")
+	for i := range conv.Value {
+		conv.Value[i] *= 1e-3
+	}
+	cfg := DefaultConfig()
+	cfg.Epochs = 1
+	cfg.Optim.LR = optim.Set(1e-6)
+	cfg.Prune.Sparsity, cfg.Prune.Global = optim.Set(0.5), true
+	mustRun(t, m, labelled(20, 3, 1, 6, 6).loader(t), nil, cfg)
+	if got := len(conv.Value) - conv.Zeros(); got != 3 {
+		t.Errorf("got %d weights left in conv, want 3 of 36", got)
+	}
+}
+
 // TestPrunedWeightsStay looks at the masks after every step: what is pruned is
 // zero, though momentum would carry it on, and the number follows the ramp.
 func TestPrunedWeightsStay(t *testing.T) {
@@ -165,5 +183,19 @@ func TestThreshold(t *testing.T) {
 	}
 	if after.Loss != result.After.Loss {
 		t.Errorf("got loss %v after the run, want %v, that of the pruned model", result.After.Loss, after.Loss)
+	}
+}
+
+// TestSparsityCountsWhatIsNamed tells the share of zeros among weights, and what
+// else a selector reaches.
+func TestSparsityCountsWhatIsNamed(t *testing.T) {
+	cfg := DefaultConfig()
+	var err error
+	if cfg.Prune.Sparsity, err = optim.ParseSettings("bn.scale=0.5"); err != nil {
+		t.Fatal(err)
+	}
+	result, _ := mustRun(t, convnet().model(t), labelled(20, 3, 1, 6, 6).loader(t), nil, cfg)
+	if want := 2.0 / 232; math.Abs(result.Sparsity-want) > 1e-12 {
+		t.Errorf("got sparsity %v, want %v, two of 228 weights and four scales", result.Sparsity, want)
 	}
 }

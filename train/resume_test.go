@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"finetune/onnxload"
 	"finetune/optim"
@@ -190,6 +191,67 @@ func TestInterruptedElsewhere(t *testing.T) {
 			if !equalValues(values(m), values(want)) {
 				t.Errorf("stopped by %s %d: got other parameters than those of an uninterrupted run", kind, epoch)
 			}
+		}
+	}
+}
+
+// TestInterruptedWithinStep is done with the step before it stops.
+func TestInterruptedWithinStep(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	src := &cancelling{examples: labelled(20, 3, 6), cancel: cancel, after: 3 + 6 + 2}
+	l, err := data.NewLoader(src, data.LoaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := DefaultConfig()
+	cfg.Batch, cfg.MicroBatch = 6, 2
+	cfg.Checkpoint = filepath.Join(t.TempDir(), "run.safetensors")
+	_, err = Run(ctx, mlp().model(t), l, nil, cfg)
+	if e, ok := errors.AsType[*InterruptedError](err); !ok || e.Step != 2 || e.Checkpoint == "" {
+		t.Errorf("got %v, want an InterruptedError with a checkpoint after step 2", err)
+	}
+}
+
+// cancelling cancels a context once so many examples were read in training:
+// those before tell what the data is like.
+type cancelling struct {
+	*examples
+	cancel func()
+	after  int
+}
+
+func (c *cancelling) Example(i int, in [][]float32, target []float32) error {
+	if in != nil {
+		if c.after--; c.after == 0 {
+			c.cancel()
+		}
+	}
+	return c.examples.Example(i, in, target)
+}
+
+// TestCheckpointEvery saves before each step once the time has come, and not at
+// the ends of epochs.
+func TestCheckpointEvery(t *testing.T) {
+	for every, want := range map[time.Duration]int{time.Nanosecond: 9, time.Hour: 0, 0: 3} {
+		saved := 0
+		cfg := DefaultConfig()
+		cfg.Batch, cfg.CheckpointEvery = 8, every
+		cfg.Checkpoint = filepath.Join(t.TempDir(), "run.safetensors")
+		_, err := runUntil(t, mlp().model(t), labelled(20, 3, 6).loader(t), nil, cfg, func(e Event) bool {
+			if e.Kind == Saved {
+				saved++
+				if e.Text != cfg.Checkpoint {
+					t.Errorf("got a checkpoint at %q, want %q", e.Text, cfg.Checkpoint)
+				}
+			}
+			return false
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if saved != want {
+			t.Errorf("every %v: got %d checkpoints, want %d", every, saved, want)
 		}
 	}
 }

@@ -59,14 +59,18 @@ func TestActivationIsSkipped(t *testing.T) {
 // TestSingleScore holds the loss and the gradient of a model with one output to
 // the binary cross-entropy of its sigmoid.
 func TestSingleScore(t *testing.T) {
-	for _, end := range []string{"", "Sigmoid"} {
-		d := newDraft().input("x", -1, 6).dense("fc", "x", 6, 1)
+	for _, end := range []string{"", "Sigmoid", "Squeeze"} {
+		d := newDraft().input("x", -1, 6).dense("fc", "x", 6, 1).ints("axis", 1)
 		out := "fc"
-		if end != "" {
-			d.node(end, "p", "fc")
+		switch end {
+		case "Sigmoid":
 			out = "p"
+			d.node(end, out, "fc")
+		case "Squeeze": // one number an example, of shape (N)
+			out = "s"
+			d.node(end, out, "fc", "axis")
 		}
-		m := d.output(out, -1, 1).model(t)
+		m := d.output(out).model(t)
 		w, b := param(t, m, "fc.weight"), param(t, m, "fc.bias")
 		src := labelled(9, 2, 6)
 		loss, right := 0.0, 0.0
@@ -164,6 +168,39 @@ func TestLabelPerStep(t *testing.T) {
 		second := lossOf(t, d.output(out, -1, 3, 4).model(t), src, DefaultConfig())
 		if second.Loss != got.Loss || *second.Accuracy != *got.Accuracy {
 			t.Errorf("classes second, ends in %q: got %v, %v, want %v, %v", end, second.Loss, *second.Accuracy, got.Loss, *got.Accuracy)
+		}
+	}
+}
+
+// TestClassAxis lists shapes for four examples.
+func TestClassAxis(t *testing.T) {
+	for _, test := range []struct {
+		shape      []int
+		axis, rows int
+		want       int
+	}{
+		{[]int{4, 10}, -1, 4, 1},
+		{[]int{4, 10}, 1, 4, 1},
+		{[]int{4, 1, 10}, -1, 4, 2},
+		{[]int{4, 10, 1, 1}, -1, 4, 1},
+		{[]int{4, 10, 1, 1}, 1, 4, 1},
+		{[]int{4, 7, 10}, -1, 28, 2},
+		{[]int{4, 10, 7}, -1, 28, 1},
+		{[]int{4, 10, 7}, 1, 28, 1},
+		{[]int{4, 7, 7}, -1, 28, 2},
+		{[]int{4, 7, 7}, 1, 28, 1},
+		{[]int{4, 3, 5, 5}, -1, 100, 1},
+		{[]int{4, 5, 5, 3}, -1, 100, 3},
+		{[]int{4}, -1, 4, 1},
+		{[]int{4, 1}, -1, 4, 2},
+		{[]int{10}, -1, 1, 0},
+		{[]int{4, 10}, -1, 8, -1},
+		{[]int{8, 10}, -1, 4, -1},
+		{[]int{4, 2, 5}, -1, 4, -1},
+		{[]int{}, -1, 4, -1},
+	} {
+		if got := classAxis(onnxload.Port{Shape: test.shape, Axis: test.axis}, test.rows); got != test.want {
+			t.Errorf("shape %v, softmax along %d, %d labels: got axis %d, want %d", test.shape, test.axis, test.rows, got, test.want)
 		}
 	}
 }
