@@ -15,7 +15,6 @@ import "fmt"
 const (
 	stepK = 384
 	stepM = 280
-	stepN = 256
 )
 
 // Gemm computes c = alpha·op(a)·op(b) + beta·c, where op(a) is m by k, op(b) is
@@ -117,10 +116,11 @@ type gemmArgs struct {
 	terms          int // of the sum that makes one matrix of a batch
 	then           Epilogue
 
-	steps      int // of the inner dimension
-	rows, cols int // parts that the matrices are cut into
-	matrix     int // the first of those to compute, and
-	term       int // the only term to add, if B is shared
+	dots       bool // sums run along the vectors
+	steps      int  // of the inner dimension
+	rows, cols int  // parts that the matrices are cut into
+	matrix     int  // the first of those to compute, and
+	term       int  // the only term to add, if B is shared
 
 	// What tasks share of B, packed: columns j0 to j1 of steps step0 to step1, in
 	// panels that are pitch apart, step behind step. Nil if each task packs its
@@ -140,7 +140,12 @@ const taskWork = 1 << 20
 
 // do computes so many matrices.
 func (g *gemmArgs) do(count int) {
+	g.straighten()
+	g.dots = g.usesDots()
 	g.steps = max(1, blocks(g.k, stepK))
+	if g.dots {
+		g.steps = blocks(g.k, 1024)
+	}
 	g.step1, g.j1 = g.steps, g.n
 	g.cut(count)
 	if g.rows > 1 && g.packsB() {
@@ -160,10 +165,39 @@ func (g *gemmArgs) do(count int) {
 	gemmParts.do(count*parts, grain, *g)
 }
 
+// straighten makes of vectors that lie the wrong way, but without gaps, rows of A
+// and columns of B.
+func (g *gemmArgs) straighten() {
+	if g.transA && g.m == 1 && g.lda == 1 {
+		g.transA, g.lda = false, g.k
+	}
+	if !g.transB && g.n == 1 && g.ldb == 1 {
+		g.transB, g.ldb = true, g.k
+	}
+}
+
+// usesDots tells whether sums should run along the vectors. Otherwise columns of
+// B would have to be packed, and vectors run along a row of C, which few columns
+// may not fill. The figures are estimates of the time for a multiply-add.
+func (g *gemmArgs) usesDots() bool {
+	if g.transA || !g.transB || g.k < 32 || active.lanes == 0 {
+		return false
+	}
+	lanes := active.lanes
+	dots := 1.08 * float64(g.k+3*lanes) / float64(g.k)
+	tiles := 1.05*float64(blocks(g.n, lanes)*lanes)/float64(g.n) + float64(lanes/2)/float64(g.m)
+	return dots < tiles
+}
+
+// The least numbers of rows and columns that are worth a part.
+const (
+	minRows = 56
+	minCols = 2 * panelCols
+)
+
 // cut chooses the parts. More tasks keep more threads busy; large tasks share
 // more of the packing.
 func (g *gemmArgs) cut(count int) {
-	const minRows, minCols = 56, 2 * panelCols
 	parts := 1
 	for work := g.m * g.n * g.k * g.terms * count; parts*parts*taskWork < work; {
 		parts++
@@ -174,8 +208,17 @@ func (g *gemmArgs) cut(count int) {
 }
 
 // packsB tells whether the elements of B are used often enough, or lie so
-// inconveniently, that packing them pays off.
-func (g *gemmArgs) packsB() bool { return g.transB || g.m >= 64 }
+// inconveniently, that packing them pays off. Rows that are a multiple of 2 KB
+// apart compete for the same few sets of a cache.
+func (g *gemmArgs) packsB() bool {
+	switch {
+	case g.dots:
+		return false
+	case g.transB || g.m >= 2*minRows:
+		return true
+	}
+	return g.ldb%512 == 0 && g.m >= active.crowded
+}
 
 // step is the range of the inner dimension that step i covers.
 func (g *gemmArgs) step(i int) (from, to int) { return block(g.k, g.steps, 1, i) }
@@ -184,7 +227,7 @@ func (g *gemmArgs) step(i int) (from, to int) { return block(g.k, g.steps, 1, i)
 func (g *gemmArgs) pitch() int { return panelPitch(blocks(g.k, g.steps)) }
 
 // sharedRoom is how many elements of B are packed at a time.
-const sharedRoom = 2 << 20
+var sharedRoom = 2 << 20
 
 var sharedPanels pool[[]float32]
 
@@ -283,7 +326,7 @@ func (s *gemmSpace) roomForA() []float32 {
 
 func (s *gemmSpace) roomForB() []float32 {
 	if s.b == nil {
-		s.b = make([]float32, stepN/panelCols*panelPitch(stepK))
+		s.b = make([]float32, panelPitch(stepK))
 	}
 	return s.b
 }
@@ -299,7 +342,7 @@ func (s *gemmSpace) multiply(i0, i1, j0, j1 int) {
 	}
 	*t = tile{cRow: g.ldc, alpha: g.alpha, beta: g.beta}
 	c := g.c[g.matrix*g.m*g.n:]
-	packA := (i1-i0)*g.k > 16<<10 && j1-j0 > 64
+	packA := !g.dots && (i1-i0)*g.k > 16<<10 && j1-j0 > 64
 	packB := g.packsB()
 	for step := g.step0; step < g.step1; step++ {
 		k0, k1 := g.step(step)
@@ -308,50 +351,66 @@ func (s *gemmSpace) multiply(i0, i1, j0, j1 int) {
 			t.beta = 1
 		}
 		t.last = step == g.steps-1 && g.term == g.terms-1
-		stepN := stepN
-		if g.shared != nil {
-			stepN = j1 - j0
-		}
-		for j := j0; j < j1; j += stepN {
-			cols := min(stepN, j1-j)
-			var panels []float32
-			switch {
-			case g.shared != nil:
-				panels = g.panels(step-g.step0, j-g.j0)
-			case packB:
-				panels = s.roomForB()
-				g.pack(panels, step, j, cols)
+		for i := i0; i < i1; i += stepM {
+			t.rows = min(stepM, i1-i)
+			t.setA(a, g.lda, g.transA, i, k0)
+			if packA {
+				s.packA()
 			}
-			for i := i0; i < i1; i += stepM {
-				t.rows = min(stepM, i1-i)
-				t.setA(a, g.lda, g.transA, i, k0)
-				if packA {
-					s.packA()
+			at := i*g.ldc + j0
+			t.c = c[at:]
+			if t.last {
+				t.ep = g.then.from(i, j0, at)
+			}
+			switch {
+			case g.dots:
+				s.dots(b[k0:], j0, j1)
+			case packB:
+				s.panels(step, j0, j1)
+			default:
+				t.b, t.bRow = b, g.ldb
+				if t.k > 0 {
+					t.b = b[k0*g.ldb+j0:]
 				}
-				at := i*g.ldc + j
-				t.c = c[at:]
-				if t.last {
-					t.ep = g.then.from(i, j, at)
-				}
-				if !packB {
-					t.b, t.bRow = b, g.ldb
-					if t.k > 0 {
-						t.b = b[k0*g.ldb+j:]
-					}
-					t.j, t.cols = 0, cols
-					active.multiply(t)
-					continue
-				}
-				t.bRow = panelCols
-				for t.j = 0; t.j < cols; t.j += panelCols {
-					t.b = panels[t.j/panelCols*g.pitch():]
-					t.cols = min(panelCols, cols-t.j)
-					active.multiply(t)
-				}
+				t.j, t.cols = 0, j1-j0
+				active.multiply(t)
 			}
 		}
 	}
 }
+
+// panels multiplies with columns j0 to j1 of B, panel by panel.
+func (s *gemmSpace) panels(step, j0, j1 int) {
+	g, t := &s.args, &s.tile
+	t.bRow = panelCols
+	for j := j0; j < j1; j += panelCols {
+		t.j, t.cols = j-j0, min(panelCols, j1-j)
+		if g.shared != nil {
+			t.b = g.panels(step-g.step0, j-g.j0)
+		} else {
+			// In the same place again and again, it stays in the L1 cache.
+			t.b = s.roomForB()
+			g.pack(t.b, step, j, t.cols)
+		}
+		active.multiply(t)
+	}
+}
+
+// dots multiplies with columns j0 to j1 of B, as many at a time as fit into a
+// cache together.
+func (s *gemmSpace) dots(b []float32, j0, j1 int) {
+	g, t := &s.args, &s.tile
+	t.bRow = g.ldb
+	width := max(4, dotRoom/t.k/4*4)
+	for j := j0; j < j1; j += width {
+		t.b = b[j*g.ldb:]
+		t.j, t.cols = j-j0, min(width, j1-j)
+		active.dots(t)
+	}
+}
+
+// dotRoom is how many elements of B dots pass over for each few rows of A.
+const dotRoom = 8 << 10
 
 // setA makes the rows of A from i on, from element k0 of each, those of the tile.
 func (t *tile) setA(a []float32, lda int, trans bool, i, k0 int) {

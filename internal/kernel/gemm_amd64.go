@@ -64,3 +64,45 @@ func (f *tileFuncs) run(t *tile, maxRows, lanes int) {
 func multiplyAVX2(t *tile) { mulAVX2.run(t, 6, 8) }
 
 func multiplyAVX512(t *tile) { mulAVX512.run(t, 14, 16) }
+
+// dotFuncs has functions by the number of rows and of columns of a tile.
+type dotFuncs [5][5]func(*tile)
+
+var dotsAVX2 = dotFuncs{
+	1: {1: dotsAVX2_1x1, 2: dotsAVX2_1x2, 3: dotsAVX2_1x3, 4: dotsAVX2_1x4},
+	2: {1: dotsAVX2_2x1, 2: dotsAVX2_2x2, 3: dotsAVX2_2x3, 4: dotsAVX2_2x4},
+	3: {1: dotsAVX2_3x1, 2: dotsAVX2_3x2},
+	4: {1: dotsAVX2_4x1, 2: dotsAVX2_4x2},
+}
+
+var dotsAVX512 = dotFuncs{
+	1: {1: dotsAVX512_1x1, 2: dotsAVX512_1x2, 3: dotsAVX512_1x3, 4: dotsAVX512_1x4},
+	2: {1: dotsAVX512_2x1, 2: dotsAVX512_2x2, 3: dotsAVX512_2x3, 4: dotsAVX512_2x4},
+	3: {1: dotsAVX512_3x1, 2: dotsAVX512_3x2, 3: dotsAVX512_3x3, 4: dotsAVX512_3x4},
+	4: {1: dotsAVX512_4x1, 2: dotsAVX512_4x2, 3: dotsAVX512_4x3},
+}
+
+// run cuts a tile into those that there are functions for.
+func (f *dotFuncs) run(t *tile) {
+	i, rows, j, cols, y := t.i, t.rows, t.j, t.cols, t.y
+	for done := 0; done < cols; {
+		width := min(4, cols-done)
+		t.across = (cols - done) / width
+		t.j, t.y = j+done, y+done
+		t.i = i
+		for t.i < i+rows {
+			height := min(4, i+rows-t.i)
+			for f[height][width] == nil {
+				height--
+			}
+			t.count = (i + rows - t.i) / height
+			f[height][width](t) // increases t.i
+		}
+		done += width * t.across
+	}
+	t.i, t.j, t.y = i, j, y
+}
+
+func dotsWithAVX2(t *tile) { dotsAVX2.run(t) }
+
+func dotsWithAVX512(t *tile) { dotsAVX512.run(t) }

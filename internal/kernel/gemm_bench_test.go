@@ -31,7 +31,7 @@ func BenchmarkGemm(b *testing.B) {
 		size{256, 1024, 1024, "NT"}, size{1024, 1024, 256, "TN"}, size{256, 100, 1024, "NT"},
 		size{32, 64, 20, "NN"}, size{32, 3, 64, "NN"}, size{32, 3, 64, "NT"}, size{64, 20, 32, "TN"}, // a tabular model
 		size{32, 1024, 256, "NT"}, size{1, 1024, 1024, "NN"}, size{1, 1024, 1024, "NT"}, size{4, 1024, 1024, "NN"}, size{4, 1024, 1024, "NT"},
-		size{1024, 256, 1024, "NN"}, size{1024, 1, 256, "NN"}, size{128, 128, 64, "NT"},
+		size{1024, 256, 1024, "NN"}, size{64, 4096, 1024, "NN"}, size{16, 4096, 1024, "NN"}, size{32, 1024, 256, "NN"}, size{1024, 1, 256, "NN"}, size{128, 128, 64, "NT"},
 	)
 	benchISA(b, func(b *testing.B) {
 		for _, threads := range []int{1, 2} {

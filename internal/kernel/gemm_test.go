@@ -65,59 +65,98 @@ func naiveGemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda
 	return out
 }
 
-func TestGemm(t *testing.T) {
-	sizes := [][3]int{
-		{1, 1, 1}, {1, 1, 0}, {2, 4, 4}, {3, 5, 7}, {1, 33, 9}, {31, 1, 5}, {17, 13, 1},
-		{5, 3, 255}, {4, 4, 257}, {65, 63, 33}, {129, 131, 3}, {10, 700, 20}, {300, 2, 600}, {128, 128, 256}, {64, 64, 300}, {0, 3, 2}, {3, 0, 2},
+// A product is what Gemm computes, with strides that leave gaps.
+type testProduct struct {
+	transA, transB bool
+	m, n, k, gap   int
+}
+
+func (p testProduct) String() string {
+	return fmt.Sprintf("%dx%dx%d, transposed %t %t, gap %d", p.m, p.n, p.k, p.transA, p.transB, p.gap)
+}
+
+// check compares Gemm with the definition, also outside of the result and with
+// an epilogue; with beta 0, c holds NaN before.
+func (p testProduct) check(t *testing.T, alpha, beta float32, then Epilogue) {
+	t.Helper()
+	ar, lda, br, ldb, ldc := p.m, p.k+p.gap, p.k, p.n+p.gap, p.n+p.gap
+	if p.transA {
+		ar, lda = p.k, p.m+p.gap
 	}
+	if p.transB {
+		br, ldb = p.n, p.k+p.gap
+	}
+	a, b := noise(1, ar*lda), noise(2, br*ldb)
+	// Nothing behind the last element.
+	a, b = a[:max(0, len(a)-p.gap):max(0, len(a)-p.gap)], b[:max(0, len(b)-p.gap):max(0, len(b)-p.gap)]
+	size := max(0, p.m*ldc-p.gap)
+	c, check := guarded(t, size, p.k%5)
+	copy(c, noise(3, size))
+	want := naiveGemm(p.transA, p.transB, p.m, p.n, p.k, alpha, a, lda, b, ldb, beta, c, ldc)
+	for i := range p.m {
+		for j := range p.n {
+			at := i*ldc + j
+			want[at] = finish(&then, want[at], i, j, at)
+			if beta == 0 {
+				c[at] = float32(math.NaN())
+			}
+		}
+	}
+	GemmThen(p.transA, p.transB, p.m, p.n, p.k, alpha, a, lda, b, ldb, beta, c, ldc, then)
+	what := fmt.Sprintf("%v, factors %v %v", p, alpha, beta)
+	compare(t, what, c, want, 3e-6*(1+math.Sqrt(float64(p.k))))
+	check(what)
+}
+
+// transposes calls f for all ways to transpose operands of the given sizes.
+func transposes(sizes [][3]int, f func(p testProduct)) {
 	for _, s := range sizes {
-		m, n, k := s[0], s[1], s[2]
-		for flags := range 8 {
-			transA, transB, gap := flags&1 != 0, flags&2 != 0, flags>>2*3
-			ar, lda, br, ldb := m, k+gap, k, n+gap
-			if transA {
-				ar, lda = k, m+gap
-			}
-			if transB {
-				br, ldb = n, k+gap
-			}
-			ldc := n + gap
-			a, b := noise(1, ar*lda), noise(2, br*ldb)
-			for _, f := range [][2]float32{{1, 0}, {0.5, 1}, {2, -0.25}} {
-				c := noise(3, m*ldc)
-				want := naiveGemm(transA, transB, m, n, k, f[0], a, lda, b, ldb, f[1], c, ldc)
-				if f[1] == 0 {
-					for i := range m {
-						fill(c[i*ldc:][:n], float32(math.NaN()))
-					}
-				}
-				Gemm(transA, transB, m, n, k, f[0], a, lda, b, ldb, f[1], c, ldc)
-				what := fmt.Sprintf("%dx%dx%d, transposed %t %t, factors %v, gap %d", m, n, k, transA, transB, f, gap)
-				compare(t, what, c, want, 3e-6*(1+math.Sqrt(float64(k))))
-			}
+		for flags := range 4 {
+			f(testProduct{flags&1 != 0, flags&2 != 0, s[0], s[1], s[2], s[2] % 4})
 		}
 	}
 }
 
-// The largest blocks, filled and not.
-func TestGemmLarge(t *testing.T) {
-	for _, s := range [][3]int{{1100, 1030, 7}, {1024, 1024, 5}} {
-		m, n, k := s[0], s[1], s[2]
-		for flags := range 4 {
-			transA, transB := flags&1 != 0, flags&2 != 0
-			lda, ldb := k, n
-			if transA {
-				lda = m
-			}
-			if transB {
-				ldb = k
-			}
-			a, b, c := noise(1, m*k), noise(2, k*n), make([]float32, m*n)
-			want := naiveGemm(transA, transB, m, n, k, 1, a, lda, b, ldb, 0, c, n)
-			Gemm(transA, transB, m, n, k, 1, a, lda, b, ldb, 0, c, n)
-			compare(t, fmt.Sprintf("%dx%dx%d, transposed %t %t", m, n, k, transA, transB), c, want, 1e-5)
-		}
+func TestGemm(t *testing.T) {
+	sizes := [][3]int{
+		{1, 1, 1}, {1, 1, 0}, {2, 4, 4}, {3, 5, 7}, {1, 33, 9}, {31, 1, 5}, {17, 13, 1},
+		{5, 3, 255}, {4, 4, 257}, {65, 63, 33}, {129, 131, 3}, {10, 700, 20}, {300, 2, 600}, {64, 64, 300}, {0, 3, 2}, {3, 0, 2},
+		{5, 31, 40}, {6, 32, 40}, {7, 33, 40}, {13, 15, 2}, {14, 16, 31}, {15, 17, 64},
+		{1, 100, 1030}, {3, 50, 1100}, {100, 1, 1500}, // long sums along vectors
+		{70, 65, 385}, {30, 40, 800}, {12, 30, 769}, // several steps
+		{24, 512, 6}, {30, 1024, 5}, // rows of B that compete for sets
+		{300, 33, 100}, {600, 20, 70}, {290, 300, 40}, // several blocks of A, several tasks
+		{120, 100, 500}, {130, 330, 90}, // B shared by tasks
 	}
+	eachISA(t, func(t *testing.T) {
+		transposes(sizes, func(p testProduct) {
+			f := [][2]float32{{1, 0}, {0.5, 1}, {2, -0.25}}[(p.m+p.n)%3]
+			p.check(t, f[0], f[1], Epilogue{})
+		})
+	})
+}
+
+func TestGemmThen(t *testing.T) {
+	sizes := [][3]int{{3, 4, 5}, {20, 70, 3}, {5, 10, 400}, {13, 2, 390}, {7, 6, 0}}
+	eachISA(t, func(t *testing.T) {
+		transposes(sizes, func(p testProduct) {
+			for _, then := range epilogues(p.m, p.n, p.n+p.gap) {
+				p.check(t, 1, 0.5, then)
+			}
+		})
+	})
+}
+
+// B in several rounds, with the largest number of tasks.
+func TestGemmRounds(t *testing.T) {
+	old := sharedRoom
+	sharedRoom = 30 << 10
+	defer func() { sharedRoom = old }()
+	eachISA(t, func(t *testing.T) {
+		transposes([][3]int{{115, 170, 500}, {112, 40, 1600}, {700, 300, 7}}, func(p testProduct) {
+			p.check(t, 1, 0, Epilogue{Col: noise(5, p.n)})
+		})
+	})
 }
 
 func TestGemmPropagatesNaN(t *testing.T) {
@@ -130,7 +169,16 @@ func TestGemmPropagatesNaN(t *testing.T) {
 }
 
 func TestGemmBatch(t *testing.T) {
-	const m, n, k, count, terms = 7, 5, 9, 3, 2
+	eachISA(t, func(t *testing.T) {
+		testGemmBatch(t, 7, 5, 9)
+		testGemmBatch(t, 20, 65, 30)
+		testGemmBatch(t, 130, 130, 130)
+		testGemmBatch(t, 3, 2, 0)
+	})
+}
+
+func testGemmBatch(t *testing.T, m, n, k int) {
+	const count, terms = 3, 2
 	for flags := range 4 {
 		transA, transB := flags&1 != 0, flags&2 != 0
 		a, b := noise(1, 4*m*k), noise(2, 2*k*n)
@@ -155,7 +203,7 @@ func TestGemmBatch(t *testing.T) {
 		}
 		c := noise(3, count*m*n)
 		GemmBatch(transA, transB, m, n, k, 0.5, a, aOff, b, bOff, c)
-		compare(t, fmt.Sprintf("batch, transposed %t %t", transA, transB), c, want, 1e-5)
+		compare(t, fmt.Sprintf("batch of %dx%dx%d, transposed %t %t", m, n, k, transA, transB), c, want, 1e-5)
 	}
 }
 
@@ -174,6 +222,14 @@ func TestGemmArguments(t *testing.T) {
 			Gemm(true, false, 3, 1, 1, 1, make([]float32, 9), 2, make([]float32, 9), 1, 0, make([]float32, 9), 1)
 		},
 		"negative": func() { Gemm(false, false, -1, 1, 1, 1, nil, 1, nil, 1, 0, nil, 1) },
+		"row bias": func() {
+			x := make([]float32, 4)
+			GemmThen(false, false, 2, 2, 2, 1, x, 2, x, 2, 0, make([]float32, 4), 2, Epilogue{Row: x[:1]})
+		},
+		"gate": func() {
+			x := make([]float32, 4)
+			GemmThen(false, false, 2, 2, 2, 1, x, 2, x, 2, 0, make([]float32, 4), 2, Epilogue{Gate: x[:3]})
+		},
 		"terms": func() {
 			GemmBatch(false, false, 1, 1, 1, 1, make([]float32, 2), []int{0}, make([]float32, 2), []int{0}, make([]float32, 2))
 		},
@@ -209,11 +265,27 @@ func sameBits(t *testing.T, what string, f func() []float32) {
 }
 
 func TestGemmThreads(t *testing.T) {
-	a, b := noise(1, 300*70), noise(2, 300*70)
-	sameBits(t, "Gemm", func() []float32 {
-		c := make([]float32, 300*300)
-		Gemm(false, true, 300, 300, 70, 1, a, 70, b, 70, 0, c, 300)
-		return c
+	eachISA(t, func(t *testing.T) {
+		for _, s := range [][3]int{{300, 300, 70}, {64, 1000, 100}, {1000, 20, 100}, {400, 5, 500}} {
+			m, n, k := s[0], s[1], s[2]
+			a, b, bias := noise(1, m*k), noise(2, n*k), noise(3, n)
+			sameBits(t, fmt.Sprintf("Gemm of %v", s), func() []float32 {
+				c := make([]float32, m*n)
+				GemmThen(false, true, m, n, k, 1, a, k, b, k, 0, c, n, Epilogue{Col: bias})
+				return c
+			})
+		}
+		const count, m, n, k = 20, 70, 60, 50
+		a, b := noise(1, count*m*k), noise(2, count*n*k)
+		var aOff, bOff []int
+		for i := range count {
+			aOff, bOff = append(aOff, i*m*k), append(bOff, i*n*k)
+		}
+		sameBits(t, "GemmBatch", func() []float32 {
+			c := make([]float32, count*m*n)
+			GemmBatch(false, false, m, n, k, 1, a, aOff, b, bOff, c)
+			return c
+		})
 	})
 }
 
@@ -221,13 +293,20 @@ func TestGemmAllocates(t *testing.T) {
 	if raceDetector {
 		t.Skip("allocations cannot be counted under the race detector")
 	}
-	a, b, c := noise(1, 200*200), noise(2, 200*200), make([]float32, 200*200)
-	got := testing.AllocsPerRun(20, func() {
-		Gemm(true, false, 200, 200, 200, 1, a, 200, b, 200, 0, c, 200)
+	eachISA(t, func(t *testing.T) {
+		for _, n := range []int{5, 30, 200} {
+			a, b, c := noise(1, n*n), noise(2, n*n), make([]float32, n*n)
+			then := Epilogue{Row: a}
+			for flags := range 4 {
+				got := testing.AllocsPerRun(20, func() {
+					GemmThen(flags&1 != 0, flags&2 != 0, n, n, n, 1, a, n, b, n, 0, c, n, then)
+				})
+				if got > 0 {
+					t.Errorf("allocations per product of size %d: got %v, want 0", n, got)
+				}
+			}
+		}
 	})
-	if got > 0 {
-		t.Errorf("allocations per product: got %v, want 0", got)
-	}
 }
 
 func TestBias(t *testing.T) {

@@ -13,20 +13,16 @@ type table struct {
 	peak func(rounds int) int
 
 	multiply func(t *tile) // B as it is
-	dots     func(t *tile) // B transposed; pays off for small tiles with long sums
+	dots     func(t *tile) // B transposed
+	lanes    int           // of the vectors in them; 0 if dots never pay off
+	crowded  int           // rows of A that make it worth packing B if its rows lie badly
 
 	packRows    func(dst, src []float32, k, cols, stride, pitch int)
 	packColumns func(dst, src []float32, k, cols, stride, pitch int)
 
-	sweep sweepLoops
-
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs
-	sums       sumLoops
-	planes     planeLoops
-
-	// chain runs an update for the first elements, and says for how many.
-	chain func(u *Update) int
+	chain      chainFuncs
 }
 
 // generic is complete, and the reference for the others.
@@ -36,13 +32,12 @@ var generic = table{
 
 	multiply: multiplyGeneric,
 	dots:     dotsGeneric,
+	crowded:  20,
 
 	packRows:    packRowsGeneric,
 	packColumns: packColumnsGeneric,
 
 	arithmetic: arithmeticGeneric[float32](),
 	point:      pointGeneric,
-	sums:       sumsGeneric,
-	planes:     planesGeneric,
-	chain:      func(*Update) int { return 0 },
+	chain:      chainGeneric,
 }

@@ -7,10 +7,11 @@ package kernel
 // for rows i to i+rows and columns j to j+cols. In the layout of the slices,
 // element (x, p) of A is a[x*aRow+p*aStep], element (p, y) of B is b[p*bRow+y]
 // or, for the loops that are called dots, b[y*bRow+p], and element (x, y) of C
-// is c[x*cRow+y]. B may begin at another column than C: column j of C belongs to
+// is c[x*cRow+y]. For dots, aStep is 1. B may begin at another column than C: column j of C belongs to
 // column y of B. With beta 0, c is not read.
 //
-// Each element is the sum over p from 0 to k in this order, whatever the part.
+// Each element is the sum over p from 0 to k in this order, whatever the part;
+// dots add up in another order, the same for all elements.
 type tile struct {
 	a           []float32
 	aRow, aStep int
@@ -24,7 +25,10 @@ type tile struct {
 	i, rows int
 	j, cols int
 	y       int
-	count   int // number of parts of so many rows, below each other: inside multiply only
+
+	// For the functions in assembly, each of which has its own rows and columns:
+	// how many of them below each other and, for dots, side by side.
+	count, across int
 
 	last bool // there are no more terms: do what ep says
 	ep   Epilogue

@@ -78,3 +78,63 @@ func mulAVX2_6x2(p *tile)
 //
 //go:noescape
 func mulAVX2_6x1(p *tile)
+
+// dotsAVX2_1x1 computes tiles of 1 rows and 1 columns.
+//
+//go:noescape
+func dotsAVX2_1x1(p *tile)
+
+// dotsAVX2_1x2 computes tiles of 1 rows and 2 columns.
+//
+//go:noescape
+func dotsAVX2_1x2(p *tile)
+
+// dotsAVX2_1x3 computes tiles of 1 rows and 3 columns.
+//
+//go:noescape
+func dotsAVX2_1x3(p *tile)
+
+// dotsAVX2_1x4 computes tiles of 1 rows and 4 columns.
+//
+//go:noescape
+func dotsAVX2_1x4(p *tile)
+
+// dotsAVX2_2x1 computes tiles of 2 rows and 1 columns.
+//
+//go:noescape
+func dotsAVX2_2x1(p *tile)
+
+// dotsAVX2_2x2 computes tiles of 2 rows and 2 columns.
+//
+//go:noescape
+func dotsAVX2_2x2(p *tile)
+
+// dotsAVX2_2x3 computes tiles of 2 rows and 3 columns.
+//
+//go:noescape
+func dotsAVX2_2x3(p *tile)
+
+// dotsAVX2_2x4 computes tiles of 2 rows and 4 columns.
+//
+//go:noescape
+func dotsAVX2_2x4(p *tile)
+
+// dotsAVX2_3x1 computes tiles of 3 rows and 1 columns.
+//
+//go:noescape
+func dotsAVX2_3x1(p *tile)
+
+// dotsAVX2_3x2 computes tiles of 3 rows and 2 columns.
+//
+//go:noescape
+func dotsAVX2_3x2(p *tile)
+
+// dotsAVX2_4x1 computes tiles of 4 rows and 1 columns.
+//
+//go:noescape
+func dotsAVX2_4x1(p *tile)
+
+// dotsAVX2_4x2 computes tiles of 4 rows and 2 columns.
+//
+//go:noescape
+func dotsAVX2_4x2(p *tile)

@@ -190,9 +190,9 @@ whole:
 	VFMADD231PS  Y8, Y9, Y7
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -208,7 +208,7 @@ unscaled:
 	VADDPS       Y8, Y7, Y7
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(BX*4), CX
@@ -230,9 +230,9 @@ col:
 	VADDPS     Y8, Y7, Y7
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y8
 	VADDPS     Y8, Y0, Y0
@@ -252,10 +252,10 @@ add:
 	VADDPS     Y8, Y7, Y7
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y8
-	VBROADCASTSS 256(AX), Y9
+	VBROADCASTSS 260(AX), Y8
+	VBROADCASTSS 264(AX), Y9
 	VMAXPS       Y0, Y8, Y0
 	VMAXPS       Y1, Y8, Y1
 	VMAXPS       Y2, Y8, Y2
@@ -283,10 +283,10 @@ clamp:
 	VADDPS       Y8, Y7, Y7
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y8, Y8, Y8
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y9
 	VCMPPS     $0x04, Y8, Y9, Y9
@@ -482,9 +482,9 @@ whole:
 	VFMADD231PS  Y4, Y5, Y3
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -496,7 +496,7 @@ unscaled:
 	VADDPS       Y4, Y3, Y3
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(BX*4), CX
@@ -510,9 +510,9 @@ col:
 	VADDPS     Y4, Y3, Y3
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y4
 	VADDPS     Y4, Y0, Y0
@@ -524,10 +524,10 @@ add:
 	VADDPS     Y4, Y3, Y3
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y4
-	VBROADCASTSS 256(AX), Y5
+	VBROADCASTSS 260(AX), Y4
+	VBROADCASTSS 264(AX), Y5
 	VMAXPS       Y0, Y4, Y0
 	VMAXPS       Y1, Y4, Y1
 	VMAXPS       Y2, Y4, Y2
@@ -543,10 +543,10 @@ clamp:
 	VADDPS       Y4, Y3, Y3
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y4, Y4, Y4
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y5
 	VCMPPS     $0x04, Y4, Y5, Y5
@@ -752,9 +752,9 @@ whole:
 	VFMADD231PS  Y8, Y9, Y7
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -771,7 +771,7 @@ unscaled:
 	VADDPS       Y8, Y7, Y7
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -789,9 +789,9 @@ col:
 	VADDPS     Y8, Y7, Y7
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y8
 	VADDPS     Y8, Y0, Y0
@@ -812,10 +812,10 @@ add:
 	VADDPS     Y8, Y7, Y7
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y8
-	VBROADCASTSS 256(AX), Y9
+	VBROADCASTSS 260(AX), Y8
+	VBROADCASTSS 264(AX), Y9
 	VMAXPS       Y0, Y8, Y0
 	VMAXPS       Y1, Y8, Y1
 	VMAXPS       Y2, Y8, Y2
@@ -843,10 +843,10 @@ clamp:
 	VADDPS       Y8, Y7, Y7
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y8, Y8, Y8
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y9
 	VCMPPS     $0x04, Y8, Y9, Y9
@@ -1028,9 +1028,9 @@ whole:
 	VFMADD231PS  Y2, Y3, Y1
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -1040,7 +1040,7 @@ unscaled:
 	VADDPS       Y2, Y1, Y1
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(BX*4), CX
@@ -1050,9 +1050,9 @@ col:
 	VADDPS     Y2, Y1, Y1
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y2
 	VADDPS     Y2, Y0, Y0
@@ -1060,10 +1060,10 @@ add:
 	VADDPS     Y2, Y1, Y1
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y2
-	VBROADCASTSS 256(AX), Y3
+	VBROADCASTSS 260(AX), Y2
+	VBROADCASTSS 264(AX), Y3
 	VMAXPS       Y0, Y2, Y0
 	VMAXPS       Y1, Y2, Y1
 	VMINPS       Y0, Y3, Y0
@@ -1073,10 +1073,10 @@ clamp:
 	VADDPS       Y2, Y1, Y1
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y2, Y2, Y2
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y3
 	VCMPPS     $0x04, Y2, Y3, Y3
@@ -1217,9 +1217,9 @@ whole:
 	VFMADD231PS  Y1, Y2, Y0
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -1228,7 +1228,7 @@ unscaled:
 	VADDPS       Y1, Y0, Y0
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(BX*4), CX
@@ -1236,28 +1236,28 @@ col:
 	VADDPS     Y1, Y0, Y0
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y15, Y1
 	VADDPS     Y1, Y0, Y0
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y1
-	VBROADCASTSS 256(AX), Y2
+	VBROADCASTSS 260(AX), Y1
+	VBROADCASTSS 264(AX), Y2
 	VMAXPS       Y0, Y1, Y0
 	VMINPS       Y0, Y2, Y0
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y1, Y1, Y1
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y15, Y2
 	VCMPPS     $0x04, Y1, Y2, Y2
@@ -1418,9 +1418,9 @@ whole:
 	VFMADD231PS  Y4, Y5, Y3
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1433,7 +1433,7 @@ unscaled:
 	VADDPS       Y4, Y3, Y3
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -1445,9 +1445,9 @@ col:
 	VADDPS     Y4, Y3, Y3
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y4
 	VADDPS     Y4, Y0, Y0
@@ -1460,10 +1460,10 @@ add:
 	VADDPS     Y4, Y3, Y3
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y4
-	VBROADCASTSS 256(AX), Y5
+	VBROADCASTSS 260(AX), Y4
+	VBROADCASTSS 264(AX), Y5
 	VMAXPS       Y0, Y4, Y0
 	VMAXPS       Y1, Y4, Y1
 	VMAXPS       Y2, Y4, Y2
@@ -1479,10 +1479,10 @@ clamp:
 	VADDPS       Y4, Y3, Y3
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y4, Y4, Y4
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y5
 	VCMPPS     $0x04, Y4, Y5, Y5
@@ -1647,9 +1647,9 @@ whole:
 	VFMADD231PS  Y2, Y3, Y1
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1660,7 +1660,7 @@ unscaled:
 	VADDPS       Y2, Y1, Y1
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -1669,9 +1669,9 @@ col:
 	VADDPS     Y2, Y1, Y1
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y2
 	VADDPS     Y2, Y0, Y0
@@ -1680,10 +1680,10 @@ add:
 	VADDPS     Y2, Y1, Y1
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y2
-	VBROADCASTSS 256(AX), Y3
+	VBROADCASTSS 260(AX), Y2
+	VBROADCASTSS 264(AX), Y3
 	VMAXPS       Y0, Y2, Y0
 	VMAXPS       Y1, Y2, Y1
 	VMINPS       Y0, Y3, Y0
@@ -1693,10 +1693,10 @@ clamp:
 	VADDPS       Y2, Y1, Y1
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y2, Y2, Y2
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y3
 	VCMPPS     $0x04, Y2, Y3, Y3
@@ -1882,9 +1882,9 @@ whole:
 	VFMADD231PS  Y6, Y7, Y5
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1900,7 +1900,7 @@ unscaled:
 	VADDPS       Y6, Y5, Y5
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -1914,9 +1914,9 @@ col:
 	VADDPS     Y6, Y5, Y5
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y6
 	VADDPS     Y6, Y0, Y0
@@ -1934,10 +1934,10 @@ add:
 	VADDPS     Y6, Y5, Y5
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y6
-	VBROADCASTSS 256(AX), Y7
+	VBROADCASTSS 260(AX), Y6
+	VBROADCASTSS 264(AX), Y7
 	VMAXPS       Y0, Y6, Y0
 	VMAXPS       Y1, Y6, Y1
 	VMAXPS       Y2, Y6, Y2
@@ -1959,10 +1959,10 @@ clamp:
 	VADDPS       Y6, Y5, Y5
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y6, Y6, Y6
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y7
 	VCMPPS     $0x04, Y6, Y7, Y7
@@ -2151,9 +2151,9 @@ whole:
 	VFMADD231PS  Y3, Y4, Y2
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -2166,7 +2166,7 @@ unscaled:
 	VADDPS       Y3, Y2, Y2
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -2176,9 +2176,9 @@ col:
 	VADDPS     Y3, Y2, Y2
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y3
 	VADDPS     Y3, Y0, Y0
@@ -2190,10 +2190,10 @@ add:
 	VADDPS     Y3, Y2, Y2
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y3
-	VBROADCASTSS 256(AX), Y4
+	VBROADCASTSS 260(AX), Y3
+	VBROADCASTSS 264(AX), Y4
 	VMAXPS       Y0, Y3, Y0
 	VMAXPS       Y1, Y3, Y1
 	VMAXPS       Y2, Y3, Y2
@@ -2206,10 +2206,10 @@ clamp:
 	VADDPS       Y3, Y2, Y2
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y3, Y3, Y3
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y4
 	VCMPPS     $0x04, Y3, Y4, Y4
@@ -2422,9 +2422,9 @@ whole:
 	VFMADD231PS  Y8, Y9, Y7
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -2443,7 +2443,7 @@ unscaled:
 	VADDPS       Y8, Y7, Y7
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -2459,9 +2459,9 @@ col:
 	VADDPS     Y8, Y7, Y7
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y8
 	VADDPS     Y8, Y0, Y0
@@ -2484,10 +2484,10 @@ add:
 	VADDPS     Y8, Y7, Y7
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y8
-	VBROADCASTSS 256(AX), Y9
+	VBROADCASTSS 260(AX), Y8
+	VBROADCASTSS 264(AX), Y9
 	VMAXPS       Y0, Y8, Y0
 	VMAXPS       Y1, Y8, Y1
 	VMAXPS       Y2, Y8, Y2
@@ -2515,10 +2515,10 @@ clamp:
 	VADDPS       Y8, Y7, Y7
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y8, Y8, Y8
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y9
 	VCMPPS     $0x04, Y8, Y9, Y9
@@ -2733,9 +2733,9 @@ whole:
 	VFMADD231PS  Y4, Y5, Y3
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -2750,7 +2750,7 @@ unscaled:
 	VADDPS       Y4, Y3, Y3
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -2761,9 +2761,9 @@ col:
 	VADDPS     Y4, Y3, Y3
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y4
 	VADDPS     Y4, Y0, Y0
@@ -2778,10 +2778,10 @@ add:
 	VADDPS     Y4, Y3, Y3
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y4
-	VBROADCASTSS 256(AX), Y5
+	VBROADCASTSS 260(AX), Y4
+	VBROADCASTSS 264(AX), Y5
 	VMAXPS       Y0, Y4, Y0
 	VMAXPS       Y1, Y4, Y1
 	VMAXPS       Y2, Y4, Y2
@@ -2797,10 +2797,10 @@ clamp:
 	VADDPS       Y4, Y3, Y3
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y4, Y4, Y4
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y5
 	VCMPPS     $0x04, Y4, Y5, Y5
@@ -3038,9 +3038,9 @@ whole:
 	VFMADD231PS  Y10, Y11, Y9
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3062,7 +3062,7 @@ unscaled:
 	VADDPS       Y10, Y9, Y9
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -3080,9 +3080,9 @@ col:
 	VADDPS     Y10, Y9, Y9
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y10
 	VADDPS     Y10, Y0, Y0
@@ -3110,10 +3110,10 @@ add:
 	VADDPS     Y10, Y9, Y9
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y10
-	VBROADCASTSS 256(AX), Y11
+	VBROADCASTSS 260(AX), Y10
+	VBROADCASTSS 264(AX), Y11
 	VMAXPS       Y0, Y10, Y0
 	VMAXPS       Y1, Y10, Y1
 	VMAXPS       Y2, Y10, Y2
@@ -3147,10 +3147,10 @@ clamp:
 	VADDPS       Y10, Y9, Y9
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y10, Y10, Y10
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y11
 	VCMPPS     $0x04, Y10, Y11, Y11
@@ -3389,9 +3389,9 @@ whole:
 	VFMADD231PS  Y5, Y6, Y4
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3408,7 +3408,7 @@ unscaled:
 	VADDPS       Y5, Y4, Y4
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -3420,9 +3420,9 @@ col:
 	VADDPS     Y5, Y4, Y4
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y5
 	VADDPS     Y5, Y0, Y0
@@ -3440,10 +3440,10 @@ add:
 	VADDPS     Y5, Y4, Y4
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y5
-	VBROADCASTSS 256(AX), Y6
+	VBROADCASTSS 260(AX), Y5
+	VBROADCASTSS 264(AX), Y6
 	VMAXPS       Y0, Y5, Y0
 	VMAXPS       Y1, Y5, Y1
 	VMAXPS       Y2, Y5, Y2
@@ -3462,10 +3462,10 @@ clamp:
 	VADDPS       Y5, Y4, Y4
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y5, Y5, Y5
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y6
 	VCMPPS     $0x04, Y5, Y6, Y6
@@ -3730,9 +3730,9 @@ whole:
 	VFMADD231PS  Y12, Y13, Y11
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3757,7 +3757,7 @@ unscaled:
 	VADDPS       Y12, Y11, Y11
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -3777,9 +3777,9 @@ col:
 	VADDPS     Y12, Y11, Y11
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y12
 	VADDPS     Y12, Y0, Y0
@@ -3812,10 +3812,10 @@ add:
 	VADDPS     Y12, Y11, Y11
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y12
-	VBROADCASTSS 256(AX), Y13
+	VBROADCASTSS 260(AX), Y12
+	VBROADCASTSS 264(AX), Y13
 	VMAXPS       Y0, Y12, Y0
 	VMAXPS       Y1, Y12, Y1
 	VMAXPS       Y2, Y12, Y2
@@ -3855,10 +3855,10 @@ clamp:
 	VADDPS       Y12, Y11, Y11
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y12, Y12, Y12
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y13
 	VCMPPS     $0x04, Y12, Y13, Y13
@@ -4123,9 +4123,9 @@ whole:
 	VFMADD231PS  Y6, Y7, Y5
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4144,7 +4144,7 @@ unscaled:
 	VADDPS       Y6, Y5, Y5
 
 col:
-	MOVQ       200(AX), CX
+	MOVQ       208(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -4157,9 +4157,9 @@ col:
 	VADDPS     Y6, Y5, Y5
 
 add:
-	CMPQ       224(AX), $0x00
+	CMPQ       232(AX), $0x00
 	JE         clamp
-	MOVQ       224(AX), CX
+	MOVQ       232(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y6
 	VADDPS     Y6, Y0, Y0
@@ -4180,10 +4180,10 @@ add:
 	VADDPS     Y6, Y5, Y5
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Y6
-	VBROADCASTSS 256(AX), Y7
+	VBROADCASTSS 260(AX), Y6
+	VBROADCASTSS 264(AX), Y7
 	VMAXPS       Y0, Y6, Y0
 	VMAXPS       Y1, Y6, Y1
 	VMAXPS       Y2, Y6, Y2
@@ -4205,10 +4205,10 @@ clamp:
 	VADDPS       Y6, Y5, Y5
 
 gate:
-	CMPQ       264(AX), $0x00
+	CMPQ       272(AX), $0x00
 	JE         store
 	VXORPS     Y6, Y6, Y6
-	MOVQ       264(AX), CX
+	MOVQ       272(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y7
 	VCMPPS     $0x04, Y6, Y7, Y7
@@ -4272,5 +4272,2190 @@ stored:
 	ADDQ $0x06, 120(AX)
 	DECQ 160(AX)
 	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_1x1(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_1x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DX
+	MOVQ   152(AX), DI
+	IMULQ  BX, DI
+	ADDQ   DI, DX
+	MOVQ   104(AX), BX
+	SUBQ   $0x08, BX
+	JL     rest
+
+terms:
+	VMOVUPS     (DX), Y1
+	VMOVUPS     (SI), Y2
+	VFMADD231PS Y2, Y1, Y0
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, BX
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, BX
+	JZ          summed
+	LEAQ        tail<>+0(SB), DI
+	SHLQ        $0x02, BX
+	SUBQ        BX, DI
+	VMOVUPS     32(DI), Y15
+	VMASKMOVPS  (DX), Y15, Y1
+	VMASKMOVPS  (SI), Y15, Y2
+	VFMADD231PS Y2, Y1, Y0
+
+summed:
+	VHADDPS      Y0, Y0, Y0
+	VHADDPS      Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      28(DX), X15
+	MOVQ         96(AX), DX
+	SHLQ         $0x02, DX
+	MOVQ         120(AX), BX
+	IMULQ        DX, BX
+	MOVQ         136(AX), SI
+	LEAQ         (BX)(SI*4), BX
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), DI
+	LEAQ         (DX)(DI*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(SI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMINPS       X0, X14, X0
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+
+store:
+	MOVQ       72(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS X0, X15, (DX)
+	ADDQ       $0x01, 136(AX)
+	ADDQ       $0x01, 152(AX)
+	DECQ       CX
+	JNZ        tile
+	MOVQ       168(AX), CX
+	IMUL3Q     $0x01, CX, CX
+	SUBQ       CX, 136(AX)
+	SUBQ       CX, 152(AX)
+	ADDQ       $0x01, 120(AX)
+	DECQ       160(AX)
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_1x2(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_1x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DX
+	MOVQ   152(AX), DI
+	IMULQ  BX, DI
+	ADDQ   DI, DX
+	MOVQ   104(AX), DI
+	SUBQ   $0x08, DI
+	JL     rest
+
+terms:
+	VMOVUPS     (DX), Y2
+	VMOVUPS     (DX)(BX*1), Y3
+	VMOVUPS     (SI), Y4
+	VFMADD231PS Y4, Y2, Y0
+	VFMADD231PS Y4, Y3, Y1
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, DI
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, DI
+	JZ          summed
+	LEAQ        tail<>+0(SB), R8
+	SHLQ        $0x02, DI
+	SUBQ        DI, R8
+	VMOVUPS     32(R8), Y15
+	VMASKMOVPS  (DX), Y15, Y2
+	VMASKMOVPS  (DX)(BX*1), Y15, Y3
+	VMASKMOVPS  (SI), Y15, Y4
+	VFMADD231PS Y4, Y2, Y0
+	VFMADD231PS Y4, Y3, Y1
+
+summed:
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      24(DX), X15
+	MOVQ         96(AX), DX
+	SHLQ         $0x02, DX
+	MOVQ         120(AX), BX
+	IMULQ        DX, BX
+	MOVQ         136(AX), SI
+	LEAQ         (BX)(SI*4), BX
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), DI
+	LEAQ         (DX)(DI*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(SI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMINPS       X0, X14, X0
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+
+store:
+	MOVQ       72(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS X0, X15, (DX)
+	ADDQ       $0x02, 136(AX)
+	ADDQ       $0x02, 152(AX)
+	DECQ       CX
+	JNZ        tile
+	MOVQ       168(AX), CX
+	IMUL3Q     $0x02, CX, CX
+	SUBQ       CX, 136(AX)
+	SUBQ       CX, 152(AX)
+	ADDQ       $0x01, 120(AX)
+	DECQ       160(AX)
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_1x3(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_1x3(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DX
+	MOVQ   152(AX), DI
+	IMULQ  BX, DI
+	ADDQ   DI, DX
+	MOVQ   104(AX), DI
+	SUBQ   $0x08, DI
+	JL     rest
+
+terms:
+	VMOVUPS     (DX), Y3
+	VMOVUPS     (DX)(BX*1), Y4
+	VMOVUPS     (DX)(BX*2), Y5
+	VMOVUPS     (SI), Y6
+	VFMADD231PS Y6, Y3, Y0
+	VFMADD231PS Y6, Y4, Y1
+	VFMADD231PS Y6, Y5, Y2
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, DI
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, DI
+	JZ          summed
+	LEAQ        tail<>+0(SB), R8
+	SHLQ        $0x02, DI
+	SUBQ        DI, R8
+	VMOVUPS     32(R8), Y15
+	VMASKMOVPS  (DX), Y15, Y3
+	VMASKMOVPS  (DX)(BX*1), Y15, Y4
+	VMASKMOVPS  (DX)(BX*2), Y15, Y5
+	VMASKMOVPS  (SI), Y15, Y6
+	VFMADD231PS Y6, Y3, Y0
+	VFMADD231PS Y6, Y4, Y1
+	VFMADD231PS Y6, Y5, Y2
+
+summed:
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y2, Y2, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      20(DX), X15
+	MOVQ         96(AX), DX
+	SHLQ         $0x02, DX
+	MOVQ         120(AX), BX
+	IMULQ        DX, BX
+	MOVQ         136(AX), SI
+	LEAQ         (BX)(SI*4), BX
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), DI
+	LEAQ         (DX)(DI*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(SI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMINPS       X0, X14, X0
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+
+store:
+	MOVQ       72(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS X0, X15, (DX)
+	ADDQ       $0x03, 136(AX)
+	ADDQ       $0x03, 152(AX)
+	DECQ       CX
+	JNZ        tile
+	MOVQ       168(AX), CX
+	IMUL3Q     $0x03, CX, CX
+	SUBQ       CX, 136(AX)
+	SUBQ       CX, 152(AX)
+	ADDQ       $0x01, 120(AX)
+	DECQ       160(AX)
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_1x4(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_1x4(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DX
+	MOVQ   152(AX), DI
+	IMULQ  BX, DI
+	ADDQ   DI, DX
+	LEAQ   (BX)(BX*2), DI
+	MOVQ   104(AX), R8
+	SUBQ   $0x08, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DX), Y4
+	VMOVUPS     (DX)(BX*1), Y5
+	VMOVUPS     (DX)(BX*2), Y6
+	VMOVUPS     (DX)(DI*1), Y7
+	VMOVUPS     (SI), Y8
+	VFMADD231PS Y8, Y4, Y0
+	VFMADD231PS Y8, Y5, Y1
+	VFMADD231PS Y8, Y6, Y2
+	VFMADD231PS Y8, Y7, Y3
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, R8
+	JZ          summed
+	LEAQ        tail<>+0(SB), R9
+	SHLQ        $0x02, R8
+	SUBQ        R8, R9
+	VMOVUPS     32(R9), Y15
+	VMASKMOVPS  (DX), Y15, Y4
+	VMASKMOVPS  (DX)(BX*1), Y15, Y5
+	VMASKMOVPS  (DX)(BX*2), Y15, Y6
+	VMASKMOVPS  (DX)(DI*1), Y15, Y7
+	VMASKMOVPS  (SI), Y15, Y8
+	VFMADD231PS Y8, Y4, Y0
+	VFMADD231PS Y8, Y5, Y1
+	VFMADD231PS Y8, Y6, Y2
+	VFMADD231PS Y8, Y7, Y3
+
+summed:
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      16(DX), X15
+	MOVQ         96(AX), DX
+	SHLQ         $0x02, DX
+	MOVQ         120(AX), BX
+	IMULQ        DX, BX
+	MOVQ         136(AX), SI
+	LEAQ         (BX)(SI*4), BX
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), DI
+	LEAQ         (DX)(DI*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(SI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMINPS       X0, X14, X0
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    BX, DX
+	VMOVUPS X0, (DX)
+	ADDQ    $0x04, 136(AX)
+	ADDQ    $0x04, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x04, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x01, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_2x1(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_2x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), BX
+	SUBQ   $0x08, BX
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Y2
+	VMOVUPS     (SI), Y3
+	VFMADD231PS Y3, Y2, Y0
+	VMOVUPS     (SI)(DX*1), Y3
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, BX
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, BX
+	JZ          summed
+	LEAQ        tail<>+0(SB), R8
+	SHLQ        $0x02, BX
+	SUBQ        BX, R8
+	VMOVUPS     32(R8), Y15
+	VMASKMOVPS  (DI), Y15, Y2
+	VMASKMOVPS  (SI), Y15, Y3
+	VFMADD231PS Y3, Y2, Y0
+	VMASKMOVPS  (SI)(DX*1), Y15, Y3
+	VFMADD231PS Y3, Y2, Y1
+
+summed:
+	VHADDPS      Y0, Y0, Y0
+	VHADDPS      Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VHADDPS      Y1, Y1, Y1
+	VHADDPS      Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X15
+	VADDPS       X15, X1, X1
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      28(DX), X15
+	MOVQ         96(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), SI
+	IMULQ        BX, SI
+	MOVQ         136(AX), DI
+	LEAQ         (SI)(DI*4), SI
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+	VMULPS       X13, X1, X1
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X1
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X1, X1
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(DI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	VADDPS     X13, X1, X1
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X1, X1
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X1, X13, X1
+	VMINPS       X0, X14, X0
+	VMINPS       X1, X14, X1
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X1, X1
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X1, X1
+
+store:
+	MOVQ       72(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS X0, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X1, X15, (DX)
+	ADDQ       $0x01, 136(AX)
+	ADDQ       $0x01, 152(AX)
+	DECQ       CX
+	JNZ        tile
+	MOVQ       168(AX), CX
+	IMUL3Q     $0x01, CX, CX
+	SUBQ       CX, 136(AX)
+	SUBQ       CX, 152(AX)
+	ADDQ       $0x02, 120(AX)
+	DECQ       160(AX)
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_2x2(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_2x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), R8
+	SUBQ   $0x08, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Y4
+	VMOVUPS     (DI)(BX*1), Y5
+	VMOVUPS     (SI), Y6
+	VFMADD231PS Y6, Y4, Y0
+	VFMADD231PS Y6, Y5, Y1
+	VMOVUPS     (SI)(DX*1), Y6
+	VFMADD231PS Y6, Y4, Y2
+	VFMADD231PS Y6, Y5, Y3
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, R8
+	JZ          summed
+	LEAQ        tail<>+0(SB), R9
+	SHLQ        $0x02, R8
+	SUBQ        R8, R9
+	VMOVUPS     32(R9), Y15
+	VMASKMOVPS  (DI), Y15, Y4
+	VMASKMOVPS  (DI)(BX*1), Y15, Y5
+	VMASKMOVPS  (SI), Y15, Y6
+	VFMADD231PS Y6, Y4, Y0
+	VFMADD231PS Y6, Y5, Y1
+	VMASKMOVPS  (SI)(DX*1), Y15, Y6
+	VFMADD231PS Y6, Y4, Y2
+	VFMADD231PS Y6, Y5, Y3
+
+summed:
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X15
+	VADDPS       X15, X2, X2
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      24(DX), X15
+	MOVQ         96(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), SI
+	IMULQ        BX, SI
+	MOVQ         136(AX), DI
+	LEAQ         (SI)(DI*4), SI
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+	VMULPS       X13, X2, X2
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X2
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X2, X2
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(DI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	VADDPS     X13, X2, X2
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X2, X2
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X2, X13, X2
+	VMINPS       X0, X14, X0
+	VMINPS       X2, X14, X2
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X2, X2
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X2, X2
+
+store:
+	MOVQ       72(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS X0, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X2, X15, (DX)
+	ADDQ       $0x02, 136(AX)
+	ADDQ       $0x02, 152(AX)
+	DECQ       CX
+	JNZ        tile
+	MOVQ       168(AX), CX
+	IMUL3Q     $0x02, CX, CX
+	SUBQ       CX, 136(AX)
+	SUBQ       CX, 152(AX)
+	ADDQ       $0x02, 120(AX)
+	DECQ       160(AX)
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_2x3(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_2x3(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), R8
+	SUBQ   $0x08, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Y6
+	VMOVUPS     (DI)(BX*1), Y7
+	VMOVUPS     (DI)(BX*2), Y8
+	VMOVUPS     (SI), Y9
+	VFMADD231PS Y9, Y6, Y0
+	VFMADD231PS Y9, Y7, Y1
+	VFMADD231PS Y9, Y8, Y2
+	VMOVUPS     (SI)(DX*1), Y9
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y9, Y7, Y4
+	VFMADD231PS Y9, Y8, Y5
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, R8
+	JZ          summed
+	LEAQ        tail<>+0(SB), R9
+	SHLQ        $0x02, R8
+	SUBQ        R8, R9
+	VMOVUPS     32(R9), Y15
+	VMASKMOVPS  (DI), Y15, Y6
+	VMASKMOVPS  (DI)(BX*1), Y15, Y7
+	VMASKMOVPS  (DI)(BX*2), Y15, Y8
+	VMASKMOVPS  (SI), Y15, Y9
+	VFMADD231PS Y9, Y6, Y0
+	VFMADD231PS Y9, Y7, Y1
+	VFMADD231PS Y9, Y8, Y2
+	VMASKMOVPS  (SI)(DX*1), Y15, Y9
+	VFMADD231PS Y9, Y6, Y3
+	VFMADD231PS Y9, Y7, Y4
+	VFMADD231PS Y9, Y8, Y5
+
+summed:
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y2, Y2, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VHADDPS      Y4, Y3, Y3
+	VHADDPS      Y5, Y5, Y5
+	VHADDPS      Y5, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X15
+	VADDPS       X15, X3, X3
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      20(DX), X15
+	MOVQ         96(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), SI
+	IMULQ        BX, SI
+	MOVQ         136(AX), DI
+	LEAQ         (SI)(DI*4), SI
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+	VMULPS       X13, X3, X3
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X3
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X3, X3
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(DI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	VADDPS     X13, X3, X3
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X3, X3
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X3, X13, X3
+	VMINPS       X0, X14, X0
+	VMINPS       X3, X14, X3
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X3, X3
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X3, X3
+
+store:
+	MOVQ       72(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS X0, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X3, X15, (DX)
+	ADDQ       $0x03, 136(AX)
+	ADDQ       $0x03, 152(AX)
+	DECQ       CX
+	JNZ        tile
+	MOVQ       168(AX), CX
+	IMUL3Q     $0x03, CX, CX
+	SUBQ       CX, 136(AX)
+	SUBQ       CX, 152(AX)
+	ADDQ       $0x02, 120(AX)
+	DECQ       160(AX)
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_2x4(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_2x4(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	LEAQ   (BX)(BX*2), R8
+	MOVQ   104(AX), R9
+	SUBQ   $0x08, R9
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Y8
+	VMOVUPS     (DI)(BX*1), Y9
+	VMOVUPS     (DI)(BX*2), Y10
+	VMOVUPS     (DI)(R8*1), Y11
+	VMOVUPS     (SI), Y12
+	VFMADD231PS Y12, Y8, Y0
+	VFMADD231PS Y12, Y9, Y1
+	VFMADD231PS Y12, Y10, Y2
+	VFMADD231PS Y12, Y11, Y3
+	VMOVUPS     (SI)(DX*1), Y12
+	VFMADD231PS Y12, Y8, Y4
+	VFMADD231PS Y12, Y9, Y5
+	VFMADD231PS Y12, Y10, Y6
+	VFMADD231PS Y12, Y11, Y7
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, R9
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, R9
+	JZ          summed
+	LEAQ        tail<>+0(SB), R10
+	SHLQ        $0x02, R9
+	SUBQ        R9, R10
+	VMOVUPS     32(R10), Y15
+	VMASKMOVPS  (DI), Y15, Y8
+	VMASKMOVPS  (DI)(BX*1), Y15, Y9
+	VMASKMOVPS  (DI)(BX*2), Y15, Y10
+	VMASKMOVPS  (DI)(R8*1), Y15, Y11
+	VMASKMOVPS  (SI), Y15, Y12
+	VFMADD231PS Y12, Y8, Y0
+	VFMADD231PS Y12, Y9, Y1
+	VFMADD231PS Y12, Y10, Y2
+	VFMADD231PS Y12, Y11, Y3
+	VMASKMOVPS  (SI)(DX*1), Y15, Y12
+	VFMADD231PS Y12, Y8, Y4
+	VFMADD231PS Y12, Y9, Y5
+	VFMADD231PS Y12, Y10, Y6
+	VFMADD231PS Y12, Y11, Y7
+
+summed:
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VHADDPS      Y5, Y4, Y4
+	VHADDPS      Y7, Y6, Y6
+	VHADDPS      Y6, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X15
+	VADDPS       X15, X4, X4
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      16(DX), X15
+	MOVQ         96(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), SI
+	IMULQ        BX, SI
+	MOVQ         136(AX), DI
+	LEAQ         (SI)(DI*4), SI
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+	VMULPS       X13, X4, X4
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X4
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X4, X4
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(DI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	VADDPS     X13, X4, X4
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X4, X4
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X4, X13, X4
+	VMINPS       X0, X14, X0
+	VMINPS       X4, X14, X4
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X4, X4
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X4, X4
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X4, (DX)
+	ADDQ    $0x04, 136(AX)
+	ADDQ    $0x04, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x04, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x02, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_3x1(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_3x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), BX
+	SUBQ   $0x08, BX
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Y3
+	VMOVUPS     (SI), Y4
+	VFMADD231PS Y4, Y3, Y0
+	VMOVUPS     (SI)(DX*1), Y4
+	VFMADD231PS Y4, Y3, Y1
+	VMOVUPS     (SI)(DX*2), Y4
+	VFMADD231PS Y4, Y3, Y2
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, BX
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, BX
+	JZ          summed
+	LEAQ        tail<>+0(SB), R8
+	SHLQ        $0x02, BX
+	SUBQ        BX, R8
+	VMOVUPS     32(R8), Y15
+	VMASKMOVPS  (DI), Y15, Y3
+	VMASKMOVPS  (SI), Y15, Y4
+	VFMADD231PS Y4, Y3, Y0
+	VMASKMOVPS  (SI)(DX*1), Y15, Y4
+	VFMADD231PS Y4, Y3, Y1
+	VMASKMOVPS  (SI)(DX*2), Y15, Y4
+	VFMADD231PS Y4, Y3, Y2
+
+summed:
+	VHADDPS      Y0, Y0, Y0
+	VHADDPS      Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VHADDPS      Y1, Y1, Y1
+	VHADDPS      Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X15
+	VADDPS       X15, X1, X1
+	VHADDPS      Y2, Y2, Y2
+	VHADDPS      Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X15
+	VADDPS       X15, X2, X2
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      28(DX), X15
+	MOVQ         96(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), SI
+	IMULQ        BX, SI
+	MOVQ         136(AX), DI
+	LEAQ         (SI)(DI*4), SI
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+	VMULPS       X13, X1, X1
+	VMULPS       X13, X2, X2
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X1
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X2
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X1, X1
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X2, X2
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(DI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	VADDPS     X13, X1, X1
+	VADDPS     X13, X2, X2
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X1, X1
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X2, X2
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X1, X13, X1
+	VMAXPS       X2, X13, X2
+	VMINPS       X0, X14, X0
+	VMINPS       X1, X14, X1
+	VMINPS       X2, X14, X2
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X1, X1
+	VADDPS       X13, X2, X2
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X1, X1
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X2, X2
+
+store:
+	MOVQ       72(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS X0, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X1, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X2, X15, (DX)
+	ADDQ       $0x01, 136(AX)
+	ADDQ       $0x01, 152(AX)
+	DECQ       CX
+	JNZ        tile
+	MOVQ       168(AX), CX
+	IMUL3Q     $0x01, CX, CX
+	SUBQ       CX, 136(AX)
+	SUBQ       CX, 152(AX)
+	ADDQ       $0x03, 120(AX)
+	DECQ       160(AX)
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_3x2(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_3x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), R8
+	SUBQ   $0x08, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Y6
+	VMOVUPS     (DI)(BX*1), Y7
+	VMOVUPS     (SI), Y8
+	VFMADD231PS Y8, Y6, Y0
+	VFMADD231PS Y8, Y7, Y1
+	VMOVUPS     (SI)(DX*1), Y8
+	VFMADD231PS Y8, Y6, Y2
+	VFMADD231PS Y8, Y7, Y3
+	VMOVUPS     (SI)(DX*2), Y8
+	VFMADD231PS Y8, Y6, Y4
+	VFMADD231PS Y8, Y7, Y5
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, R8
+	JZ          summed
+	LEAQ        tail<>+0(SB), R9
+	SHLQ        $0x02, R8
+	SUBQ        R8, R9
+	VMOVUPS     32(R9), Y15
+	VMASKMOVPS  (DI), Y15, Y6
+	VMASKMOVPS  (DI)(BX*1), Y15, Y7
+	VMASKMOVPS  (SI), Y15, Y8
+	VFMADD231PS Y8, Y6, Y0
+	VFMADD231PS Y8, Y7, Y1
+	VMASKMOVPS  (SI)(DX*1), Y15, Y8
+	VFMADD231PS Y8, Y6, Y2
+	VFMADD231PS Y8, Y7, Y3
+	VMASKMOVPS  (SI)(DX*2), Y15, Y8
+	VFMADD231PS Y8, Y6, Y4
+	VFMADD231PS Y8, Y7, Y5
+
+summed:
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X15
+	VADDPS       X15, X2, X2
+	VHADDPS      Y5, Y4, Y4
+	VHADDPS      Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X15
+	VADDPS       X15, X4, X4
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      24(DX), X15
+	MOVQ         96(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), SI
+	IMULQ        BX, SI
+	MOVQ         136(AX), DI
+	LEAQ         (SI)(DI*4), SI
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+	VMULPS       X13, X2, X2
+	VMULPS       X13, X4, X4
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X2
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X4
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X2, X2
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X4, X4
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(DI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	VADDPS     X13, X2, X2
+	VADDPS     X13, X4, X4
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X2, X2
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X4, X4
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X2, X13, X2
+	VMAXPS       X4, X13, X4
+	VMINPS       X0, X14, X0
+	VMINPS       X2, X14, X2
+	VMINPS       X4, X14, X4
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X2, X2
+	VADDPS       X13, X4, X4
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X2, X2
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X4, X4
+
+store:
+	MOVQ       72(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS X0, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X2, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X4, X15, (DX)
+	ADDQ       $0x02, 136(AX)
+	ADDQ       $0x02, 152(AX)
+	DECQ       CX
+	JNZ        tile
+	MOVQ       168(AX), CX
+	IMUL3Q     $0x02, CX, CX
+	SUBQ       CX, 136(AX)
+	SUBQ       CX, 152(AX)
+	ADDQ       $0x03, 120(AX)
+	DECQ       160(AX)
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_4x1(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_4x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   104(AX), R8
+	SUBQ   $0x08, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Y4
+	VMOVUPS     (SI), Y5
+	VFMADD231PS Y5, Y4, Y0
+	VMOVUPS     (SI)(DX*1), Y5
+	VFMADD231PS Y5, Y4, Y1
+	VMOVUPS     (SI)(DX*2), Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMOVUPS     (SI)(BX*1), Y5
+	VFMADD231PS Y5, Y4, Y3
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, R8
+	JZ          summed
+	LEAQ        tail<>+0(SB), R9
+	SHLQ        $0x02, R8
+	SUBQ        R8, R9
+	VMOVUPS     32(R9), Y15
+	VMASKMOVPS  (DI), Y15, Y4
+	VMASKMOVPS  (SI), Y15, Y5
+	VFMADD231PS Y5, Y4, Y0
+	VMASKMOVPS  (SI)(DX*1), Y15, Y5
+	VFMADD231PS Y5, Y4, Y1
+	VMASKMOVPS  (SI)(DX*2), Y15, Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMASKMOVPS  (SI)(BX*1), Y15, Y5
+	VFMADD231PS Y5, Y4, Y3
+
+summed:
+	VHADDPS      Y0, Y0, Y0
+	VHADDPS      Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VHADDPS      Y1, Y1, Y1
+	VHADDPS      Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X15
+	VADDPS       X15, X1, X1
+	VHADDPS      Y2, Y2, Y2
+	VHADDPS      Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X15
+	VADDPS       X15, X2, X2
+	VHADDPS      Y3, Y3, Y3
+	VHADDPS      Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X15
+	VADDPS       X15, X3, X3
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      28(DX), X15
+	MOVQ         96(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), SI
+	IMULQ        BX, SI
+	MOVQ         136(AX), DI
+	LEAQ         (SI)(DI*4), SI
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+	VMULPS       X13, X1, X1
+	VMULPS       X13, X2, X2
+	VMULPS       X13, X3, X3
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X1
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X2
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X3
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X1, X1
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X2, X2
+	VBROADCASTSS 12(DX), X13
+	VADDPS       X13, X3, X3
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(DI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	VADDPS     X13, X1, X1
+	VADDPS     X13, X2, X2
+	VADDPS     X13, X3, X3
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X1, X1
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X2, X2
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X3, X3
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X1, X13, X1
+	VMAXPS       X2, X13, X2
+	VMAXPS       X3, X13, X3
+	VMINPS       X0, X14, X0
+	VMINPS       X1, X14, X1
+	VMINPS       X2, X14, X2
+	VMINPS       X3, X14, X3
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X1, X1
+	VADDPS       X13, X2, X2
+	VADDPS       X13, X3, X3
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X1, X1
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X2, X2
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X3, X3
+
+store:
+	MOVQ       72(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS X0, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X1, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X2, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X3, X15, (DX)
+	ADDQ       $0x01, 136(AX)
+	ADDQ       $0x01, 152(AX)
+	DECQ       CX
+	JNZ        tile
+	MOVQ       168(AX), CX
+	IMUL3Q     $0x01, CX, CX
+	SUBQ       CX, 136(AX)
+	SUBQ       CX, 152(AX)
+	ADDQ       $0x04, 120(AX)
+	DECQ       160(AX)
+	JNZ        row
+	VZEROUPPER
+	RET
+
+// func dotsAVX2_4x2(p *tile)
+// Requires: AVX, FMA3
+TEXT ·dotsAVX2_4x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	LEAQ   (DX)(DX*2), R8
+	MOVQ   104(AX), R9
+	SUBQ   $0x08, R9
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Y8
+	VMOVUPS     (DI)(BX*1), Y9
+	VMOVUPS     (SI), Y10
+	VFMADD231PS Y10, Y8, Y0
+	VFMADD231PS Y10, Y9, Y1
+	VMOVUPS     (SI)(DX*1), Y10
+	VFMADD231PS Y10, Y8, Y2
+	VFMADD231PS Y10, Y9, Y3
+	VMOVUPS     (SI)(DX*2), Y10
+	VFMADD231PS Y10, Y8, Y4
+	VFMADD231PS Y10, Y9, Y5
+	VMOVUPS     (SI)(R8*1), Y10
+	VFMADD231PS Y10, Y8, Y6
+	VFMADD231PS Y10, Y9, Y7
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, R9
+	JGE         terms
+
+rest:
+	ADDQ        $0x08, R9
+	JZ          summed
+	LEAQ        tail<>+0(SB), R10
+	SHLQ        $0x02, R9
+	SUBQ        R9, R10
+	VMOVUPS     32(R10), Y15
+	VMASKMOVPS  (DI), Y15, Y8
+	VMASKMOVPS  (DI)(BX*1), Y15, Y9
+	VMASKMOVPS  (SI), Y15, Y10
+	VFMADD231PS Y10, Y8, Y0
+	VFMADD231PS Y10, Y9, Y1
+	VMASKMOVPS  (SI)(DX*1), Y15, Y10
+	VFMADD231PS Y10, Y8, Y2
+	VFMADD231PS Y10, Y9, Y3
+	VMASKMOVPS  (SI)(DX*2), Y15, Y10
+	VFMADD231PS Y10, Y8, Y4
+	VFMADD231PS Y10, Y9, Y5
+	VMASKMOVPS  (SI)(R8*1), Y15, Y10
+	VFMADD231PS Y10, Y8, Y6
+	VFMADD231PS Y10, Y9, Y7
+
+summed:
+	VHADDPS      Y1, Y0, Y0
+	VHADDPS      Y0, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VHADDPS      Y3, Y2, Y2
+	VHADDPS      Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X15
+	VADDPS       X15, X2, X2
+	VHADDPS      Y5, Y4, Y4
+	VHADDPS      Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X15
+	VADDPS       X15, X4, X4
+	VHADDPS      Y7, Y6, Y6
+	VHADDPS      Y6, Y6, Y6
+	VEXTRACTF128 $0x01, Y6, X15
+	VADDPS       X15, X6, X6
+	LEAQ         tail<>+0(SB), DX
+	VMOVUPS      24(DX), X15
+	MOVQ         96(AX), BX
+	SHLQ         $0x02, BX
+	MOVQ         120(AX), SI
+	IMULQ        BX, SI
+	MOVQ         136(AX), DI
+	LEAQ         (SI)(DI*4), SI
+	MOVL         112(AX), DX
+	CMPL         DX, $0x3f800000
+	JE           whole
+	VBROADCASTSS 112(AX), X13
+	VMULPS       X13, X0, X0
+	VMULPS       X13, X2, X2
+	VMULPS       X13, X4, X4
+	VMULPS       X13, X6, X6
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X2
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X4
+	ADDQ         BX, DX
+	VMASKMOVPS   (DX), X15, X14
+	VFMADD231PS  X13, X14, X6
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X2, X2
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X4, X4
+	VBROADCASTSS 12(DX), X13
+	VADDPS       X13, X6, X6
+
+col:
+	MOVQ       208(AX), DX
+	TESTQ      DX, DX
+	JZ         add
+	LEAQ       (DX)(DI*4), DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	VADDPS     X13, X2, X2
+	VADDPS     X13, X4, X4
+	VADDPS     X13, X6, X6
+
+add:
+	CMPQ       232(AX), $0x00
+	JE         clamp
+	MOVQ       232(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X2, X2
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X4, X4
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X13
+	VADDPS     X13, X6, X6
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X2, X13, X2
+	VMAXPS       X4, X13, X4
+	VMAXPS       X6, X13, X6
+	VMINPS       X0, X14, X0
+	VMINPS       X2, X14, X2
+	VMINPS       X4, X14, X4
+	VMINPS       X6, X14, X6
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X2, X2
+	VADDPS       X13, X4, X4
+	VADDPS       X13, X6, X6
+
+gate:
+	CMPQ       272(AX), $0x00
+	JE         store
+	VXORPS     X13, X13, X13
+	MOVQ       272(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X0, X0
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X2, X2
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X4, X4
+	ADDQ       BX, DX
+	VMASKMOVPS (DX), X15, X14
+	VCMPPS     $0x04, X13, X14, X14
+	VANDPS     X14, X6, X6
+
+store:
+	MOVQ       72(AX), DX
+	ADDQ       SI, DX
+	VMASKMOVPS X0, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X2, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X4, X15, (DX)
+	ADDQ       BX, DX
+	VMASKMOVPS X6, X15, (DX)
+	ADDQ       $0x02, 136(AX)
+	ADDQ       $0x02, 152(AX)
+	DECQ       CX
+	JNZ        tile
+	MOVQ       168(AX), CX
+	IMUL3Q     $0x02, CX, CX
+	SUBQ       CX, 136(AX)
+	SUBQ       CX, 152(AX)
+	ADDQ       $0x04, 120(AX)
+	DECQ       160(AX)
+	JNZ        row
 	VZEROUPPER
 	RET

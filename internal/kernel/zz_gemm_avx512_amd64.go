@@ -183,3 +183,78 @@ func mulAVX512_14x2(p *tile)
 //
 //go:noescape
 func mulAVX512_14x1(p *tile)
+
+// dotsAVX512_1x1 computes tiles of 1 rows and 1 columns.
+//
+//go:noescape
+func dotsAVX512_1x1(p *tile)
+
+// dotsAVX512_1x2 computes tiles of 1 rows and 2 columns.
+//
+//go:noescape
+func dotsAVX512_1x2(p *tile)
+
+// dotsAVX512_1x3 computes tiles of 1 rows and 3 columns.
+//
+//go:noescape
+func dotsAVX512_1x3(p *tile)
+
+// dotsAVX512_1x4 computes tiles of 1 rows and 4 columns.
+//
+//go:noescape
+func dotsAVX512_1x4(p *tile)
+
+// dotsAVX512_2x1 computes tiles of 2 rows and 1 columns.
+//
+//go:noescape
+func dotsAVX512_2x1(p *tile)
+
+// dotsAVX512_2x2 computes tiles of 2 rows and 2 columns.
+//
+//go:noescape
+func dotsAVX512_2x2(p *tile)
+
+// dotsAVX512_2x3 computes tiles of 2 rows and 3 columns.
+//
+//go:noescape
+func dotsAVX512_2x3(p *tile)
+
+// dotsAVX512_2x4 computes tiles of 2 rows and 4 columns.
+//
+//go:noescape
+func dotsAVX512_2x4(p *tile)
+
+// dotsAVX512_3x1 computes tiles of 3 rows and 1 columns.
+//
+//go:noescape
+func dotsAVX512_3x1(p *tile)
+
+// dotsAVX512_3x2 computes tiles of 3 rows and 2 columns.
+//
+//go:noescape
+func dotsAVX512_3x2(p *tile)
+
+// dotsAVX512_3x3 computes tiles of 3 rows and 3 columns.
+//
+//go:noescape
+func dotsAVX512_3x3(p *tile)
+
+// dotsAVX512_3x4 computes tiles of 3 rows and 4 columns.
+//
+//go:noescape
+func dotsAVX512_3x4(p *tile)
+
+// dotsAVX512_4x1 computes tiles of 4 rows and 1 columns.
+//
+//go:noescape
+func dotsAVX512_4x1(p *tile)
+
+// dotsAVX512_4x2 computes tiles of 4 rows and 2 columns.
+//
+//go:noescape
+func dotsAVX512_4x2(p *tile)
+
+// dotsAVX512_4x3 computes tiles of 4 rows and 3 columns.
+//
+//go:noescape
+func dotsAVX512_4x3(p *tile)

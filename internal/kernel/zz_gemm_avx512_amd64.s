@@ -184,9 +184,9 @@ whole:
 	VFMADD231PS  Z16, Z17, Z15
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -210,7 +210,7 @@ unscaled:
 	VADDPS       Z16, Z15, Z15
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(BX*4), CX
@@ -248,9 +248,9 @@ col:
 	VADDPS    Z16, Z15, Z15
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z16
 	VADDPS    Z16, Z0, Z0
@@ -286,10 +286,10 @@ add:
 	VADDPS    Z16, Z15, Z15
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z16
-	VBROADCASTSS 256(AX), Z17
+	VBROADCASTSS 260(AX), Z16
+	VBROADCASTSS 264(AX), Z17
 	VMAXPS       Z0, Z16, Z0
 	VMAXPS       Z1, Z16, Z1
 	VMAXPS       Z2, Z16, Z2
@@ -341,10 +341,10 @@ clamp:
 	VADDPS       Z16, Z15, Z15
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z16, Z16, Z16
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z17
 	VCMPPS    $0x04, Z16, Z17, K2
@@ -544,9 +544,9 @@ whole:
 	VFMADD231PS  Z8, Z9, Z7
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -562,7 +562,7 @@ unscaled:
 	VADDPS       Z8, Z7, Z7
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(BX*4), CX
@@ -584,9 +584,9 @@ col:
 	VADDPS    Z8, Z7, Z7
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z8
 	VADDPS    Z8, Z0, Z0
@@ -606,10 +606,10 @@ add:
 	VADDPS    Z8, Z7, Z7
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z8
-	VBROADCASTSS 256(AX), Z9
+	VBROADCASTSS 260(AX), Z8
+	VBROADCASTSS 264(AX), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMAXPS       Z1, Z8, Z1
 	VMAXPS       Z2, Z8, Z2
@@ -637,10 +637,10 @@ clamp:
 	VADDPS       Z8, Z7, Z7
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z8, Z8, Z8
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z9
 	VCMPPS    $0x04, Z8, Z9, K2
@@ -780,9 +780,9 @@ whole:
 	VFMADD231PS  Z4, Z5, Z3
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -794,7 +794,7 @@ unscaled:
 	VADDPS       Z4, Z3, Z3
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(BX*4), CX
@@ -808,9 +808,9 @@ col:
 	VADDPS    Z4, Z3, Z3
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z4
 	VADDPS    Z4, Z0, Z0
@@ -822,10 +822,10 @@ add:
 	VADDPS    Z4, Z3, Z3
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z4
-	VBROADCASTSS 256(AX), Z5
+	VBROADCASTSS 260(AX), Z4
+	VBROADCASTSS 264(AX), Z5
 	VMAXPS       Z0, Z4, Z0
 	VMAXPS       Z1, Z4, Z1
 	VMAXPS       Z2, Z4, Z2
@@ -841,10 +841,10 @@ clamp:
 	VADDPS       Z4, Z3, Z3
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z4, Z4, Z4
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z5
 	VCMPPS    $0x04, Z4, Z5, K2
@@ -1047,9 +1047,9 @@ whole:
 	VFMADD231PS  Z16, Z17, Z15
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1074,7 +1074,7 @@ unscaled:
 	VADDPS       Z16, Z15, Z15
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -1104,9 +1104,9 @@ col:
 	VADDPS    Z16, Z15, Z15
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z16
 	VADDPS    Z16, Z0, Z0
@@ -1143,10 +1143,10 @@ add:
 	VADDPS    Z16, Z15, Z15
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z16
-	VBROADCASTSS 256(AX), Z17
+	VBROADCASTSS 260(AX), Z16
+	VBROADCASTSS 264(AX), Z17
 	VMAXPS       Z0, Z16, Z0
 	VMAXPS       Z1, Z16, Z1
 	VMAXPS       Z2, Z16, Z2
@@ -1198,10 +1198,10 @@ clamp:
 	VADDPS       Z16, Z15, Z15
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z16, Z16, Z16
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z17
 	VCMPPS    $0x04, Z16, Z17, K2
@@ -1402,9 +1402,9 @@ whole:
 	VFMADD231PS  Z8, Z9, Z7
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1421,7 +1421,7 @@ unscaled:
 	VADDPS       Z8, Z7, Z7
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -1439,9 +1439,9 @@ col:
 	VADDPS    Z8, Z7, Z7
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z8
 	VADDPS    Z8, Z0, Z0
@@ -1462,10 +1462,10 @@ add:
 	VADDPS    Z8, Z7, Z7
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z8
-	VBROADCASTSS 256(AX), Z9
+	VBROADCASTSS 260(AX), Z8
+	VBROADCASTSS 264(AX), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMAXPS       Z1, Z8, Z1
 	VMAXPS       Z2, Z8, Z2
@@ -1493,10 +1493,10 @@ clamp:
 	VADDPS       Z8, Z7, Z7
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z8, Z8, Z8
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z9
 	VCMPPS    $0x04, Z8, Z9, K2
@@ -1768,9 +1768,9 @@ whole:
 	VFMADD231PS  Z24, Z25, Z23
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1804,7 +1804,7 @@ unscaled:
 	VADDPS       Z24, Z23, Z23
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -1842,9 +1842,9 @@ col:
 	VADDPS    Z24, Z23, Z23
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z24
 	VADDPS    Z24, Z0, Z0
@@ -1898,10 +1898,10 @@ add:
 	VADDPS    Z24, Z23, Z23
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z24
-	VBROADCASTSS 256(AX), Z25
+	VBROADCASTSS 260(AX), Z24
+	VBROADCASTSS 264(AX), Z25
 	VMAXPS       Z0, Z24, Z0
 	VMAXPS       Z1, Z24, Z1
 	VMAXPS       Z2, Z24, Z2
@@ -1977,10 +1977,10 @@ clamp:
 	VADDPS       Z24, Z23, Z23
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z24, Z24, Z24
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z25
 	VCMPPS    $0x04, Z24, Z25, K2
@@ -2242,9 +2242,9 @@ whole:
 	VFMADD231PS  Z12, Z13, Z11
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -2266,7 +2266,7 @@ unscaled:
 	VADDPS       Z12, Z11, Z11
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -2288,9 +2288,9 @@ col:
 	VADDPS    Z12, Z11, Z11
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z12
 	VADDPS    Z12, Z0, Z0
@@ -2320,10 +2320,10 @@ add:
 	VADDPS    Z12, Z11, Z11
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z12
-	VBROADCASTSS 256(AX), Z13
+	VBROADCASTSS 260(AX), Z12
+	VBROADCASTSS 264(AX), Z13
 	VMAXPS       Z0, Z12, Z0
 	VMAXPS       Z1, Z12, Z1
 	VMAXPS       Z2, Z12, Z2
@@ -2363,10 +2363,10 @@ clamp:
 	VADDPS       Z12, Z11, Z11
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z12, Z12, Z12
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z13
 	VCMPPS    $0x04, Z12, Z13, K2
@@ -2608,9 +2608,9 @@ whole:
 	VFMADD231PS  Z16, Z17, Z15
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -2637,7 +2637,7 @@ unscaled:
 	VADDPS       Z16, Z15, Z15
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -2663,9 +2663,9 @@ col:
 	VADDPS    Z16, Z15, Z15
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z16
 	VADDPS    Z16, Z0, Z0
@@ -2704,10 +2704,10 @@ add:
 	VADDPS    Z16, Z15, Z15
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z16
-	VBROADCASTSS 256(AX), Z17
+	VBROADCASTSS 260(AX), Z16
+	VBROADCASTSS 264(AX), Z17
 	VMAXPS       Z0, Z16, Z0
 	VMAXPS       Z1, Z16, Z1
 	VMAXPS       Z2, Z16, Z2
@@ -2759,10 +2759,10 @@ clamp:
 	VADDPS       Z16, Z15, Z15
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z16, Z16, Z16
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z17
 	VCMPPS    $0x04, Z16, Z17, K2
@@ -2926,9 +2926,9 @@ whole:
 	VFMADD231PS  Z2, Z3, Z1
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -2938,7 +2938,7 @@ unscaled:
 	VADDPS       Z2, Z1, Z1
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(BX*4), CX
@@ -2948,9 +2948,9 @@ col:
 	VADDPS    Z2, Z1, Z1
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z2
 	VADDPS    Z2, Z0, Z0
@@ -2958,10 +2958,10 @@ add:
 	VADDPS    Z2, Z1, Z1
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z2
-	VBROADCASTSS 256(AX), Z3
+	VBROADCASTSS 260(AX), Z2
+	VBROADCASTSS 264(AX), Z3
 	VMAXPS       Z0, Z2, Z0
 	VMAXPS       Z1, Z2, Z1
 	VMINPS       Z0, Z3, Z0
@@ -2971,10 +2971,10 @@ clamp:
 	VADDPS       Z2, Z1, Z1
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z2, Z2, Z2
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z3
 	VCMPPS    $0x04, Z2, Z3, K2
@@ -3068,9 +3068,9 @@ whole:
 	VFMADD231PS  Z1, Z2, Z0
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -3079,7 +3079,7 @@ unscaled:
 	VADDPS       Z1, Z0, Z0
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(BX*4), CX
@@ -3087,28 +3087,28 @@ col:
 	VADDPS    Z1, Z0, Z0
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z1
-	VBROADCASTSS 256(AX), Z2
+	VBROADCASTSS 260(AX), Z1
+	VBROADCASTSS 264(AX), Z2
 	VMAXPS       Z0, Z1, Z0
 	VMINPS       Z0, Z2, Z0
 	VXORPS       Z1, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z1, Z1, Z1
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z2
 	VCMPPS    $0x04, Z1, Z2, K2
@@ -3221,9 +3221,9 @@ whole:
 	VFMADD231PS  Z4, Z5, Z3
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3236,7 +3236,7 @@ unscaled:
 	VADDPS       Z4, Z3, Z3
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -3248,9 +3248,9 @@ col:
 	VADDPS    Z4, Z3, Z3
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z4
 	VADDPS    Z4, Z0, Z0
@@ -3263,10 +3263,10 @@ add:
 	VADDPS    Z4, Z3, Z3
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z4
-	VBROADCASTSS 256(AX), Z5
+	VBROADCASTSS 260(AX), Z4
+	VBROADCASTSS 264(AX), Z5
 	VMAXPS       Z0, Z4, Z0
 	VMAXPS       Z1, Z4, Z1
 	VMAXPS       Z2, Z4, Z2
@@ -3282,10 +3282,10 @@ clamp:
 	VADDPS       Z4, Z3, Z3
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z4, Z4, Z4
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z5
 	VCMPPS    $0x04, Z4, Z5, K2
@@ -3397,9 +3397,9 @@ whole:
 	VFMADD231PS  Z2, Z3, Z1
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3410,7 +3410,7 @@ unscaled:
 	VADDPS       Z2, Z1, Z1
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -3419,9 +3419,9 @@ col:
 	VADDPS    Z2, Z1, Z1
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -3430,10 +3430,10 @@ add:
 	VADDPS    Z2, Z1, Z1
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z2
-	VBROADCASTSS 256(AX), Z3
+	VBROADCASTSS 260(AX), Z2
+	VBROADCASTSS 264(AX), Z3
 	VMAXPS       Z0, Z2, Z0
 	VMAXPS       Z1, Z2, Z1
 	VMINPS       Z0, Z3, Z0
@@ -3443,10 +3443,10 @@ clamp:
 	VADDPS       Z2, Z1, Z1
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z2, Z2, Z2
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z3
 	VCMPPS    $0x04, Z2, Z3, K2
@@ -3580,9 +3580,9 @@ whole:
 	VFMADD231PS  Z6, Z7, Z5
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3598,7 +3598,7 @@ unscaled:
 	VADDPS       Z6, Z5, Z5
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -3612,9 +3612,9 @@ col:
 	VADDPS    Z6, Z5, Z5
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z6
 	VADDPS    Z6, Z0, Z0
@@ -3632,10 +3632,10 @@ add:
 	VADDPS    Z6, Z5, Z5
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z6
-	VBROADCASTSS 256(AX), Z7
+	VBROADCASTSS 260(AX), Z6
+	VBROADCASTSS 264(AX), Z7
 	VMAXPS       Z0, Z6, Z0
 	VMAXPS       Z1, Z6, Z1
 	VMAXPS       Z2, Z6, Z2
@@ -3657,10 +3657,10 @@ clamp:
 	VADDPS       Z6, Z5, Z5
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z6, Z6, Z6
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z7
 	VCMPPS    $0x04, Z6, Z7, K2
@@ -3790,9 +3790,9 @@ whole:
 	VFMADD231PS  Z3, Z4, Z2
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3805,7 +3805,7 @@ unscaled:
 	VADDPS       Z3, Z2, Z2
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -3815,9 +3815,9 @@ col:
 	VADDPS    Z3, Z2, Z2
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -3829,10 +3829,10 @@ add:
 	VADDPS    Z3, Z2, Z2
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z3
-	VBROADCASTSS 256(AX), Z4
+	VBROADCASTSS 260(AX), Z3
+	VBROADCASTSS 264(AX), Z4
 	VMAXPS       Z0, Z3, Z0
 	VMAXPS       Z1, Z3, Z1
 	VMAXPS       Z2, Z3, Z2
@@ -3845,10 +3845,10 @@ clamp:
 	VADDPS       Z3, Z2, Z2
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z3, Z3, Z3
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z4
 	VCMPPS    $0x04, Z3, Z4, K2
@@ -4004,9 +4004,9 @@ whole:
 	VFMADD231PS  Z8, Z9, Z7
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4025,7 +4025,7 @@ unscaled:
 	VADDPS       Z8, Z7, Z7
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -4041,9 +4041,9 @@ col:
 	VADDPS    Z8, Z7, Z7
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z8
 	VADDPS    Z8, Z0, Z0
@@ -4066,10 +4066,10 @@ add:
 	VADDPS    Z8, Z7, Z7
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z8
-	VBROADCASTSS 256(AX), Z9
+	VBROADCASTSS 260(AX), Z8
+	VBROADCASTSS 264(AX), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMAXPS       Z1, Z8, Z1
 	VMAXPS       Z2, Z8, Z2
@@ -4097,10 +4097,10 @@ clamp:
 	VADDPS       Z8, Z7, Z7
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z8, Z8, Z8
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z9
 	VCMPPS    $0x04, Z8, Z9, K2
@@ -4249,9 +4249,9 @@ whole:
 	VFMADD231PS  Z4, Z5, Z3
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4266,7 +4266,7 @@ unscaled:
 	VADDPS       Z4, Z3, Z3
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -4277,9 +4277,9 @@ col:
 	VADDPS    Z4, Z3, Z3
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -4294,10 +4294,10 @@ add:
 	VADDPS    Z4, Z3, Z3
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z4
-	VBROADCASTSS 256(AX), Z5
+	VBROADCASTSS 260(AX), Z4
+	VBROADCASTSS 264(AX), Z5
 	VMAXPS       Z0, Z4, Z0
 	VMAXPS       Z1, Z4, Z1
 	VMAXPS       Z2, Z4, Z2
@@ -4313,10 +4313,10 @@ clamp:
 	VADDPS       Z4, Z3, Z3
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z4, Z4, Z4
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z5
 	VCMPPS    $0x04, Z4, Z5, K2
@@ -4493,9 +4493,9 @@ whole:
 	VFMADD231PS  Z10, Z11, Z9
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4517,7 +4517,7 @@ unscaled:
 	VADDPS       Z10, Z9, Z9
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -4535,9 +4535,9 @@ col:
 	VADDPS    Z10, Z9, Z9
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z10
 	VADDPS    Z10, Z0, Z0
@@ -4565,10 +4565,10 @@ add:
 	VADDPS    Z10, Z9, Z9
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z10
-	VBROADCASTSS 256(AX), Z11
+	VBROADCASTSS 260(AX), Z10
+	VBROADCASTSS 264(AX), Z11
 	VMAXPS       Z0, Z10, Z0
 	VMAXPS       Z1, Z10, Z1
 	VMAXPS       Z2, Z10, Z2
@@ -4602,10 +4602,10 @@ clamp:
 	VADDPS       Z10, Z9, Z9
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z10, Z10, Z10
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z11
 	VCMPPS    $0x04, Z10, Z11, K2
@@ -4772,9 +4772,9 @@ whole:
 	VFMADD231PS  Z5, Z6, Z4
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4791,7 +4791,7 @@ unscaled:
 	VADDPS       Z5, Z4, Z4
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -4803,9 +4803,9 @@ col:
 	VADDPS    Z5, Z4, Z4
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -4823,10 +4823,10 @@ add:
 	VADDPS    Z5, Z4, Z4
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z5
-	VBROADCASTSS 256(AX), Z6
+	VBROADCASTSS 260(AX), Z5
+	VBROADCASTSS 264(AX), Z6
 	VMAXPS       Z0, Z5, Z0
 	VMAXPS       Z1, Z5, Z1
 	VMAXPS       Z2, Z5, Z2
@@ -4845,10 +4845,10 @@ clamp:
 	VADDPS       Z5, Z4, Z4
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z5, Z5, Z5
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z6
 	VCMPPS    $0x04, Z5, Z6, K2
@@ -5047,9 +5047,9 @@ whole:
 	VFMADD231PS  Z12, Z13, Z11
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -5074,7 +5074,7 @@ unscaled:
 	VADDPS       Z12, Z11, Z11
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -5094,9 +5094,9 @@ col:
 	VADDPS    Z12, Z11, Z11
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z12
 	VADDPS    Z12, Z0, Z0
@@ -5129,10 +5129,10 @@ add:
 	VADDPS    Z12, Z11, Z11
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z12
-	VBROADCASTSS 256(AX), Z13
+	VBROADCASTSS 260(AX), Z12
+	VBROADCASTSS 264(AX), Z13
 	VMAXPS       Z0, Z12, Z0
 	VMAXPS       Z1, Z12, Z1
 	VMAXPS       Z2, Z12, Z2
@@ -5172,10 +5172,10 @@ clamp:
 	VADDPS       Z12, Z11, Z11
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z12, Z12, Z12
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z13
 	VCMPPS    $0x04, Z12, Z13, K2
@@ -5361,9 +5361,9 @@ whole:
 	VFMADD231PS  Z6, Z7, Z5
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -5382,7 +5382,7 @@ unscaled:
 	VADDPS       Z6, Z5, Z5
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -5395,9 +5395,9 @@ col:
 	VADDPS    Z6, Z5, Z5
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -5418,10 +5418,10 @@ add:
 	VADDPS    Z6, Z5, Z5
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z6
-	VBROADCASTSS 256(AX), Z7
+	VBROADCASTSS 260(AX), Z6
+	VBROADCASTSS 264(AX), Z7
 	VMAXPS       Z0, Z6, Z0
 	VMAXPS       Z1, Z6, Z1
 	VMAXPS       Z2, Z6, Z2
@@ -5443,10 +5443,10 @@ clamp:
 	VADDPS       Z6, Z5, Z5
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z6, Z6, Z6
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VCMPPS    $0x04, Z6, Z7, K2
@@ -5666,9 +5666,9 @@ whole:
 	VFMADD231PS  Z14, Z15, Z13
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -5696,7 +5696,7 @@ unscaled:
 	VADDPS       Z14, Z13, Z13
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -5718,9 +5718,9 @@ col:
 	VADDPS    Z14, Z13, Z13
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z14
 	VADDPS    Z14, Z0, Z0
@@ -5758,10 +5758,10 @@ add:
 	VADDPS    Z14, Z13, Z13
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z14
-	VBROADCASTSS 256(AX), Z15
+	VBROADCASTSS 260(AX), Z14
+	VBROADCASTSS 264(AX), Z15
 	VMAXPS       Z0, Z14, Z0
 	VMAXPS       Z1, Z14, Z1
 	VMAXPS       Z2, Z14, Z2
@@ -5807,10 +5807,10 @@ clamp:
 	VADDPS       Z14, Z13, Z13
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z14, Z14, Z14
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z15
 	VCMPPS    $0x04, Z14, Z15, K2
@@ -6014,9 +6014,9 @@ whole:
 	VFMADD231PS  Z7, Z8, Z6
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -6037,7 +6037,7 @@ unscaled:
 	VADDPS       Z7, Z6, Z6
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -6051,9 +6051,9 @@ col:
 	VADDPS    Z7, Z6, Z6
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -6077,10 +6077,10 @@ add:
 	VADDPS    Z7, Z6, Z6
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z7
-	VBROADCASTSS 256(AX), Z8
+	VBROADCASTSS 260(AX), Z7
+	VBROADCASTSS 264(AX), Z8
 	VMAXPS       Z0, Z7, Z0
 	VMAXPS       Z1, Z7, Z1
 	VMAXPS       Z2, Z7, Z2
@@ -6105,10 +6105,10 @@ clamp:
 	VADDPS       Z7, Z6, Z6
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z7, Z7, Z7
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VCMPPS    $0x04, Z7, Z8, K2
@@ -6352,9 +6352,9 @@ whole:
 	VFMADD231PS  Z16, Z17, Z15
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -6385,7 +6385,7 @@ unscaled:
 	VADDPS       Z16, Z15, Z15
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -6409,9 +6409,9 @@ col:
 	VADDPS    Z16, Z15, Z15
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z16
 	VADDPS    Z16, Z0, Z0
@@ -6454,10 +6454,10 @@ add:
 	VADDPS    Z16, Z15, Z15
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z16
-	VBROADCASTSS 256(AX), Z17
+	VBROADCASTSS 260(AX), Z16
+	VBROADCASTSS 264(AX), Z17
 	VMAXPS       Z0, Z16, Z0
 	VMAXPS       Z1, Z16, Z1
 	VMAXPS       Z2, Z16, Z2
@@ -6509,10 +6509,10 @@ clamp:
 	VADDPS       Z16, Z15, Z15
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z16, Z16, Z16
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z17
 	VCMPPS    $0x04, Z16, Z17, K2
@@ -6737,9 +6737,9 @@ whole:
 	VFMADD231PS  Z8, Z9, Z7
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -6762,7 +6762,7 @@ unscaled:
 	VADDPS       Z8, Z7, Z7
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -6777,9 +6777,9 @@ col:
 	VADDPS    Z8, Z7, Z7
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -6806,10 +6806,10 @@ add:
 	VADDPS    Z8, Z7, Z7
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z8
-	VBROADCASTSS 256(AX), Z9
+	VBROADCASTSS 260(AX), Z8
+	VBROADCASTSS 264(AX), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMAXPS       Z1, Z8, Z1
 	VMAXPS       Z2, Z8, Z2
@@ -6837,10 +6837,10 @@ clamp:
 	VADDPS       Z8, Z7, Z7
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z8, Z8, Z8
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z9
 	VCMPPS    $0x04, Z8, Z9, K2
@@ -7105,9 +7105,9 @@ whole:
 	VFMADD231PS  Z18, Z19, Z17
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -7141,7 +7141,7 @@ unscaled:
 	VADDPS       Z18, Z17, Z17
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -7167,9 +7167,9 @@ col:
 	VADDPS    Z18, Z17, Z17
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z18
 	VADDPS    Z18, Z0, Z0
@@ -7217,10 +7217,10 @@ add:
 	VADDPS    Z18, Z17, Z17
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z18
-	VBROADCASTSS 256(AX), Z19
+	VBROADCASTSS 260(AX), Z18
+	VBROADCASTSS 264(AX), Z19
 	VMAXPS       Z0, Z18, Z0
 	VMAXPS       Z1, Z18, Z1
 	VMAXPS       Z2, Z18, Z2
@@ -7278,10 +7278,10 @@ clamp:
 	VADDPS       Z18, Z17, Z17
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z18, Z18, Z18
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z19
 	VCMPPS    $0x04, Z18, Z19, K2
@@ -7524,9 +7524,9 @@ whole:
 	VFMADD231PS  Z9, Z10, Z8
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -7551,7 +7551,7 @@ unscaled:
 	VADDPS       Z9, Z8, Z8
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -7567,9 +7567,9 @@ col:
 	VADDPS    Z9, Z8, Z8
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -7599,10 +7599,10 @@ add:
 	VADDPS    Z9, Z8, Z8
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z9
-	VBROADCASTSS 256(AX), Z10
+	VBROADCASTSS 260(AX), Z9
+	VBROADCASTSS 264(AX), Z10
 	VMAXPS       Z0, Z9, Z0
 	VMAXPS       Z1, Z9, Z1
 	VMAXPS       Z2, Z9, Z2
@@ -7633,10 +7633,10 @@ clamp:
 	VADDPS       Z9, Z8, Z8
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z9, Z9, Z9
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z10
 	VCMPPS    $0x04, Z9, Z10, K2
@@ -7922,9 +7922,9 @@ whole:
 	VFMADD231PS  Z20, Z21, Z19
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -7961,7 +7961,7 @@ unscaled:
 	VADDPS       Z20, Z19, Z19
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -7989,9 +7989,9 @@ col:
 	VADDPS    Z20, Z19, Z19
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z20
 	VADDPS    Z20, Z0, Z0
@@ -8044,10 +8044,10 @@ add:
 	VADDPS    Z20, Z19, Z19
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z20
-	VBROADCASTSS 256(AX), Z21
+	VBROADCASTSS 260(AX), Z20
+	VBROADCASTSS 264(AX), Z21
 	VMAXPS       Z0, Z20, Z0
 	VMAXPS       Z1, Z20, Z1
 	VMAXPS       Z2, Z20, Z2
@@ -8111,10 +8111,10 @@ clamp:
 	VADDPS       Z20, Z19, Z19
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z20, Z20, Z20
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z21
 	VCMPPS    $0x04, Z20, Z21, K2
@@ -8375,9 +8375,9 @@ whole:
 	VFMADD231PS  Z10, Z11, Z9
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -8404,7 +8404,7 @@ unscaled:
 	VADDPS       Z10, Z9, Z9
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -8421,9 +8421,9 @@ col:
 	VADDPS    Z10, Z9, Z9
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -8456,10 +8456,10 @@ add:
 	VADDPS    Z10, Z9, Z9
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z10
-	VBROADCASTSS 256(AX), Z11
+	VBROADCASTSS 260(AX), Z10
+	VBROADCASTSS 264(AX), Z11
 	VMAXPS       Z0, Z10, Z0
 	VMAXPS       Z1, Z10, Z1
 	VMAXPS       Z2, Z10, Z2
@@ -8493,10 +8493,10 @@ clamp:
 	VADDPS       Z10, Z9, Z9
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z10, Z10, Z10
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z11
 	VCMPPS    $0x04, Z10, Z11, K2
@@ -8803,9 +8803,9 @@ whole:
 	VFMADD231PS  Z22, Z23, Z21
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -8845,7 +8845,7 @@ unscaled:
 	VADDPS       Z22, Z21, Z21
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -8875,9 +8875,9 @@ col:
 	VADDPS    Z22, Z21, Z21
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z22
 	VADDPS    Z22, Z0, Z0
@@ -8935,10 +8935,10 @@ add:
 	VADDPS    Z22, Z21, Z21
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z22
-	VBROADCASTSS 256(AX), Z23
+	VBROADCASTSS 260(AX), Z22
+	VBROADCASTSS 264(AX), Z23
 	VMAXPS       Z0, Z22, Z0
 	VMAXPS       Z1, Z22, Z1
 	VMAXPS       Z2, Z22, Z2
@@ -9008,10 +9008,10 @@ clamp:
 	VADDPS       Z22, Z21, Z21
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z22, Z22, Z22
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z23
 	VCMPPS    $0x04, Z22, Z23, K2
@@ -9290,9 +9290,9 @@ whole:
 	VFMADD231PS  Z11, Z12, Z10
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -9321,7 +9321,7 @@ unscaled:
 	VADDPS       Z11, Z10, Z10
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -9339,9 +9339,9 @@ col:
 	VADDPS    Z11, Z10, Z10
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -9377,10 +9377,10 @@ add:
 	VADDPS    Z11, Z10, Z10
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z11
-	VBROADCASTSS 256(AX), Z12
+	VBROADCASTSS 260(AX), Z11
+	VBROADCASTSS 264(AX), Z12
 	VMAXPS       Z0, Z11, Z0
 	VMAXPS       Z1, Z11, Z1
 	VMAXPS       Z2, Z11, Z2
@@ -9417,10 +9417,10 @@ clamp:
 	VADDPS       Z11, Z10, Z10
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z11, Z11, Z11
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z12
 	VCMPPS    $0x04, Z11, Z12, K2
@@ -9748,9 +9748,9 @@ whole:
 	VFMADD231PS  Z24, Z25, Z23
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -9793,7 +9793,7 @@ unscaled:
 	VADDPS       Z24, Z23, Z23
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -9825,9 +9825,9 @@ col:
 	VADDPS    Z24, Z23, Z23
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z24
 	VADDPS    Z24, Z0, Z0
@@ -9890,10 +9890,10 @@ add:
 	VADDPS    Z24, Z23, Z23
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z24
-	VBROADCASTSS 256(AX), Z25
+	VBROADCASTSS 260(AX), Z24
+	VBROADCASTSS 264(AX), Z25
 	VMAXPS       Z0, Z24, Z0
 	VMAXPS       Z1, Z24, Z1
 	VMAXPS       Z2, Z24, Z2
@@ -9969,10 +9969,10 @@ clamp:
 	VADDPS       Z24, Z23, Z23
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z24, Z24, Z24
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z25
 	VCMPPS    $0x04, Z24, Z25, K2
@@ -10269,9 +10269,9 @@ whole:
 	VFMADD231PS  Z12, Z13, Z11
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -10302,7 +10302,7 @@ unscaled:
 	VADDPS       Z12, Z11, Z11
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -10321,9 +10321,9 @@ col:
 	VADDPS    Z12, Z11, Z11
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -10362,10 +10362,10 @@ add:
 	VADDPS    Z12, Z11, Z11
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z12
-	VBROADCASTSS 256(AX), Z13
+	VBROADCASTSS 260(AX), Z12
+	VBROADCASTSS 264(AX), Z13
 	VMAXPS       Z0, Z12, Z0
 	VMAXPS       Z1, Z12, Z1
 	VMAXPS       Z2, Z12, Z2
@@ -10405,10 +10405,10 @@ clamp:
 	VADDPS       Z12, Z11, Z11
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z12, Z12, Z12
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z13
 	VCMPPS    $0x04, Z12, Z13, K2
@@ -10757,9 +10757,9 @@ whole:
 	VFMADD231PS  Z26, Z27, Z25
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -10805,7 +10805,7 @@ unscaled:
 	VADDPS       Z26, Z25, Z25
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -10839,9 +10839,9 @@ col:
 	VADDPS    Z26, Z25, Z25
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z26
 	VADDPS    Z26, Z0, Z0
@@ -10909,10 +10909,10 @@ add:
 	VADDPS    Z26, Z25, Z25
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z26
-	VBROADCASTSS 256(AX), Z27
+	VBROADCASTSS 260(AX), Z26
+	VBROADCASTSS 264(AX), Z27
 	VMAXPS       Z0, Z26, Z0
 	VMAXPS       Z1, Z26, Z1
 	VMAXPS       Z2, Z26, Z2
@@ -10994,10 +10994,10 @@ clamp:
 	VADDPS       Z26, Z25, Z25
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z26, Z26, Z26
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z27
 	VCMPPS    $0x04, Z26, Z27, K2
@@ -11312,9 +11312,9 @@ whole:
 	VFMADD231PS  Z13, Z14, Z12
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -11347,7 +11347,7 @@ unscaled:
 	VADDPS       Z13, Z12, Z12
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -11367,9 +11367,9 @@ col:
 	VADDPS    Z13, Z12, Z12
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -11411,10 +11411,10 @@ add:
 	VADDPS    Z13, Z12, Z12
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z13
-	VBROADCASTSS 256(AX), Z14
+	VBROADCASTSS 260(AX), Z13
+	VBROADCASTSS 264(AX), Z14
 	VMAXPS       Z0, Z13, Z0
 	VMAXPS       Z1, Z13, Z1
 	VMAXPS       Z2, Z13, Z2
@@ -11457,10 +11457,10 @@ clamp:
 	VADDPS       Z13, Z12, Z12
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z13, Z13, Z13
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z14
 	VCMPPS    $0x04, Z13, Z14, K2
@@ -11830,9 +11830,9 @@ whole:
 	VFMADD231PS  Z28, Z29, Z27
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -11881,7 +11881,7 @@ unscaled:
 	VADDPS       Z28, Z27, Z27
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -11917,9 +11917,9 @@ col:
 	VADDPS    Z28, Z27, Z27
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z28
 	VADDPS    Z28, Z0, Z0
@@ -11992,10 +11992,10 @@ add:
 	VADDPS    Z28, Z27, Z27
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z28
-	VBROADCASTSS 256(AX), Z29
+	VBROADCASTSS 260(AX), Z28
+	VBROADCASTSS 264(AX), Z29
 	VMAXPS       Z0, Z28, Z0
 	VMAXPS       Z1, Z28, Z1
 	VMAXPS       Z2, Z28, Z2
@@ -12083,10 +12083,10 @@ clamp:
 	VADDPS       Z28, Z27, Z27
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z28, Z28, Z28
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z29
 	VCMPPS    $0x04, Z28, Z29, K2
@@ -12419,9 +12419,9 @@ whole:
 	VFMADD231PS  Z14, Z15, Z13
 
 unscaled:
-	CMPB         168(AX), $0x00
+	CMPB         176(AX), $0x00
 	JE           store
-	MOVQ         176(AX), CX
+	MOVQ         184(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -12456,7 +12456,7 @@ unscaled:
 	VADDPS       Z14, Z13, Z13
 
 col:
-	MOVQ      200(AX), CX
+	MOVQ      208(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -12477,9 +12477,9 @@ col:
 	VADDPS    Z14, Z13, Z13
 
 add:
-	CMPQ      224(AX), $0x00
+	CMPQ      232(AX), $0x00
 	JE        clamp
-	MOVQ      224(AX), CX
+	MOVQ      232(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -12524,10 +12524,10 @@ add:
 	VADDPS    Z14, Z13, Z13
 
 clamp:
-	CMPB         248(AX), $0x00
+	CMPB         256(AX), $0x00
 	JE           gate
-	VBROADCASTSS 252(AX), Z14
-	VBROADCASTSS 256(AX), Z15
+	VBROADCASTSS 260(AX), Z14
+	VBROADCASTSS 264(AX), Z15
 	VMAXPS       Z0, Z14, Z0
 	VMAXPS       Z1, Z14, Z1
 	VMAXPS       Z2, Z14, Z2
@@ -12573,10 +12573,10 @@ clamp:
 	VADDPS       Z14, Z13, Z13
 
 gate:
-	CMPQ      264(AX), $0x00
+	CMPQ      272(AX), $0x00
 	JE        store
 	VXORPS    Z14, Z14, Z14
-	MOVQ      264(AX), CX
+	MOVQ      272(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z15
 	VCMPPS    $0x04, Z14, Z15, K2
@@ -12667,5 +12667,3054 @@ store:
 	ADDQ    $0x0e, 120(AX)
 	DECQ    160(AX)
 	JNZ     tile
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_1x1(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_1x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DX
+	MOVQ   152(AX), DI
+	IMULQ  BX, DI
+	ADDQ   DI, DX
+	MOVQ   104(AX), BX
+	SUBQ   $0x10, BX
+	JL     rest
+
+terms:
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (SI), Z2
+	VFMADD231PS Z2, Z1, Z0
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, BX
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, BX
+	JZ          summed
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX), K1, Z1
+	VMOVUPS.Z   (SI), K1, Z2
+	VFMADD231PS Z2, Z1, Z0
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	MOVQ          $0x00000001, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), DX
+	SHLQ          $0x02, DX
+	MOVQ          120(AX), BX
+	IMULQ         DX, BX
+	MOVQ          136(AX), SI
+	LEAQ          (BX)(SI*4), BX
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), DI
+	LEAQ         (DX)(DI*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(SI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMINPS       X0, X14, X0
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    BX, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    $0x01, 136(AX)
+	ADDQ    $0x01, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x01, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x01, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_1x2(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_1x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DX
+	MOVQ   152(AX), DI
+	IMULQ  BX, DI
+	ADDQ   DI, DX
+	MOVQ   104(AX), DI
+	SUBQ   $0x10, DI
+	JL     rest
+
+terms:
+	VMOVUPS     (DX), Z2
+	VMOVUPS     (DX)(BX*1), Z3
+	VMOVUPS     (SI), Z4
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z4, Z3, Z1
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, DI
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, DI
+	JZ          summed
+	MOVQ        $-1, R8
+	BZHIQ       DI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX), K1, Z2
+	VMOVUPS.Z   (DX)(BX*1), K1, Z3
+	VMOVUPS.Z   (SI), K1, Z4
+	VFMADD231PS Z4, Z2, Z0
+	VFMADD231PS Z4, Z3, Z1
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	MOVQ          $0x00000003, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), DX
+	SHLQ          $0x02, DX
+	MOVQ          120(AX), BX
+	IMULQ         DX, BX
+	MOVQ          136(AX), SI
+	LEAQ          (BX)(SI*4), BX
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), DI
+	LEAQ         (DX)(DI*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(SI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMINPS       X0, X14, X0
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    BX, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    $0x02, 136(AX)
+	ADDQ    $0x02, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x02, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x01, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_1x3(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_1x3(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DX
+	MOVQ   152(AX), DI
+	IMULQ  BX, DI
+	ADDQ   DI, DX
+	MOVQ   104(AX), DI
+	SUBQ   $0x10, DI
+	JL     rest
+
+terms:
+	VMOVUPS     (DX), Z3
+	VMOVUPS     (DX)(BX*1), Z4
+	VMOVUPS     (DX)(BX*2), Z5
+	VMOVUPS     (SI), Z6
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z6, Z4, Z1
+	VFMADD231PS Z6, Z5, Z2
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, DI
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, DI
+	JZ          summed
+	MOVQ        $-1, R8
+	BZHIQ       DI, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DX), K1, Z3
+	VMOVUPS.Z   (DX)(BX*1), K1, Z4
+	VMOVUPS.Z   (DX)(BX*2), K1, Z5
+	VMOVUPS.Z   (SI), K1, Z6
+	VFMADD231PS Z6, Z3, Z0
+	VFMADD231PS Z6, Z4, Z1
+	VFMADD231PS Z6, Z5, Z2
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y2, Y2, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	MOVQ          $0x00000007, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), DX
+	SHLQ          $0x02, DX
+	MOVQ          120(AX), BX
+	IMULQ         DX, BX
+	MOVQ          136(AX), SI
+	LEAQ          (BX)(SI*4), BX
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), DI
+	LEAQ         (DX)(DI*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(SI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMINPS       X0, X14, X0
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    BX, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    $0x03, 136(AX)
+	ADDQ    $0x03, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x03, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x01, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_1x4(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_1x4(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DX
+	MOVQ   152(AX), DI
+	IMULQ  BX, DI
+	ADDQ   DI, DX
+	LEAQ   (BX)(BX*2), DI
+	MOVQ   104(AX), R8
+	SUBQ   $0x10, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DX), Z4
+	VMOVUPS     (DX)(BX*1), Z5
+	VMOVUPS     (DX)(BX*2), Z6
+	VMOVUPS     (DX)(DI*1), Z7
+	VMOVUPS     (SI), Z8
+	VFMADD231PS Z8, Z4, Z0
+	VFMADD231PS Z8, Z5, Z1
+	VFMADD231PS Z8, Z6, Z2
+	VFMADD231PS Z8, Z7, Z3
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, R8
+	JZ          summed
+	MOVQ        $-1, R9
+	BZHIQ       R8, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (DX), K1, Z4
+	VMOVUPS.Z   (DX)(BX*1), K1, Z5
+	VMOVUPS.Z   (DX)(BX*2), K1, Z6
+	VMOVUPS.Z   (DX)(DI*1), K1, Z7
+	VMOVUPS.Z   (SI), K1, Z8
+	VFMADD231PS Z8, Z4, Z0
+	VFMADD231PS Z8, Z5, Z1
+	VFMADD231PS Z8, Z6, Z2
+	VFMADD231PS Z8, Z7, Z3
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z3, Y15
+	VADDPS        Y15, Y3, Y3
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y3, Y2, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	MOVQ          $0x0000000f, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), DX
+	SHLQ          $0x02, DX
+	MOVQ          120(AX), BX
+	IMULQ         DX, BX
+	MOVQ          136(AX), SI
+	LEAQ          (BX)(SI*4), BX
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), DI
+	LEAQ         (DX)(DI*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(SI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMINPS       X0, X14, X0
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    BX, DX
+	VMOVUPS X0, (DX)
+	ADDQ    $0x04, 136(AX)
+	ADDQ    $0x04, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x04, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x01, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_2x1(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_2x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), BX
+	SUBQ   $0x10, BX
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z2
+	VMOVUPS     (SI), Z3
+	VFMADD231PS Z3, Z2, Z0
+	VMOVUPS     (SI)(DX*1), Z3
+	VFMADD231PS Z3, Z2, Z1
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, BX
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, BX
+	JZ          summed
+	MOVQ        $-1, R8
+	BZHIQ       BX, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DI), K1, Z2
+	VMOVUPS.Z   (SI), K1, Z3
+	VFMADD231PS Z3, Z2, Z0
+	VMOVUPS.Z   (SI)(DX*1), K1, Z3
+	VFMADD231PS Z3, Z2, Z1
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VHADDPS       Y1, Y1, Y1
+	VHADDPS       Y1, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X15
+	VADDPS        X15, X1, X1
+	MOVQ          $0x00000001, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X1, X1
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X1
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X1, X1
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X1, X1
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X1, X1
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X1, X13, X1
+	VMINPS       X0, X14, X0
+	VMINPS       X1, X14, X1
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X1, X1
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X1, K2, X1
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X1, K1, (DX)
+	ADDQ    $0x01, 136(AX)
+	ADDQ    $0x01, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x01, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x02, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_2x2(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_2x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), R8
+	SUBQ   $0x10, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z4
+	VMOVUPS     (DI)(BX*1), Z5
+	VMOVUPS     (SI), Z6
+	VFMADD231PS Z6, Z4, Z0
+	VFMADD231PS Z6, Z5, Z1
+	VMOVUPS     (SI)(DX*1), Z6
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z6, Z5, Z3
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, R8
+	JZ          summed
+	MOVQ        $-1, R9
+	BZHIQ       R8, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (DI), K1, Z4
+	VMOVUPS.Z   (DI)(BX*1), K1, Z5
+	VMOVUPS.Z   (SI), K1, Z6
+	VFMADD231PS Z6, Z4, Z0
+	VFMADD231PS Z6, Z5, Z1
+	VMOVUPS.Z   (SI)(DX*1), K1, Z6
+	VFMADD231PS Z6, Z4, Z2
+	VFMADD231PS Z6, Z5, Z3
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z3, Y15
+	VADDPS        Y15, Y3, Y3
+	VHADDPS       Y3, Y2, Y2
+	VHADDPS       Y2, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X15
+	VADDPS        X15, X2, X2
+	MOVQ          $0x00000003, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X2, X2
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X2
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X2, X2
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X2, X2
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X2, X2
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X2, X13, X2
+	VMINPS       X0, X14, X0
+	VMINPS       X2, X14, X2
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X2, X2
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X2, K2, X2
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X2, K1, (DX)
+	ADDQ    $0x02, 136(AX)
+	ADDQ    $0x02, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x02, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x02, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_2x3(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_2x3(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), R8
+	SUBQ   $0x10, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z6
+	VMOVUPS     (DI)(BX*1), Z7
+	VMOVUPS     (DI)(BX*2), Z8
+	VMOVUPS     (SI), Z9
+	VFMADD231PS Z9, Z6, Z0
+	VFMADD231PS Z9, Z7, Z1
+	VFMADD231PS Z9, Z8, Z2
+	VMOVUPS     (SI)(DX*1), Z9
+	VFMADD231PS Z9, Z6, Z3
+	VFMADD231PS Z9, Z7, Z4
+	VFMADD231PS Z9, Z8, Z5
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, R8
+	JZ          summed
+	MOVQ        $-1, R9
+	BZHIQ       R8, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (DI), K1, Z6
+	VMOVUPS.Z   (DI)(BX*1), K1, Z7
+	VMOVUPS.Z   (DI)(BX*2), K1, Z8
+	VMOVUPS.Z   (SI), K1, Z9
+	VFMADD231PS Z9, Z6, Z0
+	VFMADD231PS Z9, Z7, Z1
+	VFMADD231PS Z9, Z8, Z2
+	VMOVUPS.Z   (SI)(DX*1), K1, Z9
+	VFMADD231PS Z9, Z6, Z3
+	VFMADD231PS Z9, Z7, Z4
+	VFMADD231PS Z9, Z8, Z5
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y2, Y2, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z3, Y15
+	VADDPS        Y15, Y3, Y3
+	VEXTRACTF64X4 $0x01, Z4, Y15
+	VADDPS        Y15, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y15
+	VADDPS        Y15, Y5, Y5
+	VHADDPS       Y4, Y3, Y3
+	VHADDPS       Y5, Y5, Y5
+	VHADDPS       Y5, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X15
+	VADDPS        X15, X3, X3
+	MOVQ          $0x00000007, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X3, X3
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X3
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X3, X3
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X3, X3
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X3, X3
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X3, X13, X3
+	VMINPS       X0, X14, X0
+	VMINPS       X3, X14, X3
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X3, X3
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X3, K2, X3
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X3, K1, (DX)
+	ADDQ    $0x03, 136(AX)
+	ADDQ    $0x03, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x03, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x02, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_2x4(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_2x4(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	LEAQ   (BX)(BX*2), R8
+	MOVQ   104(AX), R9
+	SUBQ   $0x10, R9
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z8
+	VMOVUPS     (DI)(BX*1), Z9
+	VMOVUPS     (DI)(BX*2), Z10
+	VMOVUPS     (DI)(R8*1), Z11
+	VMOVUPS     (SI), Z12
+	VFMADD231PS Z12, Z8, Z0
+	VFMADD231PS Z12, Z9, Z1
+	VFMADD231PS Z12, Z10, Z2
+	VFMADD231PS Z12, Z11, Z3
+	VMOVUPS     (SI)(DX*1), Z12
+	VFMADD231PS Z12, Z8, Z4
+	VFMADD231PS Z12, Z9, Z5
+	VFMADD231PS Z12, Z10, Z6
+	VFMADD231PS Z12, Z11, Z7
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R9
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, R9
+	JZ          summed
+	MOVQ        $-1, R10
+	BZHIQ       R9, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (DI), K1, Z8
+	VMOVUPS.Z   (DI)(BX*1), K1, Z9
+	VMOVUPS.Z   (DI)(BX*2), K1, Z10
+	VMOVUPS.Z   (DI)(R8*1), K1, Z11
+	VMOVUPS.Z   (SI), K1, Z12
+	VFMADD231PS Z12, Z8, Z0
+	VFMADD231PS Z12, Z9, Z1
+	VFMADD231PS Z12, Z10, Z2
+	VFMADD231PS Z12, Z11, Z3
+	VMOVUPS.Z   (SI)(DX*1), K1, Z12
+	VFMADD231PS Z12, Z8, Z4
+	VFMADD231PS Z12, Z9, Z5
+	VFMADD231PS Z12, Z10, Z6
+	VFMADD231PS Z12, Z11, Z7
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z3, Y15
+	VADDPS        Y15, Y3, Y3
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y3, Y2, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z4, Y15
+	VADDPS        Y15, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y15
+	VADDPS        Y15, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z6, Y15
+	VADDPS        Y15, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y15
+	VADDPS        Y15, Y7, Y7
+	VHADDPS       Y5, Y4, Y4
+	VHADDPS       Y7, Y6, Y6
+	VHADDPS       Y6, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X15
+	VADDPS        X15, X4, X4
+	MOVQ          $0x0000000f, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X4, X4
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X4
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X4, X4
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X4, X4
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X4, X4
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X4, X13, X4
+	VMINPS       X0, X14, X0
+	VMINPS       X4, X14, X4
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X4, X4
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X4, K2, X4
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X4, (DX)
+	ADDQ    $0x04, 136(AX)
+	ADDQ    $0x04, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x04, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x02, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_3x1(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_3x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), BX
+	SUBQ   $0x10, BX
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z3
+	VMOVUPS     (SI), Z4
+	VFMADD231PS Z4, Z3, Z0
+	VMOVUPS     (SI)(DX*1), Z4
+	VFMADD231PS Z4, Z3, Z1
+	VMOVUPS     (SI)(DX*2), Z4
+	VFMADD231PS Z4, Z3, Z2
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, BX
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, BX
+	JZ          summed
+	MOVQ        $-1, R8
+	BZHIQ       BX, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (DI), K1, Z3
+	VMOVUPS.Z   (SI), K1, Z4
+	VFMADD231PS Z4, Z3, Z0
+	VMOVUPS.Z   (SI)(DX*1), K1, Z4
+	VFMADD231PS Z4, Z3, Z1
+	VMOVUPS.Z   (SI)(DX*2), K1, Z4
+	VFMADD231PS Z4, Z3, Z2
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VHADDPS       Y1, Y1, Y1
+	VHADDPS       Y1, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X15
+	VADDPS        X15, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VHADDPS       Y2, Y2, Y2
+	VHADDPS       Y2, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X15
+	VADDPS        X15, X2, X2
+	MOVQ          $0x00000001, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X1, X1
+	VMULPS        X13, X2, X2
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X1
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X2
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X1, X1
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X2, X2
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X1, X1
+	VADDPS    X13, X2, X2
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X1, X1
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X2, X2
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X1, X13, X1
+	VMAXPS       X2, X13, X2
+	VMINPS       X0, X14, X0
+	VMINPS       X1, X14, X1
+	VMINPS       X2, X14, X2
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X1, X1
+	VADDPS       X13, X2, X2
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X1, K2, X1
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X2, K2, X2
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X1, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X2, K1, (DX)
+	ADDQ    $0x01, 136(AX)
+	ADDQ    $0x01, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x01, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x03, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_3x2(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_3x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), R8
+	SUBQ   $0x10, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z6
+	VMOVUPS     (DI)(BX*1), Z7
+	VMOVUPS     (SI), Z8
+	VFMADD231PS Z8, Z6, Z0
+	VFMADD231PS Z8, Z7, Z1
+	VMOVUPS     (SI)(DX*1), Z8
+	VFMADD231PS Z8, Z6, Z2
+	VFMADD231PS Z8, Z7, Z3
+	VMOVUPS     (SI)(DX*2), Z8
+	VFMADD231PS Z8, Z6, Z4
+	VFMADD231PS Z8, Z7, Z5
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, R8
+	JZ          summed
+	MOVQ        $-1, R9
+	BZHIQ       R8, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (DI), K1, Z6
+	VMOVUPS.Z   (DI)(BX*1), K1, Z7
+	VMOVUPS.Z   (SI), K1, Z8
+	VFMADD231PS Z8, Z6, Z0
+	VFMADD231PS Z8, Z7, Z1
+	VMOVUPS.Z   (SI)(DX*1), K1, Z8
+	VFMADD231PS Z8, Z6, Z2
+	VFMADD231PS Z8, Z7, Z3
+	VMOVUPS.Z   (SI)(DX*2), K1, Z8
+	VFMADD231PS Z8, Z6, Z4
+	VFMADD231PS Z8, Z7, Z5
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z3, Y15
+	VADDPS        Y15, Y3, Y3
+	VHADDPS       Y3, Y2, Y2
+	VHADDPS       Y2, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X15
+	VADDPS        X15, X2, X2
+	VEXTRACTF64X4 $0x01, Z4, Y15
+	VADDPS        Y15, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y15
+	VADDPS        Y15, Y5, Y5
+	VHADDPS       Y5, Y4, Y4
+	VHADDPS       Y4, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X15
+	VADDPS        X15, X4, X4
+	MOVQ          $0x00000003, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X2, X2
+	VMULPS        X13, X4, X4
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X2
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X4
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X2, X2
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X4, X4
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X2, X2
+	VADDPS    X13, X4, X4
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X2, X2
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X4, X4
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X2, X13, X2
+	VMAXPS       X4, X13, X4
+	VMINPS       X0, X14, X0
+	VMINPS       X2, X14, X2
+	VMINPS       X4, X14, X4
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X2, X2
+	VADDPS       X13, X4, X4
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X2, K2, X2
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X4, K2, X4
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X2, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X4, K1, (DX)
+	ADDQ    $0x02, 136(AX)
+	ADDQ    $0x02, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x02, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x03, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_3x3(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_3x3(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	MOVQ   104(AX), R8
+	SUBQ   $0x10, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z9
+	VMOVUPS     (DI)(BX*1), Z10
+	VMOVUPS     (DI)(BX*2), Z11
+	VMOVUPS     (SI), Z12
+	VFMADD231PS Z12, Z9, Z0
+	VFMADD231PS Z12, Z10, Z1
+	VFMADD231PS Z12, Z11, Z2
+	VMOVUPS     (SI)(DX*1), Z12
+	VFMADD231PS Z12, Z9, Z3
+	VFMADD231PS Z12, Z10, Z4
+	VFMADD231PS Z12, Z11, Z5
+	VMOVUPS     (SI)(DX*2), Z12
+	VFMADD231PS Z12, Z9, Z6
+	VFMADD231PS Z12, Z10, Z7
+	VFMADD231PS Z12, Z11, Z8
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, R8
+	JZ          summed
+	MOVQ        $-1, R9
+	BZHIQ       R8, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (DI), K1, Z9
+	VMOVUPS.Z   (DI)(BX*1), K1, Z10
+	VMOVUPS.Z   (DI)(BX*2), K1, Z11
+	VMOVUPS.Z   (SI), K1, Z12
+	VFMADD231PS Z12, Z9, Z0
+	VFMADD231PS Z12, Z10, Z1
+	VFMADD231PS Z12, Z11, Z2
+	VMOVUPS.Z   (SI)(DX*1), K1, Z12
+	VFMADD231PS Z12, Z9, Z3
+	VFMADD231PS Z12, Z10, Z4
+	VFMADD231PS Z12, Z11, Z5
+	VMOVUPS.Z   (SI)(DX*2), K1, Z12
+	VFMADD231PS Z12, Z9, Z6
+	VFMADD231PS Z12, Z10, Z7
+	VFMADD231PS Z12, Z11, Z8
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y2, Y2, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z3, Y15
+	VADDPS        Y15, Y3, Y3
+	VEXTRACTF64X4 $0x01, Z4, Y15
+	VADDPS        Y15, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y15
+	VADDPS        Y15, Y5, Y5
+	VHADDPS       Y4, Y3, Y3
+	VHADDPS       Y5, Y5, Y5
+	VHADDPS       Y5, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X15
+	VADDPS        X15, X3, X3
+	VEXTRACTF64X4 $0x01, Z6, Y15
+	VADDPS        Y15, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y15
+	VADDPS        Y15, Y7, Y7
+	VEXTRACTF64X4 $0x01, Z8, Y15
+	VADDPS        Y15, Y8, Y8
+	VHADDPS       Y7, Y6, Y6
+	VHADDPS       Y8, Y8, Y8
+	VHADDPS       Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X15
+	VADDPS        X15, X6, X6
+	MOVQ          $0x00000007, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X3, X3
+	VMULPS        X13, X6, X6
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X3
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X6
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X3, X3
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X6, X6
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X3, X3
+	VADDPS    X13, X6, X6
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X3, X3
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X6, X6
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X3, X13, X3
+	VMAXPS       X6, X13, X6
+	VMINPS       X0, X14, X0
+	VMINPS       X3, X14, X3
+	VMINPS       X6, X14, X6
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X3, X3
+	VADDPS       X13, X6, X6
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X3, K2, X3
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X6, K2, X6
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X3, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X6, K1, (DX)
+	ADDQ    $0x03, 136(AX)
+	ADDQ    $0x03, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x03, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x03, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_3x4(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_3x4(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	LEAQ   (BX)(BX*2), R8
+	MOVQ   104(AX), R9
+	SUBQ   $0x10, R9
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z12
+	VMOVUPS     (DI)(BX*1), Z13
+	VMOVUPS     (DI)(BX*2), Z14
+	VMOVUPS     (DI)(R8*1), Z15
+	VMOVUPS     (SI), Z16
+	VFMADD231PS Z16, Z12, Z0
+	VFMADD231PS Z16, Z13, Z1
+	VFMADD231PS Z16, Z14, Z2
+	VFMADD231PS Z16, Z15, Z3
+	VMOVUPS     (SI)(DX*1), Z16
+	VFMADD231PS Z16, Z12, Z4
+	VFMADD231PS Z16, Z13, Z5
+	VFMADD231PS Z16, Z14, Z6
+	VFMADD231PS Z16, Z15, Z7
+	VMOVUPS     (SI)(DX*2), Z16
+	VFMADD231PS Z16, Z12, Z8
+	VFMADD231PS Z16, Z13, Z9
+	VFMADD231PS Z16, Z14, Z10
+	VFMADD231PS Z16, Z15, Z11
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R9
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, R9
+	JZ          summed
+	MOVQ        $-1, R10
+	BZHIQ       R9, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (DI), K1, Z12
+	VMOVUPS.Z   (DI)(BX*1), K1, Z13
+	VMOVUPS.Z   (DI)(BX*2), K1, Z14
+	VMOVUPS.Z   (DI)(R8*1), K1, Z15
+	VMOVUPS.Z   (SI), K1, Z16
+	VFMADD231PS Z16, Z12, Z0
+	VFMADD231PS Z16, Z13, Z1
+	VFMADD231PS Z16, Z14, Z2
+	VFMADD231PS Z16, Z15, Z3
+	VMOVUPS.Z   (SI)(DX*1), K1, Z16
+	VFMADD231PS Z16, Z12, Z4
+	VFMADD231PS Z16, Z13, Z5
+	VFMADD231PS Z16, Z14, Z6
+	VFMADD231PS Z16, Z15, Z7
+	VMOVUPS.Z   (SI)(DX*2), K1, Z16
+	VFMADD231PS Z16, Z12, Z8
+	VFMADD231PS Z16, Z13, Z9
+	VFMADD231PS Z16, Z14, Z10
+	VFMADD231PS Z16, Z15, Z11
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z3, Y15
+	VADDPS        Y15, Y3, Y3
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y3, Y2, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z4, Y15
+	VADDPS        Y15, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y15
+	VADDPS        Y15, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z6, Y15
+	VADDPS        Y15, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y15
+	VADDPS        Y15, Y7, Y7
+	VHADDPS       Y5, Y4, Y4
+	VHADDPS       Y7, Y6, Y6
+	VHADDPS       Y6, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X15
+	VADDPS        X15, X4, X4
+	VEXTRACTF64X4 $0x01, Z8, Y15
+	VADDPS        Y15, Y8, Y8
+	VEXTRACTF64X4 $0x01, Z9, Y15
+	VADDPS        Y15, Y9, Y9
+	VEXTRACTF64X4 $0x01, Z10, Y15
+	VADDPS        Y15, Y10, Y10
+	VEXTRACTF64X4 $0x01, Z11, Y15
+	VADDPS        Y15, Y11, Y11
+	VHADDPS       Y9, Y8, Y8
+	VHADDPS       Y11, Y10, Y10
+	VHADDPS       Y10, Y8, Y8
+	VEXTRACTF128  $0x01, Y8, X15
+	VADDPS        X15, X8, X8
+	MOVQ          $0x0000000f, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X4, X4
+	VMULPS        X13, X8, X8
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X4
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X8
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X4, X4
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X8, X8
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X4, X4
+	VADDPS    X13, X8, X8
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X4, X4
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X8, X8
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X4, X13, X4
+	VMAXPS       X8, X13, X8
+	VMINPS       X0, X14, X0
+	VMINPS       X4, X14, X4
+	VMINPS       X8, X14, X8
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X4, X4
+	VADDPS       X13, X8, X8
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X4, K2, X4
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X8, K2, X8
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X4, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X8, (DX)
+	ADDQ    $0x04, 136(AX)
+	ADDQ    $0x04, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x04, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x03, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_4x1(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_4x1(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	LEAQ   (DX)(DX*2), BX
+	MOVQ   104(AX), R8
+	SUBQ   $0x10, R8
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z4
+	VMOVUPS     (SI), Z5
+	VFMADD231PS Z5, Z4, Z0
+	VMOVUPS     (SI)(DX*1), Z5
+	VFMADD231PS Z5, Z4, Z1
+	VMOVUPS     (SI)(DX*2), Z5
+	VFMADD231PS Z5, Z4, Z2
+	VMOVUPS     (SI)(BX*1), Z5
+	VFMADD231PS Z5, Z4, Z3
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R8
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, R8
+	JZ          summed
+	MOVQ        $-1, R9
+	BZHIQ       R8, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (DI), K1, Z4
+	VMOVUPS.Z   (SI), K1, Z5
+	VFMADD231PS Z5, Z4, Z0
+	VMOVUPS.Z   (SI)(DX*1), K1, Z5
+	VFMADD231PS Z5, Z4, Z1
+	VMOVUPS.Z   (SI)(DX*2), K1, Z5
+	VFMADD231PS Z5, Z4, Z2
+	VMOVUPS.Z   (SI)(BX*1), K1, Z5
+	VFMADD231PS Z5, Z4, Z3
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VHADDPS       Y1, Y1, Y1
+	VHADDPS       Y1, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X15
+	VADDPS        X15, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VHADDPS       Y2, Y2, Y2
+	VHADDPS       Y2, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X15
+	VADDPS        X15, X2, X2
+	VEXTRACTF64X4 $0x01, Z3, Y15
+	VADDPS        Y15, Y3, Y3
+	VHADDPS       Y3, Y3, Y3
+	VHADDPS       Y3, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X15
+	VADDPS        X15, X3, X3
+	MOVQ          $0x00000001, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X1, X1
+	VMULPS        X13, X2, X2
+	VMULPS        X13, X3, X3
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X1
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X2
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X3
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X1, X1
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X2, X2
+	VBROADCASTSS 12(DX), X13
+	VADDPS       X13, X3, X3
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X1, X1
+	VADDPS    X13, X2, X2
+	VADDPS    X13, X3, X3
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X1, X1
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X2, X2
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X3, X3
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X1, X13, X1
+	VMAXPS       X2, X13, X2
+	VMAXPS       X3, X13, X3
+	VMINPS       X0, X14, X0
+	VMINPS       X1, X14, X1
+	VMINPS       X2, X14, X2
+	VMINPS       X3, X14, X3
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X1, X1
+	VADDPS       X13, X2, X2
+	VADDPS       X13, X3, X3
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X1, K2, X1
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X2, K2, X2
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X3, K2, X3
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X1, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X2, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X3, K1, (DX)
+	ADDQ    $0x01, 136(AX)
+	ADDQ    $0x01, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x01, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x04, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_4x2(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_4x2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	LEAQ   (DX)(DX*2), R8
+	MOVQ   104(AX), R9
+	SUBQ   $0x10, R9
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z8
+	VMOVUPS     (DI)(BX*1), Z9
+	VMOVUPS     (SI), Z10
+	VFMADD231PS Z10, Z8, Z0
+	VFMADD231PS Z10, Z9, Z1
+	VMOVUPS     (SI)(DX*1), Z10
+	VFMADD231PS Z10, Z8, Z2
+	VFMADD231PS Z10, Z9, Z3
+	VMOVUPS     (SI)(DX*2), Z10
+	VFMADD231PS Z10, Z8, Z4
+	VFMADD231PS Z10, Z9, Z5
+	VMOVUPS     (SI)(R8*1), Z10
+	VFMADD231PS Z10, Z8, Z6
+	VFMADD231PS Z10, Z9, Z7
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R9
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, R9
+	JZ          summed
+	MOVQ        $-1, R10
+	BZHIQ       R9, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (DI), K1, Z8
+	VMOVUPS.Z   (DI)(BX*1), K1, Z9
+	VMOVUPS.Z   (SI), K1, Z10
+	VFMADD231PS Z10, Z8, Z0
+	VFMADD231PS Z10, Z9, Z1
+	VMOVUPS.Z   (SI)(DX*1), K1, Z10
+	VFMADD231PS Z10, Z8, Z2
+	VFMADD231PS Z10, Z9, Z3
+	VMOVUPS.Z   (SI)(DX*2), K1, Z10
+	VFMADD231PS Z10, Z8, Z4
+	VFMADD231PS Z10, Z9, Z5
+	VMOVUPS.Z   (SI)(R8*1), K1, Z10
+	VFMADD231PS Z10, Z8, Z6
+	VFMADD231PS Z10, Z9, Z7
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y0, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VEXTRACTF64X4 $0x01, Z3, Y15
+	VADDPS        Y15, Y3, Y3
+	VHADDPS       Y3, Y2, Y2
+	VHADDPS       Y2, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X15
+	VADDPS        X15, X2, X2
+	VEXTRACTF64X4 $0x01, Z4, Y15
+	VADDPS        Y15, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y15
+	VADDPS        Y15, Y5, Y5
+	VHADDPS       Y5, Y4, Y4
+	VHADDPS       Y4, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X15
+	VADDPS        X15, X4, X4
+	VEXTRACTF64X4 $0x01, Z6, Y15
+	VADDPS        Y15, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y15
+	VADDPS        Y15, Y7, Y7
+	VHADDPS       Y7, Y6, Y6
+	VHADDPS       Y6, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X15
+	VADDPS        X15, X6, X6
+	MOVQ          $0x00000003, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X2, X2
+	VMULPS        X13, X4, X4
+	VMULPS        X13, X6, X6
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X2
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X4
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X6
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X2, X2
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X4, X4
+	VBROADCASTSS 12(DX), X13
+	VADDPS       X13, X6, X6
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X2, X2
+	VADDPS    X13, X4, X4
+	VADDPS    X13, X6, X6
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X2, X2
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X4, X4
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X6, X6
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X2, X13, X2
+	VMAXPS       X4, X13, X4
+	VMAXPS       X6, X13, X6
+	VMINPS       X0, X14, X0
+	VMINPS       X2, X14, X2
+	VMINPS       X4, X14, X4
+	VMINPS       X6, X14, X6
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X2, X2
+	VADDPS       X13, X4, X4
+	VADDPS       X13, X6, X6
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X2, K2, X2
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X4, K2, X4
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X6, K2, X6
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X2, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X4, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X6, K1, (DX)
+	ADDQ    $0x02, 136(AX)
+	ADDQ    $0x02, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x02, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x04, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func dotsAVX512_4x3(p *tile)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·dotsAVX512_4x3(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+
+row:
+	MOVQ 168(AX), CX
+
+tile:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	MOVQ   24(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  DX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	IMULQ  BX, R8
+	ADDQ   R8, DI
+	LEAQ   (DX)(DX*2), R8
+	MOVQ   104(AX), R9
+	SUBQ   $0x10, R9
+	JL     rest
+
+terms:
+	VMOVUPS     (DI), Z12
+	VMOVUPS     (DI)(BX*1), Z13
+	VMOVUPS     (DI)(BX*2), Z14
+	VMOVUPS     (SI), Z15
+	VFMADD231PS Z15, Z12, Z0
+	VFMADD231PS Z15, Z13, Z1
+	VFMADD231PS Z15, Z14, Z2
+	VMOVUPS     (SI)(DX*1), Z15
+	VFMADD231PS Z15, Z12, Z3
+	VFMADD231PS Z15, Z13, Z4
+	VFMADD231PS Z15, Z14, Z5
+	VMOVUPS     (SI)(DX*2), Z15
+	VFMADD231PS Z15, Z12, Z6
+	VFMADD231PS Z15, Z13, Z7
+	VFMADD231PS Z15, Z14, Z8
+	VMOVUPS     (SI)(R8*1), Z15
+	VFMADD231PS Z15, Z12, Z9
+	VFMADD231PS Z15, Z13, Z10
+	VFMADD231PS Z15, Z14, Z11
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R9
+	JGE         terms
+
+rest:
+	ADDQ        $0x10, R9
+	JZ          summed
+	MOVQ        $-1, R10
+	BZHIQ       R9, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (DI), K1, Z12
+	VMOVUPS.Z   (DI)(BX*1), K1, Z13
+	VMOVUPS.Z   (DI)(BX*2), K1, Z14
+	VMOVUPS.Z   (SI), K1, Z15
+	VFMADD231PS Z15, Z12, Z0
+	VFMADD231PS Z15, Z13, Z1
+	VFMADD231PS Z15, Z14, Z2
+	VMOVUPS.Z   (SI)(DX*1), K1, Z15
+	VFMADD231PS Z15, Z12, Z3
+	VFMADD231PS Z15, Z13, Z4
+	VFMADD231PS Z15, Z14, Z5
+	VMOVUPS.Z   (SI)(DX*2), K1, Z15
+	VFMADD231PS Z15, Z12, Z6
+	VFMADD231PS Z15, Z13, Z7
+	VFMADD231PS Z15, Z14, Z8
+	VMOVUPS.Z   (SI)(R8*1), K1, Z15
+	VFMADD231PS Z15, Z12, Z9
+	VFMADD231PS Z15, Z13, Z10
+	VFMADD231PS Z15, Z14, Z11
+
+summed:
+	VEXTRACTF64X4 $0x01, Z0, Y15
+	VADDPS        Y15, Y0, Y0
+	VEXTRACTF64X4 $0x01, Z1, Y15
+	VADDPS        Y15, Y1, Y1
+	VEXTRACTF64X4 $0x01, Z2, Y15
+	VADDPS        Y15, Y2, Y2
+	VHADDPS       Y1, Y0, Y0
+	VHADDPS       Y2, Y2, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X15
+	VADDPS        X15, X0, X0
+	VEXTRACTF64X4 $0x01, Z3, Y15
+	VADDPS        Y15, Y3, Y3
+	VEXTRACTF64X4 $0x01, Z4, Y15
+	VADDPS        Y15, Y4, Y4
+	VEXTRACTF64X4 $0x01, Z5, Y15
+	VADDPS        Y15, Y5, Y5
+	VHADDPS       Y4, Y3, Y3
+	VHADDPS       Y5, Y5, Y5
+	VHADDPS       Y5, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X15
+	VADDPS        X15, X3, X3
+	VEXTRACTF64X4 $0x01, Z6, Y15
+	VADDPS        Y15, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y15
+	VADDPS        Y15, Y7, Y7
+	VEXTRACTF64X4 $0x01, Z8, Y15
+	VADDPS        Y15, Y8, Y8
+	VHADDPS       Y7, Y6, Y6
+	VHADDPS       Y8, Y8, Y8
+	VHADDPS       Y8, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X15
+	VADDPS        X15, X6, X6
+	VEXTRACTF64X4 $0x01, Z9, Y15
+	VADDPS        Y15, Y9, Y9
+	VEXTRACTF64X4 $0x01, Z10, Y15
+	VADDPS        Y15, Y10, Y10
+	VEXTRACTF64X4 $0x01, Z11, Y15
+	VADDPS        Y15, Y11, Y11
+	VHADDPS       Y10, Y9, Y9
+	VHADDPS       Y11, Y11, Y11
+	VHADDPS       Y11, Y9, Y9
+	VEXTRACTF128  $0x01, Y9, X15
+	VADDPS        X15, X9, X9
+	MOVQ          $0x00000007, DX
+	KMOVW         DX, K1
+	MOVQ          96(AX), BX
+	SHLQ          $0x02, BX
+	MOVQ          120(AX), SI
+	IMULQ         BX, SI
+	MOVQ          136(AX), DI
+	LEAQ          (SI)(DI*4), SI
+	MOVL          112(AX), DX
+	CMPL          DX, $0x3f800000
+	JE            whole
+	VBROADCASTSS  112(AX), X13
+	VMULPS        X13, X0, X0
+	VMULPS        X13, X3, X3
+	VMULPS        X13, X6, X6
+	VMULPS        X13, X9, X9
+
+whole:
+	MOVL         116(AX), DX
+	ADDL         DX, DX
+	JZ           unscaled
+	VBROADCASTSS 116(AX), X13
+	MOVQ         72(AX), DX
+	ADDQ         SI, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X0
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X3
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X6
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, X14
+	VFMADD231PS  X13, X14, X9
+
+unscaled:
+	CMPB         176(AX), $0x00
+	JE           store
+	MOVQ         184(AX), DX
+	TESTQ        DX, DX
+	JZ           col
+	MOVQ         120(AX), R8
+	LEAQ         (DX)(R8*4), DX
+	VBROADCASTSS (DX), X13
+	VADDPS       X13, X0, X0
+	VBROADCASTSS 4(DX), X13
+	VADDPS       X13, X3, X3
+	VBROADCASTSS 8(DX), X13
+	VADDPS       X13, X6, X6
+	VBROADCASTSS 12(DX), X13
+	VADDPS       X13, X9, X9
+
+col:
+	MOVQ      208(AX), DX
+	TESTQ     DX, DX
+	JZ        add
+	LEAQ      (DX)(DI*4), DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	VADDPS    X13, X3, X3
+	VADDPS    X13, X6, X6
+	VADDPS    X13, X9, X9
+
+add:
+	CMPQ      232(AX), $0x00
+	JE        clamp
+	MOVQ      232(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X0, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X3, X3
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X6, X6
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X13
+	VADDPS    X13, X9, X9
+
+clamp:
+	CMPB         256(AX), $0x00
+	JE           gate
+	VBROADCASTSS 260(AX), X13
+	VBROADCASTSS 264(AX), X14
+	VMAXPS       X0, X13, X0
+	VMAXPS       X3, X13, X3
+	VMAXPS       X6, X13, X6
+	VMAXPS       X9, X13, X9
+	VMINPS       X0, X14, X0
+	VMINPS       X3, X14, X3
+	VMINPS       X6, X14, X6
+	VMINPS       X9, X14, X9
+	VXORPS       X13, X13, X13
+	VADDPS       X13, X0, X0
+	VADDPS       X13, X3, X3
+	VADDPS       X13, X6, X6
+	VADDPS       X13, X9, X9
+
+gate:
+	CMPQ      272(AX), $0x00
+	JE        store
+	VXORPS    X13, X13, X13
+	MOVQ      272(AX), DX
+	ADDQ      SI, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X0, K2, X0
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X3, K2, X3
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X6, K2, X6
+	ADDQ      BX, DX
+	VMOVUPS.Z (DX), K1, X14
+	VCMPPS    $0x04, X13, X14, K2
+	VMOVUPS.Z X9, K2, X9
+
+store:
+	MOVQ    72(AX), DX
+	ADDQ    SI, DX
+	VMOVUPS X0, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X3, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X6, K1, (DX)
+	ADDQ    BX, DX
+	VMOVUPS X9, K1, (DX)
+	ADDQ    $0x03, 136(AX)
+	ADDQ    $0x03, 152(AX)
+	DECQ    CX
+	JNZ     tile
+	MOVQ    168(AX), CX
+	IMUL3Q  $0x03, CX, CX
+	SUBQ    CX, 136(AX)
+	SUBQ    CX, 152(AX)
+	ADDQ    $0x04, 120(AX)
+	DECQ    160(AX)
+	JNZ     row
 	VZEROUPPER
 	RET

@@ -27,6 +27,7 @@ func init() {
 			g.function(rows, 2)
 			g.function(rows, 1)
 		}
+		g.dots(8, 4)
 	})
 	register("gemm", "avx512", func(c *build.Context) {
 		g := newProduct(c, "AVX512", 16, []reg.VecPhysical{
@@ -42,6 +43,7 @@ func init() {
 			g.function(rows, 2)
 			g.function(rows, 1)
 		}
+		g.dots(12, 4)
 	})
 }
 
@@ -59,6 +61,7 @@ type product struct {
 	sum           [][]reg.VecPhysical // of a row and a vector
 	spare         []reg.VecPhysical   // the rest
 	mask          reg.Register        // of the last vector
+	cols          int                 // number of columns, if known
 	t             reg.Register        // the tile
 }
 
@@ -75,7 +78,7 @@ func newProduct(c *build.Context, isa string, lanes int, regs []reg.VecPhysical)
 }
 
 // wide tells AVX-512, with its mask registers, from AVX2.
-func (g *product) wide() bool { return g.lanes == 16 }
+func (g *product) wide() bool { return g.isa == "AVX512" }
 
 // field is a field of the tile.
 func (g *product) field(name string) operand.Mem {
@@ -407,19 +410,24 @@ func (g *product) finish() {
 	})
 
 	g.Label("store")
-	if g.wide() {
-		g.each("c", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) { g.write(sum, mem, v) })
-		return
-	}
-	cols := g.load("cols") // masked stores are slow
-	g.CMPQ(cols, operand.Imm(uint64(g.vectors*g.lanes)))
-	g.JNE(operand.LabelRef("masked"))
-	g.each("c", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) {
+	masked := func(mem operand.Mem, v int, sum reg.VecPhysical) { g.write(sum, mem, v) }
+	full := func(mem operand.Mem, v int, sum reg.VecPhysical) {
 		mem.Disp += v * g.lanes * 4
 		g.VMOVUPS(sum, mem)
-	})
-	g.JMP(operand.LabelRef("stored"))
-	g.Label("masked")
-	g.each("c", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) { g.write(sum, mem, v) })
-	g.Label("stored")
+	}
+	switch {
+	case g.cols == g.vectors*g.lanes:
+		g.each("c", offset, cRow, full)
+	case g.cols > 0 || g.wide():
+		g.each("c", offset, cRow, masked)
+	default: // with AVX2, masked stores are slow
+		cols := g.load("cols")
+		g.CMPQ(cols, operand.Imm(uint64(g.vectors*g.lanes)))
+		g.JNE(operand.LabelRef("masked"))
+		g.each("c", offset, cRow, full)
+		g.JMP(operand.LabelRef("stored"))
+		g.Label("masked")
+		g.each("c", offset, cRow, masked)
+		g.Label("stored")
+	}
 }
