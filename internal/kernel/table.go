@@ -20,9 +20,15 @@ type table struct {
 	packRows    func(dst, src []float32, k, cols, stride, pitch int)
 	packColumns func(dst, src []float32, k, cols, stride, pitch int)
 
+	sweep sweepLoops
+
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs
-	chain      chainFuncs
+	sums       sumLoops
+	planes     planeLoops
+
+	// chain runs an update for the first elements, and says for how many.
+	chain func(u *Update) int
 }
 
 // generic is complete, and the reference for the others.
@@ -39,5 +45,7 @@ var generic = table{
 
 	arithmetic: arithmeticGeneric[float32](),
 	point:      pointGeneric,
-	chain:      chainGeneric,
+	sums:       sumsGeneric,
+	planes:     planesGeneric,
+	chain:      func(*Update) int { return 0 },
 }
