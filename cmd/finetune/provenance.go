@@ -17,7 +17,7 @@ import (
 // notTold are flags that have no bearing on the model that is written.
 var notTold = map[string]bool{
 	"output-file": true, "force": true, "json": true, "quiet": true, "threads": true,
-	"checkpoint": true, "checkpoint-every": true, "resume": true,
+	"checkpoint": true, "checkpoint-every": true, "resume": true, "profile": true,
 }
 
 // provenance is what a written model says of how it was made. Nothing in it

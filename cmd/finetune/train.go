@@ -61,6 +61,7 @@ type trainCommand struct {
 	checkpoint           string
 	checkpointEvery      time.Duration
 	resume               bool
+	profile              bool
 }
 
 func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
@@ -89,6 +90,7 @@ func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&t.checkpoint, "checkpoint", "", "save the state of the run to `FILE`; without it OUT.checkpoint.safetensors")
 	flags.DurationVar(&t.checkpointEvery, "checkpoint-every", d.CheckpointEvery, "save it after this `TIME`, such as 30s or 10m; 0 after each epoch")
 	flags.BoolVar(&t.resume, "resume", false, "go on from the checkpoint of a run with the same flags")
+	flags.BoolVar(&t.profile, "profile", false, "say where the time of training went, by the kind of operation")
 	heading(flags, "Output")
 }
 
@@ -116,7 +118,13 @@ func (t *trainCommand) run(ctx context.Context, c *console, args []string) error
 	if err != nil {
 		return explain(err, p.saved)
 	}
-	return finish(c, t.outputFlags, m, cfg, result, training.Source().Target().Names...)
+	if err := finish(c, t.outputFlags, m, cfg, result, training.Source().Target().Names...); err != nil {
+		return err
+	}
+	if t.profile && !c.json { // the last object has it
+		c.profile(result.Profile, measurePeak())
+	}
+	return nil
 }
 
 // config collects the flags that need no model to be understood.
@@ -136,7 +144,7 @@ func (t *trainCommand) config(c *console) (train.Config, error) {
 	cfg.Schedule, cfg.Warmup = t.schedule, t.warmup
 	cfg.Clip = train.Clip{Norm: t.clipNorm, Value: t.clipValue}
 	cfg.BatchNorm = onnxload.BatchNormMode(t.batchNorm)
-	cfg.CheckpointEvery, cfg.Resume = t.checkpointEvery, t.resume
+	cfg.CheckpointEvery, cfg.Resume, cfg.Profile = t.checkpointEvery, t.resume, t.profile
 	cfg.Checkpoint = cmp.Or(t.checkpoint, strings.TrimSuffix(t.out, ".onnx")+".checkpoint.safetensors")
 	var err error
 	if cfg.Optim, err = t.optimFlags.config(); err != nil {
