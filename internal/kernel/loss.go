@@ -1,6 +1,10 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"sync"
+)
 
 // lossParts bounds the chunks of a loss, whose partial sums are kept.
 const lossParts = 64
@@ -35,28 +39,35 @@ func (a *entropyArgs) check(n, out int) {
 	}
 }
 
+// lossRows is how many rows are summed up side by side.
+const lossRows = 64
+
+type rowSums struct{ tops, sums [lossRows]float32 }
+
+// spareRows holds sums that are not in use: as arguments of a loop that is chosen
+// at run time they cannot lie on the stack.
+var spareRows = sync.Pool{New: func() any { return new(rowSums) }}
+
 var crossEntropy = splitSum(func(a *entropyArgs, lo, hi int) float64 {
 	total := 0.0
-	for r := lo; r < hi; r++ {
-		row := a.logits[r*a.c : (r+1)*a.c]
-		total += logSumExp(row) - float64(row[a.labels[r]])
+	s := spareRows.Get().(*rowSums)
+	for ; lo < hi; lo += lossRows {
+		n := min(lossRows, hi-lo)
+		rows := a.logits[lo*a.c : (lo+n)*a.c]
+		active.softmax.sumExp(s.tops[:n], s.sums[:n], rows, a.c)
+		for r, label := range a.labels[lo : lo+n] {
+			total += math.Log(float64(s.sums[r])) + float64(s.tops[r]) - float64(rows[r*a.c+int(label)])
+		}
 	}
+	spareRows.Put(s)
 	return total
 })
 
 var crossEntropyGrad = split(func(a *entropyArgs, lo, hi int) {
-	for r := lo; r < hi; r++ {
-		row, out := a.logits[r*a.c:(r+1)*a.c], a.out[r*a.c:(r+1)*a.c]
-		top, sum := maximum(row), 0.0
-		for i := range out {
-			out[i] = exp(row[i] - top)
-			sum += float64(out[i])
-		}
-		f := float32(float64(a.factor) / sum)
-		for i := range out {
-			out[i] *= f
-		}
-		out[a.labels[r]] -= a.factor
+	out := a.out[lo*a.c : hi*a.c]
+	active.softmax.rows(out, a.logits[lo*a.c:], a.c, a.factor)
+	for r, label := range a.labels[lo:hi] {
+		out[r*a.c+int(label)] -= a.factor
 	}
 })
 

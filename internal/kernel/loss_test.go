@@ -5,7 +5,9 @@ import (
 	"testing"
 )
 
-func TestCrossEntropyInChunks(t *testing.T) {
+func TestCrossEntropyInChunks(t *testing.T) { eachISA(t, testCrossEntropyInChunks) }
+
+func testCrossEntropyInChunks(t *testing.T) {
 	for _, s := range []struct{ n, c int }{{1, 1}, {1, 50000}, {5000, 3}, {700, 40}} {
 		x := noise(1, s.n*s.c)
 		labels := make([]int64, s.n)

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Softmax computes exp(x)/Σexp(x), and its logarithm if log is set, along the
 // middle axis of an array of shape (outer, n, inner). The largest x is taken
@@ -22,6 +19,20 @@ func SoftmaxGrad(out, y, g []float32, outer, n, inner int, log bool) {
 	}
 	a := softmaxArgs{out: out, x: y, g: g, n: n, inner: inner, log: log}
 	a.do(outer, softmaxGradRows, softmaxGradBlocks)
+}
+
+// softmaxLoops are loops over rows of n elements, which fill out, or along
+// columns: the elements of one lie inner elements apart, and width columns side
+// by side. There is at least one element.
+type softmaxLoops struct {
+	rows, logRows         func(out, x []float32, n int, p float32) // p times softmax
+	gradRows, logGradRows func(out, y, g []float32, n int)
+
+	columns, logColumns         func(out, x []float32, n, inner, width int, p float32)
+	gradColumns, logGradColumns func(out, y, g []float32, n, inner, width int)
+
+	// sumExp finds the largest x and Σexp(x - top) of each row.
+	sumExp func(tops, sums, x []float32, n int)
 }
 
 type softmaxArgs struct {
@@ -59,134 +70,39 @@ func (a *softmaxArgs) block(b int) (start, width int) {
 }
 
 var softmaxRows = split(func(a *softmaxArgs, lo, hi int) {
-	for r := lo; r < hi; r++ {
-		out, x := a.out[r*a.n:(r+1)*a.n], a.x[r*a.n:(r+1)*a.n]
-		if a.log {
-			lse := logSumExp(x)
-			for i := range out {
-				out[i] = float32(float64(x[i]) - lse)
-			}
-			continue
-		}
-		top, sum := maximum(x), 0.0
-		for i := range out {
-			out[i] = exp(x[i] - top)
-			sum += float64(out[i])
-		}
-		inv := float32(1 / sum)
-		for i := range out {
-			out[i] *= inv
-		}
+	f := active.softmax.rows
+	if a.log {
+		f = active.softmax.logRows
 	}
-})
-
-var softmaxBlocks = split(func(a *softmaxArgs, lo, hi int) {
-	for b := lo; b < hi; b++ {
-		start, width := a.block(b)
-		var tops [softmaxWidth]float32
-		var sums [softmaxWidth]float64
-		top, sum := tops[:width], sums[:width]
-		copy(top, a.x[start:start+width])
-		for k := 1; k < a.n; k++ {
-			x := a.x[start+k*a.inner:][:width]
-			for i := range x {
-				top[i] = max(top[i], x[i])
-			}
-		}
-		for k := range a.n {
-			x := a.x[start+k*a.inner:][:width]
-			for i := range x {
-				sum[i] += float64(exp(x[i] - top[i]))
-			}
-		}
-		for i := range sum {
-			if a.log {
-				sum[i] = float64(top[i]) + math.Log(sum[i])
-			} else {
-				sum[i] = 1 / sum[i]
-			}
-		}
-		for k := range a.n {
-			x, out := a.x[start+k*a.inner:][:width], a.out[start+k*a.inner:][:width]
-			for i := range x {
-				if a.log {
-					out[i] = float32(float64(x[i]) - sum[i])
-				} else {
-					out[i] = exp(x[i]-top[i]) * float32(sum[i])
-				}
-			}
-		}
-	}
+	f(a.out[lo*a.n:hi*a.n], a.x[lo*a.n:], a.n, 1)
 })
 
 var softmaxGradRows = split(func(a *softmaxArgs, lo, hi int) {
-	for r := lo; r < hi; r++ {
-		out, y, g := a.out[r*a.n:(r+1)*a.n], a.x[r*a.n:(r+1)*a.n], a.g[r*a.n:(r+1)*a.n]
-		sum := 0.0
-		for i := range y {
-			sum += softmaxGradTerm(y[i], g[i], a.log)
-		}
-		softmaxGradRow(out, y, g, float32(sum), a.log)
+	f := active.softmax.gradRows
+	if a.log {
+		f = active.softmax.logGradRows
+	}
+	f(a.out[lo*a.n:hi*a.n], a.x[lo*a.n:], a.g[lo*a.n:], a.n)
+})
+
+var softmaxBlocks = split(func(a *softmaxArgs, lo, hi int) {
+	f := active.softmax.columns
+	if a.log {
+		f = active.softmax.logColumns
+	}
+	for b := lo; b < hi; b++ {
+		start, width := a.block(b)
+		f(a.out[start:], a.x[start:], a.n, a.inner, width, 1)
 	}
 })
 
 var softmaxGradBlocks = split(func(a *softmaxArgs, lo, hi int) {
+	f := active.softmax.gradColumns
+	if a.log {
+		f = active.softmax.logGradColumns
+	}
 	for b := lo; b < hi; b++ {
 		start, width := a.block(b)
-		var sums [softmaxWidth]float64
-		sum := sums[:width]
-		for k := range a.n {
-			y, g := a.x[start+k*a.inner:][:width], a.g[start+k*a.inner:][:width]
-			for i := range sum {
-				sum[i] += softmaxGradTerm(y[i], g[i], a.log)
-			}
-		}
-		for k := range a.n {
-			at := start + k*a.inner
-			for i := range sum {
-				j := at + i
-				softmaxGradRow(a.out[j:j+1], a.x[j:j+1], a.g[j:j+1], float32(sum[i]), a.log)
-			}
-		}
+		f(a.out[start:], a.x[start:], a.g[start:], a.n, a.inner, width)
 	}
 })
-
-func softmaxGradTerm(y, g float32, log bool) float64 {
-	if log {
-		return float64(g)
-	}
-	return float64(g) * float64(y)
-}
-
-func softmaxGradRow(out, y, g []float32, sum float32, log bool) {
-	if log {
-		for i := range out {
-			out[i] = g[i] - exp(y[i])*sum
-		}
-		return
-	}
-	for i := range out {
-		out[i] = y[i] * (g[i] - sum)
-	}
-}
-
-// maximum keeps four candidates, so comparisons need not wait for one another.
-func maximum(x []float32) float32 {
-	a, b, c, d := x[0], x[0], x[0], x[0]
-	for ; len(x) >= 4; x = x[4:] {
-		a, b, c, d = max(a, x[0]), max(b, x[1]), max(c, x[2]), max(d, x[3])
-	}
-	for _, v := range x {
-		a = max(a, v)
-	}
-	return max(max(a, b), max(c, d))
-}
-
-// logSumExp is log Σexp(x), with the largest x taken out so nothing overflows.
-func logSumExp(x []float32) float64 {
-	top, sum := maximum(x), 0.0
-	for _, v := range x {
-		sum += float64(exp(v - top))
-	}
-	return float64(top) + math.Log(sum)
-}

@@ -26,6 +26,7 @@ type table struct {
 	point      pointFuncs
 	sums       sumLoops
 	planes     planeLoops
+	softmax    softmaxLoops
 
 	// chain runs an update for the first elements, and says for how many.
 	chain func(u *Update) int
@@ -47,5 +48,6 @@ var generic = table{
 	point:      pointGeneric,
 	sums:       sumsGeneric,
 	planes:     planesGeneric,
+	softmax:    softmaxGeneric,
 	chain:      func(*Update) int { return 0 },
 }

@@ -97,3 +97,30 @@ func (m *machine) saturating(r ratio) func(x vec) vec {
 		return m.min(one, y)
 	}
 }
+
+// log is the natural logarithm of x >= 1, taken apart as 2^k·(1+f) with f between
+// -1/4 and 1/2. The polynomial for (log(1+f) - f + f²/2)/f³ has the least
+// relative error of log(1+f) among those of its degree, 4e-8. NaN stays, and
+// infinity becomes NaN.
+func (m *machine) log(x vec) vec {
+	const ln2hi = 355.0 / 512
+	base := m.pattern(math.Float32bits(0.75))
+	exponent, shifted, whole, f := m.vec(), m.vec(), m.vec(), m.vec()
+	m.VPSUBD(base, x, exponent)
+	m.VPSRAD(operand.U8(23), exponent, exponent)
+	m.VCVTDQ2PS(exponent, whole)
+	m.VPSLLD(operand.U8(23), exponent, shifted)
+	m.VPSUBD(shifted, x, f)
+	m.VSUBPS(m.constant(1), f, f)
+	var c []operand.Op
+	for _, v := range []float64{0.333334706911, -0.249963604809, 0.199823202491, -0.167888228253, 0.149044386814, -0.121140886419, 0.0555966779986} {
+		c = append(c, m.constant(v))
+	}
+	squared := m.mul(f, f)
+	y := m.mul(m.mul(squared, f), m.horner(f, c))
+	m.VFNMADD231PS(m.constant(0.5), squared, y)
+	m.VFMADD231PS(m.constant(math.Ln2-ln2hi), whole, y)
+	y = m.add(y, f)
+	m.VFMADD231PS(m.constant(ln2hi), whole, y)
+	return m.add(y, m.sub(x, x))
+}
