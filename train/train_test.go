@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"finetune/internal/kernel"
@@ -55,6 +56,31 @@ func TestSameBytes(t *testing.T) {
 	mustRun(t, m, l, l, cfg)
 	if equalValues(values(m), want) {
 		t.Error("another seed: got the same parameters")
+	}
+}
+
+// TestRunsAtOnce trains two models in two goroutines.
+func TestRunsAtOnce(t *testing.T) {
+	l := labelled(50, 3, 1, 6, 6).loader(t)
+	cfg := DefaultConfig()
+	cfg.Batch = 20
+	alone := convnet().model(t)
+	mustRun(t, alone, l, l, cfg)
+	var wait sync.WaitGroup
+	models := make([]*onnxload.Model, 4)
+	for i := range models {
+		models[i] = convnet().model(t)
+		wait.Go(func() {
+			if _, err := Run(context.Background(), models[i], l, l, cfg); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	for i, m := range models {
+		if !equalValues(values(m), values(alone)) {
+			t.Errorf("run %d of four: got other parameters than alone", i)
+		}
 	}
 }
 
