@@ -1,0 +1,345 @@
+package onnxload
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+
+	"finetune/internal/op"
+)
+
+// Attention: softmax(s·Q·Kᵀ + mask)·V per head (Vaswani et al., Attention Is All
+// You Need, 2017), s by default 1/√(size of a head). Q, K and V are (batch, heads,
+// length, size), or (batch, length, heads·size) with attributes q_num_heads and
+// kv_num_heads; several heads of Q may share one of K and V. softcap c makes
+// scores c·tanh(score/c). The mask is added, or is bool and keeps what is true;
+// is_causal keeps position j ≤ i + past; nonpad_kv_seqlen keeps the first
+// positions of each example. A row that keeps nothing gives zeros. past_key and
+// past_value go before K and V, which are outputs as well.
+// https://onnx.ai/onnx/operators/onnx__Attention.html, opsets 23 to 24.
+func lowerAttention(c *call) ([]*value, error) {
+	a := &attention{call: c}
+	if err := a.heads(); err != nil {
+		return nil, err
+	}
+	if err := a.past(); err != nil {
+		return nil, err
+	}
+	scores, err := a.scores()
+	if err != nil {
+		return nil, err
+	}
+	bias, err := a.bias()
+	if err != nil {
+		return nil, err
+	}
+	return a.results(scores, bias)
+}
+
+// The inputs of an Attention.
+const (
+	attentionQ = iota
+	attentionK
+	attentionV
+	attentionMask
+	attentionPastK
+	attentionPastV
+	attentionLengths
+)
+
+// attention is an Attention that is being lowered.
+type attention struct {
+	*call
+	flat       bool    // inputs have rank 3
+	q, k, v    *G.Node // (batch, heads, length, size)
+	group      int     // heads of Q that share one of K and V
+	pastLength int
+	stages     [4]*G.Node // the scores at the points that attribute qk_matmul_output_mode numbers
+}
+
+// heads brings the inputs to rank 4.
+func (a *attention) heads() error {
+	a.flat = a.rank(attentionQ) == 3
+	qHeads, kvHeads := a.Attrs.Int("q_num_heads", 0), a.Attrs.Int("kv_num_heads", 0)
+	for i, x := range []**G.Node{&a.q, &a.k, &a.v} {
+		shape := a.shape(i)
+		if a.flat {
+			heads := kvHeads
+			if i == attentionQ {
+				heads = qHeads
+			}
+			if len(shape) != 3 || heads < 1 || shape[2]%heads != 0 {
+				return fmt.Errorf("input %d has shape %v for %d heads", i, shape, heads)
+			}
+			n, err := op.Reshape(a.node(i), shape[0], shape[1], heads, shape[2]/heads)
+			if err == nil {
+				n, err = op.Transpose(n, []int{0, 2, 1, 3})
+			}
+			if err != nil {
+				return err
+			}
+			*x = n
+			continue
+		}
+		if len(shape) != 4 {
+			return fmt.Errorf("input %d has shape %v, want rank 4 or 3", i, shape)
+		}
+		*x = a.node(i)
+	}
+	of, among := a.q.Shape()[1], a.k.Shape()[1]
+	if among == 0 || of%among != 0 || a.v.Shape()[1] != among {
+		return fmt.Errorf("%d heads of Q, %d of K and %d of V", of, among, a.v.Shape()[1])
+	}
+	a.group = of / among
+	return nil
+}
+
+// past puts what was seen before in front of K and V.
+func (a *attention) past() error {
+	if a.has(attentionPastK) != a.has(attentionPastV) {
+		return errors.New("one of past_key and past_value is missing")
+	}
+	if !a.has(attentionPastK) {
+		return nil
+	}
+	if a.rank(attentionPastK) != 4 {
+		return fmt.Errorf("past_key has shape %v, want rank 4", a.shape(attentionPastK))
+	}
+	a.pastLength = a.shape(attentionPastK)[2]
+	var err error
+	if a.k, err = op.Concat(2, a.node(attentionPastK), a.k); err != nil {
+		return err
+	}
+	a.v, err = op.Concat(2, a.node(attentionPastV), a.v)
+	return err
+}
+
+// grouped gives Q, or scores, an axis for the heads that share one of K, or K and
+// V one of length 1 to go with it.
+func (a *attention) grouped(x *G.Node, perKey bool) (*G.Node, error) {
+	s := x.Shape()
+	if a.group == 1 {
+		return x, nil
+	}
+	if perKey {
+		return op.Reshape(x, s[0], s[1], 1, s[2], s[3])
+	}
+	return op.Reshape(x, s[0], s[1]/a.group, a.group, s[2], s[3])
+}
+
+// scores is Q·Kᵀ, scaled and capped.
+func (a *attention) scores() (*G.Node, error) {
+	scale := a.number("scale", 0)
+	if scale == 0 {
+		scale = 1 / math.Sqrt(float64(a.q.Shape()[3]))
+	}
+	q, err := op.Mul(a.q, a.constant(nil, float32(scale)))
+	if err != nil {
+		return nil, err
+	}
+	if q, err = a.grouped(q, false); err != nil {
+		return nil, err
+	}
+	k, err := a.grouped(a.k, true)
+	if err != nil {
+		return nil, err
+	}
+	s, err := op.MatMul(q, k, false, true)
+	if err != nil {
+		return nil, err
+	}
+	qs := a.q.Shape()
+	if s, err = op.Reshape(s, qs[0], qs[1], qs[2], a.k.Shape()[2]); err != nil {
+		return nil, err
+	}
+	a.stages[0] = s
+	if limit := a.Attrs.Float("softcap", 0); limit != 0 {
+		if s, err = op.Div(s, a.constant(nil, limit)); err == nil {
+			s, err = op.Tanh(s)
+		}
+		if err == nil {
+			s, err = op.Mul(s, a.constant(nil, limit))
+		}
+	}
+	a.stages[1] = s
+	return s, err
+}
+
+// bias is what is added to the scores: minus infinity where nothing is kept. It
+// is nil where all is kept.
+func (a *attention) bias() (*G.Node, error) {
+	var total *G.Node
+	add := func(n *G.Node, err error) error {
+		if err != nil || n == nil {
+			return err
+		}
+		if total == nil {
+			total = n
+			return nil
+		}
+		total, err = op.Add(total, n)
+		return err
+	}
+	if err := add(a.mask()); err != nil {
+		return nil, err
+	}
+	if a.Attrs.Int("is_causal", 0) != 0 {
+		if err := add(a.causal()); err != nil {
+			return nil, err
+		}
+	}
+	return total, add(a.padding())
+}
+
+// mask is input attn_mask as a bias, as long as K.
+func (a *attention) mask() (*G.Node, error) {
+	if !a.has(attentionMask) {
+		return nil, nil
+	}
+	m, err := a.node(attentionMask), error(nil)
+	if a.in[attentionMask].dtype == Bool {
+		if m, err = a.kept(m); err != nil {
+			return nil, err
+		}
+	}
+	rank := m.Dims()
+	if rank == 0 {
+		return m, nil
+	}
+	if more := a.k.Shape()[2] - m.Shape()[rank-1]; more > 0 && m.Shape()[rank-1] > 1 {
+		ends := make([]int, rank)
+		ends[rank-1] = more
+		m, err = op.Pad(m, make([]int, rank), ends, a.constant(nil, float32(math.Inf(-1))))
+	}
+	return m, err
+}
+
+// kept is 0 where a condition is true and minus infinity elsewhere.
+func (a *attention) kept(condition *G.Node) (*G.Node, error) {
+	return op.Where(condition, a.constant(nil, 0), a.constant(nil, float32(math.Inf(-1))))
+}
+
+// causal keeps no position of K behind that of Q. The first of Q stands behind
+// the past, or where the lengths say that the last of Q is the last of K.
+func (a *attention) causal() (*G.Node, error) {
+	rows, cols := a.q.Shape()[2], a.k.Shape()[2]
+	if !a.has(attentionLengths) {
+		mask := make([]float32, rows*cols)
+		for i := range rows {
+			for j := i + a.pastLength + 1; j < cols; j++ {
+				mask[i*cols+j] = float32(math.Inf(-1))
+			}
+		}
+		return a.constant([]int{rows, cols}, mask...), nil
+	}
+	first, err := op.Sub(a.node(attentionLengths), a.constantInts(nil, []int64{int64(rows)}))
+	if err == nil {
+		first, err = op.Reshape(first, first.Shape().TotalSize(), 1, 1, 1)
+	}
+	if err == nil {
+		first, err = op.Add(first, a.counts(rows, 4, 2))
+	}
+	if err == nil {
+		first, err = op.LessOrEqual(a.counts(cols, 4, 3), first)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.kept(first)
+}
+
+// padding keeps the positions of K before the end of each example.
+func (a *attention) padding() (*G.Node, error) {
+	if !a.has(attentionLengths) {
+		return nil, nil
+	}
+	n, err := op.Reshape(a.node(attentionLengths), a.in[attentionLengths].size(), 1, 1, 1)
+	if err == nil {
+		n, err = op.Less(a.counts(a.k.Shape()[2], 4, 3), n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.kept(n)
+}
+
+// results turns scores into shares and takes the mean of V by them.
+func (a *attention) results(s, bias *G.Node) ([]*value, error) {
+	a.stages[2] = s
+	var empty *G.Node // rows that keep nothing
+	var err error
+	if bias != nil {
+		if a.stages[2], err = op.Add(s, bias); err != nil {
+			return nil, err
+		}
+		if s, empty, err = a.masked(s, bias); err != nil {
+			return nil, err
+		}
+	}
+	if s, err = op.Softmax(s, -1); err != nil {
+		return nil, err
+	}
+	if empty != nil {
+		if s, err = op.Where(empty, a.constant(nil, 0), s); err != nil {
+			return nil, err
+		}
+	}
+	a.stages[3] = s
+	y, err := a.mean(s)
+	if err != nil {
+		return nil, err
+	}
+	mode := a.Attrs.Int("qk_matmul_output_mode", 0)
+	if mode < 0 || mode > 3 {
+		return nil, fmt.Errorf("qk_matmul_output_mode is %d, want 0 to 3", mode)
+	}
+	dt := a.in[0].dtype
+	return []*value{a.value(dt, y), a.value(a.in[attentionK].dtype, a.k), a.value(a.in[attentionV].dtype, a.v), a.value(dt, a.stages[mode])}, nil
+}
+
+// masked adds the bias, but nothing to rows that keep nothing: their softmax
+// would be no number. It says which rows those are.
+func (a *attention) masked(s, bias *G.Node) (sum, empty *G.Node, err error) {
+	rank := bias.Dims()
+	if rank > 0 {
+		most, err := op.ReduceMax(bias, []int{rank - 1}, true)
+		if err != nil {
+			return nil, nil, err
+		}
+		if empty, err = op.IsInf(most, true, false); err != nil {
+			return nil, nil, err
+		}
+		if bias, err = op.Where(empty, a.constant(nil, 0), bias); err != nil {
+			return nil, nil, err
+		}
+	}
+	sum, err = op.Add(s, bias)
+	return sum, empty, err
+}
+
+// mean is the product of shares and V, in the layout of the inputs.
+func (a *attention) mean(s *G.Node) (*G.Node, error) {
+	shape := slices.Clone(s.Shape())
+	v, err := a.grouped(a.v, true)
+	if err == nil {
+		s, err = a.grouped(s, false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	y, err := op.MatMul(s, v, false, false)
+	if err != nil {
+		return nil, err
+	}
+	size := a.v.Shape()[3]
+	if y, err = op.Reshape(y, shape[0], shape[1], shape[2], size); err != nil || !a.flat {
+		return y, err
+	}
+	if y, err = op.Transpose(y, []int{0, 2, 1, 3}); err != nil {
+		return nil, err
+	}
+	return op.Reshape(y, shape[0], shape[2], shape[1]*size)
+}
