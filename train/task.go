@@ -21,7 +21,10 @@ const (
 	// CrossEntropy is −log softmax(scores)[label], averaged over the examples.
 	// A model that ends in Softmax, LogSoftmax or Sigmoid is trained through the
 	// scores before it. A single score s stands for the two classes (0, s),
-	// which makes it the binary cross-entropy of sigmoid(s).
+	// which makes it the binary cross-entropy of sigmoid(s); several sigmoids
+	// are trained as one softmax, since an example has one label. The classes
+	// lie along the axis of the softmax, else along the last axis or the second,
+	// where that leaves a row of scores for each label.
 	CrossEntropy Loss = "cross-entropy"
 	// MSE is the mean of (output − target)² over all elements.
 	MSE Loss = "mse"
