@@ -47,7 +47,7 @@ func evaluate(bind map[*G.Node]op.Buffer, want ...*G.Node) (out []op.Buffer, err
 			c.In = append(c.In, have[k])
 		}
 		if o.Alias {
-			have[n] = c.In[0]
+			have[n] = c.In[0].First(o.Shape.TotalSize())
 		} else {
 			c.Out = op.NewBuffer(o.Dtype, o.Shape.TotalSize())
 			if err := o.Run(&c); err != nil {
