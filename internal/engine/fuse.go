@@ -14,14 +14,24 @@ type fusion struct {
 	op   *op.Op
 	in   G.Nodes
 	last *G.Node
+	more *G.Node // the first, if it computes more than last; else nil
+}
+
+// stored is the node that has the shape of all that is computed.
+func (f *fusion) stored() *G.Node {
+	if f.more != nil {
+		return f.more
+	}
+	return f.last
 }
 
 // fuser finds fusions.
 type fuser struct {
 	place   map[*G.Node]int // in the order of execution
 	readers map[*G.Node]G.Nodes
-	kept    func(n *G.Node) bool // whether others than nodes read n
-	end     map[*G.Node]int      // place of the fusion that a node is the last of
+	bind    map[*G.Node]op.Buffer
+	output  map[*G.Node]bool
+	end     map[*G.Node]int // place of the fusion that a node is the last of
 }
 
 // fuse finds what can be computed as one, by the first node, and the nodes that
@@ -29,14 +39,12 @@ type fuser struct {
 // are made of results that are visible, and their nodes fuse like all others.
 // A result that its gradient reads too has a second reader, and stays.
 func fuse(order []*G.Node, outputs []*G.Node, bind map[*G.Node]op.Buffer) (byFirst map[*G.Node]fusion, gone map[*G.Node]bool) {
-	f := fuser{place: map[*G.Node]int{}, readers: map[*G.Node]G.Nodes{}, end: map[*G.Node]int{}}
-	isOutput := map[*G.Node]bool{}
-	for _, n := range outputs {
-		isOutput[n] = true
+	f := fuser{
+		place: map[*G.Node]int{}, readers: map[*G.Node]G.Nodes{}, end: map[*G.Node]int{},
+		bind: bind, output: map[*G.Node]bool{},
 	}
-	f.kept = func(n *G.Node) bool {
-		_, bound := bind[n]
-		return bound || isOutput[n]
+	for _, n := range outputs {
+		f.output[n] = true
 	}
 	for i, n := range order {
 		f.place[n] = i
@@ -50,16 +58,38 @@ func fuse(order []*G.Node, outputs []*G.Node, bind map[*G.Node]op.Buffer) (byFir
 		if !ok || gone[n] {
 			continue
 		}
-		all := fusion{op: o, in: children(n), last: n}
+		start := f.result(n)
+		all := fusion{op: o, in: children(n), last: start}
+		if start != n {
+			all.more = n
+		}
 		for f.extend(&all, i) {
 			gone[all.last] = true
 		}
-		if all.last != n {
-			byFirst[n] = all
-			f.end[all.last] = i
+		if all.last == start {
+			continue
 		}
+		byFirst[n] = all
+		f.end[all.last] = i
 	}
 	return byFirst, gone
+}
+
+// kept reports whether others than nodes read n.
+func (f *fuser) kept(n *G.Node) bool {
+	_, bound := f.bind[n]
+	return bound || f.output[n]
+}
+
+// result is what an operation computes in the first place, where it computes more
+// than that: an alias of its first elements.
+func (f *fuser) result(n *G.Node) *G.Node {
+	for _, r := range f.readers[n] {
+		if o, ok := r.Op().(*op.Op); ok && o.Alias && size(r.Shape()) < size(n.Shape()) {
+			return r
+		}
+	}
+	return n
 }
 
 // extend adds the reader of the last node to a fusion whose first node has the
@@ -70,6 +100,9 @@ func (f *fuser) extend(all *fusion, place int) bool {
 		return false
 	}
 	next := f.readers[last][0]
+	if _, bound := f.bind[next]; bound && all.more != nil {
+		return false // it has to lie in other storage
+	}
 	o, ok := next.Op().(*op.Op)
 	if !ok {
 		return false
@@ -90,7 +123,7 @@ func (f *fuser) extend(all *fusion, place int) bool {
 	if fused == nil {
 		return false
 	}
-	*all = fusion{op: fused, in: append(all.in[:len(all.in):len(all.in)], others...), last: next}
+	all.op, all.in, all.last = fused, append(all.in[:len(all.in):len(all.in)], others...), next
 	return true
 }
 

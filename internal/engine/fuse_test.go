@@ -191,3 +191,130 @@ func TestFuseWithLaterAlias(t *testing.T) {
 	y = s.must(op.Add(y, s.must(op.Reshape(s.param(2), 2, 1, 1))))
 	s.wantFused(0, s.cost(y), "Conv+Add")
 }
+
+// batchNorm has given statistics.
+func (s *sketch) batchNorm(x, scale, shift *G.Node) *G.Node {
+	c := x.Shape()[1]
+	return s.must(op.BatchNorm(x, scale, shift, s.leaf(c), s.positive(c), 1e-5))
+}
+
+// Where scale and shift are not trained, batch normalisation becomes part of the
+// convolution, the weights of which may be.
+func TestFuseFrozenNorm(t *testing.T) {
+	s := newSketch(t)
+	h := s.leaf(2, 3, 9, 7)
+	h = s.must(op.Relu(s.batchNorm(s.conv(h, s.param(4, 3, 3, 3), s.param(4)), s.leaf(4), s.leaf(4))))
+	branch := h
+	h = s.must(op.Clip(s.batchNorm(s.conv(h, s.param(4, 4, 3, 3), nil), s.leaf(4), s.leaf(4)), 0, 6))
+	h = s.batchNorm(s.conv(h, s.leaf(4, 4, 3, 3), nil), s.leaf(4), s.leaf(4))
+	h = s.must(op.Relu(s.must(op.Add(branch, h))))
+	s.wantFused(1e-6, s.cost(h),
+		"Conv+BatchNorm+Relu", "Conv+BatchNorm", "Conv+BatchNorm+Add+Relu",
+		"ConvInputGrad+Sum+ReluGrad")
+}
+
+// Trained scales need the result of the convolution.
+func TestFuseTrainedScale(t *testing.T) {
+	s := newSketch(t)
+	h := s.leaf(2, 3, 9, 7)
+	h = s.must(op.Relu(s.batchNorm(s.conv(h, s.param(4, 3, 3, 3), s.param(4)), s.param(4), s.param(4))))
+	h = s.must(op.Relu(s.must(op.Add(s.batchNorm(s.conv(h, s.param(4, 4, 3, 3), nil), s.param(4), s.param(4)), h))))
+	s.wantFused(0, s.cost(h), "BatchNorm+Relu", "BatchNorm+Add+Relu", "ConvInputGrad+Sum+ReluGrad")
+}
+
+// Weights that outnumber the results are not scaled.
+func TestFuseLargeWeights(t *testing.T) {
+	s := newSketch(t)
+	h := s.conv(s.leaf(1, 8, 2, 2), s.leaf(8, 8, 3, 3), nil)
+	m := compile(t, s.bind, s.must(op.Relu(s.batchNorm(h, s.leaf(8), s.leaf(8)))))
+	if got, want := kinds(m), []string{"BatchNorm+Relu"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestFuseTrainedNorm(t *testing.T) {
+	s := newSketch(t)
+	norm := func(x *G.Node) *G.Node {
+		y, _, _, err := op.BatchNormTrain(x, s.param(4), s.param(4), 1e-5)
+		return s.must(y, err)
+	}
+	h := s.leaf(2, 3, 9, 7)
+	h = s.must(op.Relu(norm(s.conv(h, s.param(4, 3, 3, 3), nil))))
+	branch := norm(s.conv(h, s.param(4, 4, 3, 3), nil))
+	h = s.must(op.Relu(norm(s.conv(h, s.param(4, 4, 3, 3), nil))))
+	h = s.must(op.Relu(s.must(op.Add(branch, norm(s.conv(h, s.param(4, 4, 3, 3), nil))))))
+	s.wantFused(0, s.cost(h),
+		"BatchNormTrain+Relu", "BatchNormTrain+Relu", "BatchNormTrain+Add+Relu",
+		"ConvInputGrad+ReluGrad", "ConvInputGrad+Sum+ReluGrad")
+}
+
+// The statistics of a fused normalisation can be read, and its result be bound.
+func TestFuseTrainedNormOutputs(t *testing.T) {
+	for _, bound := range []bool{false, true} {
+		s := newSketch(t)
+		x := s.leaf(2, 3, 5)
+		y, mean, variance, err := op.BatchNormTrain(x, s.leaf(3), s.leaf(3), 1e-5)
+		y = s.must(op.Relu(s.must(y, err)))
+		want := compile(t, s.bind, y, mean, variance, children(y)[0])
+		own := op.Buffer{F: make([]float32, size(y.Shape()))}
+		fused := []string{"BatchNormTrain+Relu"}
+		if bound {
+			s.bind[y], fused = own, nil
+		}
+		got := compile(t, s.bind, y, mean, variance)
+		if !slices.Equal(kinds(got), fused) {
+			t.Errorf("got %v, want %v", kinds(got), fused)
+		}
+		run(t, got)
+		run(t, want)
+		for _, n := range []*G.Node{y, mean, variance} {
+			if !slices.Equal(got.Buffer(n).F, want.Buffer(n).F) || slices.Max(want.Buffer(n).F) <= 0 {
+				t.Errorf("%s: got %v, want %v", n.Name(), got.Buffer(n).F, want.Buffer(n).F)
+			}
+		}
+		if bound && slices.Max(own.F) <= 0 {
+			t.Errorf("got %v in the bound storage", own.F)
+		}
+	}
+}
+
+// Below the first parameter that is trained nothing is kept, and nothing
+// differentiated: training needs hardly more memory than inference.
+func TestFrozenPartKeepsNothing(t *testing.T) {
+	const depth = 6
+	build := func(train int) (*Machine, float64) {
+		s := newSketch(t)
+		h := s.leaf(2, 4, 16, 16)
+		for range depth {
+			w, b := s.leaf(4, 4, 3, 3), s.leaf(4)
+			if train > 1 {
+				s.params = append(s.params, w, b)
+			}
+			h = s.must(op.Relu(s.batchNorm(s.conv(h, w, b), s.leaf(4), s.leaf(4))))
+		}
+		h = s.must(op.GlobalAveragePool(h))
+		h = s.must(op.Gemm(s.must(op.Reshape(h, 2, 4)), s.param(4, 3), s.param(3), false, false, 1, 1))
+		outputs := []*G.Node{s.cost(h)}
+		if train > 0 {
+			outputs = append(outputs, backprop(t, outputs[0], s.params...)...)
+		}
+		m := compile(t, s.bind, outputs...)
+		flops := 0.0
+		for _, step := range m.steps {
+			flops += step.op.Flops
+		}
+		return m, flops
+	}
+	inference, flops := build(0)
+	head, headFlops := build(1)
+	all, allFlops := build(2)
+	if got, most := head.Bytes(), inference.Bytes()+1024; got > most {
+		t.Errorf("got %d bytes with a frozen part, want at most %d", got, most)
+	}
+	if got, least := all.Bytes(), 2*inference.Bytes(); got < least {
+		t.Errorf("got %d bytes with all trained, want at least %d, or the test says nothing", got, least)
+	}
+	if headFlops > 1.01*flops || allFlops < 2.5*flops {
+		t.Errorf("got %v and %v operations, want about %v and three times that", headFlops, allFlops, flops)
+	}
+}

@@ -119,14 +119,14 @@ func Compile(outputs []*G.Node, bind map[*G.Node]op.Buffer) (*Machine, error) {
 	}
 	sortByID(m.leaves)
 	for _, n := range m.outputs {
-		m.buffers[n] = buffers[p.at[n]]
+		m.buffers[n] = buffers[p.at[n]].First(size(n.Shape()))
 	}
 
 	m.steps = make([]step, len(p.steps))
 	for i, planned := range p.steps {
 		s := step{run: planned.op.Run, node: planned.node, op: planned.op}
-		for _, in := range planned.in {
-			s.call.In = append(s.call.In, buffers[in])
+		for k, in := range planned.in {
+			s.call.In = append(s.call.In, buffers[in].First(planned.lens[k]))
 		}
 		s.call.Out = buffers[planned.out]
 		s.call.Scratch = floats[planned.scratch.off:][:planned.op.Scratch:planned.op.Scratch]

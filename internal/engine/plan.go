@@ -32,11 +32,13 @@ type planned struct {
 	op      *op.Op
 	copies  bool // an alias that has to lie elsewhere than what it aliases
 	in      []int
+	lens    []int // of what it reads of them
 	out     int
 	scratch span
 }
 
-// store is the place of one value. An alias has the store of what it aliases.
+// store is the place of one value. An alias has the store of what it aliases, or
+// the first elements of it.
 type store struct {
 	ints   bool
 	len    int
@@ -109,7 +111,8 @@ func newPlan(outputs []*G.Node, bind map[*G.Node]op.Buffer) (*plan, error) {
 			continue
 		}
 		if all, ok := fused[n]; ok {
-			err = p.addStep(planned{node: n, op: all.op}, all.in, all.last, bind)
+			err = p.addStep(planned{node: n, op: all.op}, all.in, all.stored(), bind)
+			p.at[all.last] = p.at[all.stored()]
 		} else {
 			err = p.add(n, bind)
 		}
@@ -140,7 +143,7 @@ func (p *plan) add(n *G.Node, bind map[*G.Node]op.Buffer) error {
 		case !isBound || root.isSet && sameStorage(root.bound, bound):
 			p.at[n] = at
 			return nil
-		case !root.leaf && !root.isSet:
+		case !root.leaf && !root.isSet && root.len == size(n.Shape()):
 			if err := checkBound(n, bound); err != nil {
 				return err
 			}
@@ -157,6 +160,7 @@ func (p *plan) add(n *G.Node, bind map[*G.Node]op.Buffer) error {
 func (p *plan) addStep(step planned, in G.Nodes, n *G.Node, bind map[*G.Node]op.Buffer) error {
 	for _, x := range in {
 		step.in = append(step.in, p.find(x))
+		step.lens = append(step.lens, size(x.Shape()))
 	}
 	var err error
 	step.out, err = p.newStore(n, bind)
@@ -252,7 +256,7 @@ func (p *plan) inPlace(i int) int {
 		return -1
 	}
 	out, old := p.stores[step.out], p.stores[step.in[k]]
-	if old.last != i || old.ints != out.ints || old.len != out.len {
+	if old.last != i || old.ints != out.ints || old.len < out.len {
 		return -1
 	}
 	for j, in := range step.in {

@@ -59,9 +59,13 @@ func Tanh(x *G.Node) (*G.Node, error) {
 // Clip is min(max(x, low), high); infinite limits leave a side open. The
 // gradient passes where low <= x <= high.
 func Clip(x *G.Node, low, high float32) (*G.Node, error) {
-	return pointwise("Clip", x, ofInput,
+	y, err := pointwise("Clip", x, ofInput,
 		func(out, x []float32) { kernel.Clip(out, x, low, high) },
 		func(out, x, g []float32) { kernel.ClipGrad(out, x, g, low, high) })
+	if err == nil {
+		y.Op().(*Op).ending = &ending{part: clamp, on: First, low: low, high: high}
+	}
+	return y, err
 }
 
 // What the gradient of a pointwise function is computed from. A function that

@@ -57,12 +57,11 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 			return convGrads(conv, flops, in, g)
 		},
 	}
-	along := finisher{rows: 1, cols: -1, upTo: gated}
+	along := finisher{rows: 1, cols: -1, upTo: gated, weights: ws.TotalSize(), results: shape.TotalSize(), run: func(c *Call, then kernel.Epilogue) error {
+		conv.Forward(c.In[0].F, c.In[1].F, c.Out.F, then)
+		return nil
+	}}
 	if b == nil {
-		along.run = func(c *Call, then kernel.Epilogue) error {
-			conv.Forward(c.In[0].F, c.In[1].F, c.Out.F, then)
-			return nil
-		}
 		o.finishing(along)
 		return apply(o, x, w)
 	}
@@ -73,12 +72,7 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 		return fail("got a bias of shape %v, want (%d)", bs, ws[0])
 	}
 	o.Diff = append(o.Diff, true)
-	along.rows = -1
-	along.run = func(c *Call, then kernel.Epilogue) error {
-		then.Row = c.In[2].F
-		conv.Forward(c.In[0].F, c.In[1].F, c.Out.F, then)
-		return nil
-	}
+	along.done = []doing{{part: addBias, row: true, input: 2}}
 	o.finishing(along)
 	return apply(o, x, w, b)
 }

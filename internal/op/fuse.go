@@ -13,7 +13,8 @@ import (
 type part int
 
 const (
-	addBias part = iota + 1 // one element for each index of an axis
+	scaled  part = iota + 1 // batch normalisation, whose statistics are given
+	addBias                 // one element for each index of an axis
 	addSame                 // an element for each
 	clamp                   // between two numbers
 	gated                   // 0 where another tensor is 0
@@ -27,14 +28,17 @@ type ending struct {
 	either    bool    // or the other one: the order of the two inputs is of no matter
 	axis      int     // that a bias runs along
 	low, high float32
+	eps       float32 // of scaled
 }
 
 // finisher is an operation that can do parts along the way.
 type finisher struct {
 	rows, cols int // the axes that a bias may run along, -1 if none
-	upTo       part
+	from, upTo part
 	run        func(c *Call, then kernel.Epilogue) error
-	done       []doing
+	done       []doing // what it does already, such as adding a bias of its own
+	weights    int     // elements of input 1, if scaling its rows scales those of the result
+	results    int     // elements of the result
 }
 
 // doing is a part that a finisher does.
@@ -45,18 +49,27 @@ type doing struct {
 	low, high float32
 }
 
+// Scaling weights costs as much per element as scaling results would, so it is
+// done where there are fewer of them.
+func (f *finisher) scales() bool { return 0 < f.weights && f.weights <= f.results }
+
 // Fuse makes one operation of first and next, which reads the result of first as
 // input at and is the only one to do so. The inputs are those of first, then
 // those of next but the one at at. The numbers are computed in the same order as
-// before, so results differ at most in the sign of a zero. Fuse returns nil where
-// the two do not go together.
+// before, so results differ at most in the sign of a zero; only batch
+// normalisation rounds differently, as it scales weights instead of results. Fuse
+// returns nil where the two do not go together. The new operation may have memory
+// of its own, and must not run twice at a time.
 func Fuse(first, next *Op, at int) *Op {
 	f, e := first.finish, next.ending
 	if f == nil || e == nil || at != int(e.on-First) && !(e.either && at == int(Second-e.on)) {
 		return nil
 	}
+	if e.part == scaled {
+		return fuseNorm(first, next, e.eps)
+	}
 	d := doing{part: e.part, input: first.Inputs, low: e.low, high: e.high}
-	if len(f.done) > 0 && f.done[len(f.done)-1].part >= d.part || d.part > f.upTo {
+	if len(f.done) > 0 && f.done[len(f.done)-1].part >= d.part || d.part < f.from || d.part > f.upTo {
 		return nil
 	}
 	if d.part == addBias {
@@ -69,7 +82,6 @@ func Fuse(first, next *Op, at int) *Op {
 	g.done = append(slices.Clone(f.done), d)
 	fused.finish = &g
 	fused.Name = first.Name + "+" + next.Name
-	fused.Shape = next.Shape
 	fused.Inputs = first.Inputs + next.Inputs - 1
 	fused.Flops = first.Flops + next.Flops
 	fused.Run = g.do
@@ -98,8 +110,7 @@ func (f *finisher) do(c *Call) error {
 	return f.run(c, then)
 }
 
-// finishing makes o an operation that can do parts along the way. A bias of its
-// own is among the arguments of run.
+// finishing makes o an operation that can do parts along the way.
 func (o *Op) finishing(f finisher) {
 	o.finish = &f
 	o.Run = f.do

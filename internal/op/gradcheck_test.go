@@ -94,8 +94,8 @@ func evaluate(n *G.Node, values map[*G.Node]Buffer) (Buffer, error) {
 		c.In = append(c.In, b)
 	}
 	if o.Alias {
-		values[n] = c.In[0]
-		return c.In[0], nil
+		values[n] = c.In[0].First(o.Shape.TotalSize())
+		return values[n], nil
 	}
 	c.Out = NewBuffer(o.Dtype, o.Shape.TotalSize())
 	for i := range c.Out.F {

@@ -125,23 +125,15 @@ func Gemm(a, b, c *G.Node, transA, transB bool, alpha, beta float32) (*G.Node, e
 			return append(grads, dc), err
 		},
 	}
-	along := finisher{rows: -1, cols: -1, upTo: gated}
-	switch {
-	case beta == 1 && row == 0 && col == 1:
-		along.run = func(c *Call, then kernel.Epilogue) error {
-			then.Col = c.In[2].F
-			p.run(c, then)
-			return nil
-		}
-		o.finishing(along)
-	case beta == 1 && row == 1 && col == 0:
-		along.run = func(c *Call, then kernel.Epilogue) error {
-			then.Row = c.In[2].F
-			p.run(c, then)
-			return nil
-		}
-		o.finishing(along)
-	default:
+	if beta == 1 && row+col == 1 {
+		o.finishing(finisher{
+			upTo: gated, done: []doing{{part: addBias, row: row == 1, input: 2}},
+			run: func(c *Call, then kernel.Epilogue) error {
+				p.run(c, then)
+				return nil
+			},
+		})
+	} else {
 		o.Run = func(c *Call) error {
 			kernel.SpreadMatrix(c.In[2].F, p.m, p.n, row, col, beta, c.Out.F)
 			kernel.Gemm(transA, transB, p.m, p.n, p.k, alpha, c.In[0].F, as[1], c.In[1].F, bs[1], 1, c.Out.F, p.n)

@@ -38,7 +38,35 @@ func BatchNorm(x, scale, shift, mean, variance *G.Node, eps float32) (*G.Node, e
 	if err := checkNorm("BatchNorm", x, scale, shift, mean, variance); err != nil {
 		return nil, err
 	}
-	return normalize("BatchNorm", false, eps, x, scale, shift, mean, variance)
+	channels := channelsOf(x.Shape())
+	o := Op{
+		Name:    "BatchNorm",
+		Shape:   x.Shape(),
+		Dtype:   tensor.Float32,
+		Diff:    []bool{true, true, true, false, false},
+		InPlace: First,
+		ending:  &ending{part: scaled, on: First, eps: eps},
+		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
+			dx, err := batchNormInputGrad(in[1], in[4], g, eps)
+			if err != nil {
+				return nil, err
+			}
+			dscale, dshift, err := batchNormParamGrads(in[0], in[3], in[4], g, eps)
+			return G.Nodes{dx, dscale, dshift, nil, nil}, err
+		},
+	}
+	o.finishing(finisher{from: addSame, upTo: clamp, run: func(c *Call, then kernel.Epilogue) error {
+		n := channelNorm(channels, eps, then)
+		n.Scale, n.Shift, n.Mean, n.Variance = c.In[1].F, c.In[2].F, c.In[3].F, c.In[4].F
+		n.Forward(c.In[0].F, c.Out.F)
+		return nil
+	}})
+	return apply(o, x, scale, shift, mean, variance)
+}
+
+// channelNorm is batch normalisation with what is done along the way.
+func channelNorm(channels kernel.Channels, eps float32, then kernel.Epilogue) kernel.ChannelNorm {
+	return kernel.ChannelNorm{Channels: channels, Eps: eps, Add: then.Add, Limited: then.Clamp, Low: then.Lo, High: then.Hi}
 }
 
 // BatchNormTrain is BatchNorm with the statistics of the batch itself: the mean
@@ -49,86 +77,88 @@ func BatchNormTrain(x, scale, shift *G.Node, eps float32) (y, mean, variance *G.
 	if err := checkNorm("BatchNormTrain", x, scale, shift); err != nil {
 		return nil, nil, nil, err
 	}
+	// One pass makes all three, behind each other.
 	channels := channelsOf(x.Shape())
-	stats, err := apply(Op{
-		Name:  "BatchStats",
-		Shape: tensor.Shape{2, channels.C},
-		Dtype: tensor.Float32,
-		Run: func(c *Call) error {
-			n := kernel.ChannelNorm{Channels: channels, Mean: c.Out.F[:channels.C], Variance: c.Out.F[channels.C:]}
-			n.Stats(c.In[0].F)
-			return nil
-		},
-	}, x)
+	size, n := x.Shape().TotalSize(), channels.C
+	o := Op{Name: "BatchNormTrain", Shape: tensor.Shape{size + 2*n}, Dtype: tensor.Float32}
+	o.finishing(finisher{from: addSame, upTo: clamp, run: func(c *Call, then kernel.Epilogue) error {
+		norm := channelNorm(channels, eps, then)
+		norm.Scale, norm.Shift = c.In[1].F, c.In[2].F
+		norm.Mean, norm.Variance = c.Out.F[size:size+n], c.Out.F[size+n:]
+		norm.Train(c.In[0].F, c.Out.F[:size])
+		return nil
+	}})
+	all, err := apply(o, x, scale, shift)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if mean, err = row("BatchMean", stats, 0); err != nil {
+	if mean, err = stretch("BatchMean", all, size, n); err != nil {
 		return nil, nil, nil, err
 	}
-	if variance, err = row("BatchVariance", stats, 1); err != nil {
+	if variance, err = stretch("BatchVariance", all, size+n, n); err != nil {
 		return nil, nil, nil, err
 	}
-	y, err = normalize("BatchNormTrain", true, eps, x, scale, shift, mean, variance)
+	// The inputs behind the first are for the gradient.
+	y, err = apply(Op{
+		Name:  "BatchNormTrain",
+		Shape: x.Shape(),
+		Dtype: tensor.Float32,
+		Alias: true,
+		Diff:  []bool{false, true, true, true, false, false},
+		Grad: func(in G.Nodes, _, g *G.Node) (G.Nodes, error) {
+			dx, dscale, dshift, err := batchNormTrainGrads(in[1], in[2], in[4], in[5], g, eps)
+			return G.Nodes{nil, dx, dscale, dshift, nil, nil}, err
+		},
+	}, all, x, scale, shift, mean, variance)
 	return y, mean, variance, err
 }
 
-// normalize uses the given statistics, which are those of x if train is set.
-func normalize(name string, train bool, eps float32, x, scale, shift, mean, variance *G.Node) (*G.Node, error) {
+// batchNormTrainGrads are the gradients of the input, through its statistics too,
+// and of scale and shift. One pass makes all three.
+func batchNormTrainGrads(x, scale, mean, variance, g *G.Node, eps float32) (dx, dscale, dshift *G.Node, err error) {
 	channels := channelsOf(x.Shape())
-	return apply(Op{
-		Name:    name,
-		Shape:   x.Shape(),
-		Dtype:   tensor.Float32,
-		Diff:    []bool{true, true, true, false, false},
-		InPlace: First,
+	size, n := x.Shape().TotalSize(), channels.C
+	all, err := apply(Op{
+		Name:  "BatchNormTrainGrads",
+		Shape: tensor.Shape{size + 2*n},
+		Dtype: tensor.Float32,
 		Run: func(c *Call) error {
-			n := kernel.ChannelNorm{
-				Channels: channels, Eps: eps,
-				Scale: c.In[1].F, Shift: c.In[2].F, Mean: c.In[3].F, Variance: c.In[4].F,
-			}
-			n.Forward(c.In[0].F, c.Out.F)
+			norm := kernel.ChannelNorm{Channels: channels, Eps: eps, Scale: c.In[2].F, Mean: c.In[3].F, Variance: c.In[4].F}
+			norm.Backward(kernel.ChannelGrads{
+				X: c.In[0].F, Dy: c.In[1].F, Train: true,
+				Dx: c.Out.F[:size], Dscale: c.Out.F[size : size+n], Dshift: c.Out.F[size+n:],
+			})
 			return nil
 		},
-		Grad: func(in G.Nodes, out, g *G.Node) (G.Nodes, error) {
-			dx, err := batchNormInputGrad(train, in[0], in[1], in[3], in[4], g, eps)
-			if err != nil {
-				return nil, err
-			}
-			dscale, dshift, err := batchNormParamGrads(in[0], in[3], in[4], g, eps)
-			return G.Nodes{dx, dscale, dshift, nil, nil}, err
-		},
-	}, x, scale, shift, mean, variance)
+	}, x, g, scale, mean, variance)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if dscale, err = stretch("BatchNormScaleGrad", all, size, n); err != nil {
+		return nil, nil, nil, err
+	}
+	if dshift, err = stretch("BatchNormShiftGrad", all, size+n, n); err != nil {
+		return nil, nil, nil, err
+	}
+	dx, err = apply(Op{Name: "BatchNormInputGrad", Shape: x.Shape(), Dtype: tensor.Float32, Alias: true}, all)
+	return dx, dscale, dshift, err
 }
 
-// batchNormInputGrad is the gradient of x, through its statistics too if train
-// is set. Otherwise it depends on neither x nor mean.
-func batchNormInputGrad(train bool, x, scale, mean, variance, g *G.Node, eps float32) (*G.Node, error) {
+// batchNormInputGrad is the gradient of the input where the statistics are
+// given. It depends on neither input nor mean.
+func batchNormInputGrad(scale, variance, g *G.Node, eps float32) (*G.Node, error) {
 	channels := channelsOf(g.Shape())
-	if !train {
-		return apply(Op{
-			Name:    "BatchNormInputGrad",
-			Shape:   g.Shape(),
-			Dtype:   tensor.Float32,
-			InPlace: First,
-			Run: func(c *Call) error {
-				n := kernel.ChannelNorm{Channels: channels, Eps: eps, Scale: c.In[1].F, Variance: c.In[2].F}
-				n.Backward(kernel.ChannelGrads{Dy: c.In[0].F, Dx: c.Out.F})
-				return nil
-			},
-		}, g, scale, variance)
-	}
 	return apply(Op{
-		Name:    "BatchNormTrainInputGrad",
+		Name:    "BatchNormInputGrad",
 		Shape:   g.Shape(),
 		Dtype:   tensor.Float32,
 		InPlace: First,
 		Run: func(c *Call) error {
-			n := kernel.ChannelNorm{Channels: channels, Eps: eps, Scale: c.In[1].F, Variance: c.In[2].F, Mean: c.In[3].F}
-			n.Backward(kernel.ChannelGrads{Dy: c.In[0].F, Dx: c.Out.F, X: c.In[4].F, Train: true})
+			n := kernel.ChannelNorm{Channels: channels, Eps: eps, Scale: c.In[1].F, Variance: c.In[2].F}
+			n.Backward(kernel.ChannelGrads{Dy: c.In[0].F, Dx: c.Out.F})
 			return nil
 		},
-	}, g, scale, variance, mean, x)
+	}, g, scale, variance)
 }
 
 // batchNormParamGrads are the gradients of scale and shift.
@@ -136,7 +166,7 @@ func batchNormParamGrads(x, mean, variance, g *G.Node, eps float32) (dscale, dsh
 	channels := channelsOf(x.Shape())
 	both, err := apply(Op{
 		Name:  "BatchNormParamGrads",
-		Shape: tensor.Shape{2, channels.C},
+		Shape: tensor.Shape{2 * channels.C},
 		Dtype: tensor.Float32,
 		Run: func(c *Call) error {
 			n := kernel.ChannelNorm{Channels: channels, Eps: eps, Mean: c.In[2].F, Variance: c.In[3].F}
@@ -147,22 +177,21 @@ func batchNormParamGrads(x, mean, variance, g *G.Node, eps float32) (dscale, dsh
 	if err != nil {
 		return nil, nil, err
 	}
-	if dscale, err = row("BatchNormScaleGrad", both, 0); err != nil {
+	if dscale, err = stretch("BatchNormScaleGrad", both, 0, channels.C); err != nil {
 		return nil, nil, err
 	}
-	dshift, err = row("BatchNormShiftGrad", both, 1)
+	dshift, err = stretch("BatchNormShiftGrad", both, channels.C, channels.C)
 	return dscale, dshift, err
 }
 
-// row is row i of a matrix. No gradient goes through it.
-func row(name string, x *G.Node, i int) (*G.Node, error) {
-	n := x.Shape()[1]
+// stretch is n elements of a vector from one on. No gradient goes through it.
+func stretch(name string, x *G.Node, from, n int) (*G.Node, error) {
 	return apply(Op{
 		Name:  name,
 		Shape: tensor.Shape{n},
 		Dtype: tensor.Float32,
 		Run: func(c *Call) error {
-			copy(c.Out.F, c.In[0].F[i*n:])
+			copy(c.Out.F, c.In[0].F[from:])
 			return nil
 		},
 	}, x)

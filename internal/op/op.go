@@ -32,6 +32,14 @@ type Buffer struct {
 // Len is the number of elements.
 func (b Buffer) Len() int { return len(b.F) + len(b.I) }
 
+// First is the storage of the first n elements.
+func (b Buffer) First(n int) Buffer {
+	if b.I != nil {
+		return Buffer{I: b.I[:n:n]}
+	}
+	return Buffer{F: b.F[:n:n]}
+}
+
 // NewBuffer allocates zeroed storage of n elements.
 func NewBuffer(dt tensor.Dtype, n int) Buffer {
 	if dt == tensor.Int64 {
@@ -67,7 +75,7 @@ type Op struct {
 	Inputs  int
 	Diff    []bool  // which inputs Grad returns a gradient for
 	InPlace Operand // input whose storage the result may overwrite
-	Alias   bool    // the result is input 0 under another shape; Run is nil
+	Alias   bool    // the result is input 0 under another shape, or its first elements; Run is nil
 	Scratch int     // float32 elements of scratch Run needs
 	Flops   float64 // floating-point operations of a run, a multiply-add being two; 0 where memory sets the pace
 
@@ -187,7 +195,7 @@ func (o *Op) Do(in ...G.Value) (G.Value, error) {
 		c.In[i] = b
 	}
 	if o.Alias {
-		return Value(c.In[0], o.Shape), nil
+		return Value(c.In[0].First(o.Shape.TotalSize()), o.Shape), nil
 	}
 	c.Out = NewBuffer(o.Dtype, o.Shape.TotalSize())
 	if err := o.Run(&c); err != nil {
