@@ -75,9 +75,7 @@ func addSlices(a *gatherArgs[float32], lo, hi int) {
 			}
 			out := a.table[row*a.inner : (row+1)*a.inner]
 			g := a.picked[(outer*k+i)*a.inner:][:len(out)]
-			for j := range out {
-				out[j] += g[j]
-			}
+			active.arithmetic[Add].both(out, out, g, len(out), 0, 0)
 		}
 	}
 }

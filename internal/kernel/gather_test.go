@@ -5,7 +5,9 @@ import (
 	"testing"
 )
 
-func TestGatherAndScatterAdd(t *testing.T) {
+func TestGatherAndScatterAdd(t *testing.T) { eachISA(t, testGatherAndScatterAdd) }
+
+func testGatherAndScatterAdd(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	for _, s := range []struct{ outer, n, inner, k int }{
 		{1, 1, 1, 1}, {1, 3000, 40, 500}, {7, 50, 100, 60}, {3, 4000, 9, 3}, {2, 5, 1, 30000}, {2, 5, 3, 0}, {1, 5, 0, 2},

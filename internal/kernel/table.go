@@ -27,6 +27,7 @@ type table struct {
 	sums       sumLoops
 	planes     planeLoops
 	softmax    softmaxLoops
+	layerNorm  layerNormLoops
 
 	// chain runs an update for the first elements, and says for how many.
 	chain func(u *Update) int
@@ -49,5 +50,6 @@ var generic = table{
 	sums:       sumsGeneric,
 	planes:     planesGeneric,
 	softmax:    softmaxGeneric,
+	layerNorm:  layerNormGeneric,
 	chain:      func(*Update) int { return 0 },
 }
