@@ -11,11 +11,15 @@ type Conv struct {
 
 	forward, backward *sweep // nil where plain loops do it
 	correlation       *correlation
+	stencil           *stencil // nil where it is not one
 }
 
 // NewConv plans a convolution of n images of c channels to m channels.
 func NewConv(n, c, m, groups int, w Window) *Conv {
 	v := &Conv{N: n, C: c, M: m, Groups: groups, Window: w}
+	if v.stencil = newStencil(active, v); v.stencil != nil {
+		return v
+	}
 	v.forward = newSweep(&active.sweep, v, false)
 	v.backward = newSweep(&active.sweep, v, true)
 	v.correlation = newCorrelation(&active.sweep, v)
@@ -55,6 +59,10 @@ func (e *Epilogue) empty() bool {
 func (c *Conv) Forward(x, w, y []float32, ep Epilogue) {
 	c.check(x, w, y)
 	c.checkEpilogue(&ep, len(y), c.M)
+	if c.stencil != nil {
+		c.stencil.run(&c.stencil.forward, x, w, y, ep)
+		return
+	}
 	if c.forward != nil {
 		c.forward.run(x, w, y, ep)
 		return
@@ -69,6 +77,10 @@ func (c *Conv) Forward(x, w, y []float32, ep Epilogue) {
 func (c *Conv) BackwardData(dy, w, dx []float32, ep Epilogue) {
 	c.check(dx, w, dy)
 	c.checkEpilogue(&ep, len(dx), c.C)
+	if c.stencil != nil {
+		c.stencil.run(&c.stencil.backward, dy, w, dx, ep)
+		return
+	}
 	if c.backward != nil {
 		c.backward.run(dy, w, dx, ep)
 		return
@@ -95,6 +107,9 @@ func (e *Epilogue) finish(y []float32) {
 
 // Scratch is the number of elements of scratch that BackwardWeights needs.
 func (c *Conv) Scratch() int {
+	if c.stencil != nil {
+		return 0
+	}
 	if c.correlation != nil {
 		return c.correlation.scratch()
 	}
@@ -105,6 +120,10 @@ func (c *Conv) Scratch() int {
 // the gradient dy of the output. Scratch has at least Scratch elements.
 func (c *Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	c.check(x, dw, dy)
+	if c.stencil != nil {
+		c.stencil.gradient(x, dy, dw)
+		return
+	}
 	if c.correlation != nil {
 		c.correlation.run(x, dy, dw, scratch)
 		return

@@ -252,55 +252,80 @@ func parts(e Epilogue) string {
 func TestConvShapes(t *testing.T) {
 	eachSweep(t, func(t *testing.T, _ *sweepLoops) {
 		random := rand.New(rand.NewPCG(5, 6))
-		for range 400 {
-			c := randomConv(random)
-			x, w, b, dy := operands(c)
-			y, dx, dw := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
-			convTerms(c, func(iy, ix, iw int) {
-				y[iy] += float64(x[ix]) * float64(w[iw])
-				dx[ix] += float64(dy[iy]) * float64(w[iw])
-				dw[iw] += float64(dy[iy]) * float64(x[ix])
-			})
-			ep := func(rows []float32, like []float64) (e Epilogue) {
-				bits := random.IntN(16)
-				if bits&1 > 0 {
-					e.Row = rows
-				}
-				if bits&2 > 0 {
-					e.Add = noise(6, len(like))
-				}
-				if bits&4 > 0 {
-					e.Clamp, e.Lo, e.Hi = true, -0.5, 0.75
-				}
-				if bits&8 > 0 {
-					e.Gate = noise(7, len(like))
-					for i := range e.Gate {
-						e.Gate[i] = max(0, e.Gate[i])
-					}
-				}
-				size := len(like) / c.N / len(rows)
-				for i := range like {
-					v := []float32{float32(like[i])}
-					e.apply(v, i/size%len(rows), 0, i)
-					like[i] = float64(v[0])
-				}
-				return e
-			}
-			x, w, dy = fenced(t, x), fenced(t, w), fenced(t, dy)
-			e := ep(b, y)
-			got := fenced(t, dirty(len(y)))
-			c.Forward(x, w, got, e)
-			compare(t, fmt.Sprintf("%s: forward, %s", name(c), parts(e)), got, y, tolerance(c.weights()))
-			e = ep(noise(8, c.C), dx)
-			got = fenced(t, dirty(len(dx)))
-			c.BackwardData(dy, w, got, e)
-			compare(t, fmt.Sprintf("%s: gradient of the input, %s", name(c), parts(e)), got, dx, tolerance(c.M/c.Groups*c.taps()))
-			got = fenced(t, dirty(len(dw)))
-			c.BackwardWeights(x, dy, got, fenced(t, dirty(c.Scratch())))
-			compare(t, name(c)+": gradient of the weights", got, dw, tolerance(c.N*c.outputs()))
-			if t.Failed() {
-				return
-			}
+		for i := 0; i < 400 && !t.Failed(); i++ {
+			checkConv(t, randomConv(random), random)
+		}
+		for i := 0; i < 400 && !t.Failed(); i++ {
+			checkConv(t, randomStencil(random), random)
+		}
+		for _, stride := range []int{1, 2} { // several strips
+			checkConv(t, NewConv(1, 1, 1, 1, square(200, 3, stride, 1)), random)
 		}
 	})
+}
+
+// randomStencil is a small convolution of each channel by itself.
+func randomStencil(random *rand.Rand) *Conv {
+	for {
+		var s slide
+		kernel, stride := 3+2*random.IntN(2), 1+random.IntN(2)
+		for range 2 {
+			s.in = append(s.in, 1+random.IntN(40))
+			s.kernel, s.strides, s.dilations = append(s.kernel, kernel), append(s.strides, stride), append(s.dilations, 1)
+			s.begin, s.end = append(s.begin, random.IntN(kernel+1)), append(s.end, random.IntN(kernel))
+		}
+		w := s.window()
+		if channels := 1 + random.IntN(3); w.Out[1] > 0 && w.Out[2] > 0 {
+			return NewConv(1+random.IntN(3), channels, channels, channels, w)
+		}
+	}
+}
+
+// checkConv compares all passes of a convolution with its definition.
+func checkConv(t *testing.T, c *Conv, random *rand.Rand) {
+	t.Helper()
+	x, w, b, dy := operands(c)
+	y, dx, dw := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
+	convTerms(c, func(iy, ix, iw int) {
+		y[iy] += float64(x[ix]) * float64(w[iw])
+		dx[ix] += float64(dy[iy]) * float64(w[iw])
+		dw[iw] += float64(dy[iy]) * float64(x[ix])
+	})
+	ep := func(rows []float32, like []float64) (e Epilogue) {
+		bits := random.IntN(16)
+		if bits&1 > 0 {
+			e.Row = rows
+		}
+		if bits&2 > 0 {
+			e.Add = noise(6, len(like))
+		}
+		if bits&4 > 0 {
+			e.Clamp, e.Lo, e.Hi = true, -0.5, 0.75
+		}
+		if bits&8 > 0 {
+			e.Gate = noise(7, len(like))
+			for i := range e.Gate {
+				e.Gate[i] = max(0, e.Gate[i])
+			}
+		}
+		size := len(like) / c.N / len(rows)
+		for i := range like {
+			v := []float32{float32(like[i])}
+			e.apply(v, i/size%len(rows), 0, i)
+			like[i] = float64(v[0])
+		}
+		return e
+	}
+	x, w, dy = fenced(t, x), fenced(t, w), fenced(t, dy)
+	e := ep(b, y)
+	got := fenced(t, dirty(len(y)))
+	c.Forward(x, w, got, e)
+	compare(t, fmt.Sprintf("%s: forward, %s", name(c), parts(e)), got, y, tolerance(c.weights()))
+	e = ep(noise(8, c.C), dx)
+	got = fenced(t, dirty(len(dx)))
+	c.BackwardData(dy, w, got, e)
+	compare(t, fmt.Sprintf("%s: gradient of the input, %s", name(c), parts(e)), got, dx, tolerance(c.M/c.Groups*c.taps()))
+	got = fenced(t, dirty(len(dw)))
+	c.BackwardWeights(x, dy, got, fenced(t, dirty(c.Scratch())))
+	compare(t, name(c)+": gradient of the weights", got, dw, tolerance(c.N*c.outputs()))
 }

@@ -20,7 +20,8 @@ type table struct {
 	packRows    func(dst, src []float32, k, cols, stride, pitch int)
 	packColumns func(dst, src []float32, k, cols, stride, pitch int)
 
-	sweep sweepLoops
+	sweep   sweepLoops
+	stencil stencilLoops
 
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func init() { vectors("stencil", stencils) }
+
+// stencils are the inner loops of convolutions of a channel by itself. They work
+// on a block of columns, a vector wide, from row to row, and read images as they
+// are: masks keep them off the columns, and comparisons off the rows, that are
+// not there.
+func stencils(m *machine) {
+	for _, k := range []int{3, 5} {
+		for _, stride := range []int{1, 2} {
+			s := stencil{machine: m, kernel: k, stride: stride}
+			s.slide()
+			s.correlate()
+		}
+		spread(m, (k+1)/2)
+	}
+	m.begin("totals", "func(out, sums *float32, n, add int)", "is stencilTotals.")
+	out, sums, n := m.integer("out"), m.integer("sums"), m.integer("n")
+	m.Label("loop")
+	m.addTotals([]vec{m.copy(operand.Mem{Base: sums})}, operand.Mem{Base: out})
+	m.ADDQ(operand.U8(4), out)
+	m.ADDQ(operand.U8(4*m.lanes), sums)
+	m.DECQ(n)
+	m.JNZ(operand.LabelRef("loop"))
+	m.end()
+}
+
+type stencil struct {
+	*machine
+	kernel, stride int
+
+	x, rowX, height reg.GPVirtual
+	masks           []operand.Op   // of the loads for a row
+	order           [2]operand.Mem // AVX-512: even and odd elements of two vectors
+}
+
+const stencilArgs = "y *float32, rowY int, x *float32, col, rowX, first, height, rows, frames, frameX, frameY int"
+
+// masksAt reads n masks.
+func (m *machine) masksAt(table reg.GPVirtual, from, n int) []operand.Op {
+	list := make([]operand.Op, n)
+	for i := range list {
+		if m.wide() {
+			k := m.K()
+			m.KMOVW(operand.Mem{Base: table, Disp: 4 * (from + i)}, k)
+			list[i] = k
+		} else {
+			list[i] = operand.Mem{Base: table, Disp: 32 * (from + i)}
+		}
+	}
+	return list
+}
+
+// splat fills a vector with element i of an array.
+func (m *machine) splat(array reg.Register, i int) vec {
+	v := m.vec()
+	m.VBROADCASTSS(operand.Mem{Base: array, Disp: 4 * i}, v)
+	return v
+}
+
+// loads is the number of masks for a row.
+func (s *stencil) loads() int {
+	if s.stride == 1 {
+		return s.kernel
+	}
+	return (s.kernel + 1) / 2 * 2
+}
+
+// begin loads what the functions have in common.
+func (s *stencil) begin(masks reg.GPVirtual) {
+	s.masks = s.masksAt(masks, 0, s.loads())
+	if s.stride == 2 && s.wide() {
+		for odd := range s.order {
+			s.order[odd] = s.lanesOf(s.label("every"), func(i int) int { return 2*i + odd })
+		}
+	}
+}
+
+// row calls f for each tap of a row of inputs with what the columns read, unless
+// there is no such row.
+func (s *stencil) row(at reg.Register, number reg.Register, f func(tap int, x vec)) {
+	skip := s.label("skip")
+	s.CMPQ(number, s.address(s.Param("height")))
+	s.JCC(operand.LabelRef(skip)) // unsigned: negative numbers are large
+	if s.stride == 1 {
+		for tap := range s.kernel {
+			f(tap, s.part(operand.Mem{Base: at, Disp: 4 * tap}, s.masks[tap]))
+		}
+	} else {
+		for tap := 0; tap < s.kernel; tap += 2 {
+			low := s.part(operand.Mem{Base: at, Disp: 4 * tap}, s.masks[tap])
+			high := s.part(operand.Mem{Base: at, Disp: 4 * (tap + s.lanes)}, s.masks[tap+1])
+			f(tap, s.every(0, low, high))
+			if tap+1 < s.kernel {
+				f(tap+1, s.every(1, low, high))
+			}
+		}
+	}
+	s.Label(skip)
+}
+
+// every is every second element of two vectors, from the first or the second on.
+func (s *stencil) every(odd int, low, high vec) vec {
+	v := s.vec()
+	if s.wide() {
+		s.VMOVUPS(s.order[odd], v)
+		s.VPERMI2PS(high, low, v)
+		return v
+	}
+	s.VSHUFPS(operand.U8(0x88+0x55*odd), high, low, v)
+	s.VPERMPD(operand.U8(0b11011000), v, v)
+	return v
+}
+
+// blocks writes a loop over blocks of several rows of results and one over those
+// left. body gets the number of rows, and must step over them.
+func (m *machine) blocks(most int, body func(rows int)) {
+	left := m.integer("rows")
+	for _, rows := range []int{most, 1} {
+		loop, done := m.label("rows"), m.label("done")
+		m.Label(loop)
+		m.CMPQ(left, operand.U8(rows))
+		m.JLT(operand.LabelRef(done))
+		body(rows)
+		m.SUBQ(operand.U8(rows), left)
+		m.JMP(operand.LabelRef(loop))
+		m.Label(done)
+	}
+}
+
+// slide computes results: a block of them takes each row of inputs once.
+func (s *stencil) slide() {
+	k := s.kernel
+	s.machine.begin(fmt.Sprintf("slide%ds%d", k, s.stride), "func("+stencilArgs+", weights *float32, masks *uint32, whole int)",
+		"is stencilSlide for kernels of %d by %d and a stride of %d.", k, k, s.stride)
+	table := s.integer("masks")
+	s.begin(table)
+	store := s.masksAt(table, s.loads(), 1)[0]
+	weights := s.integer("weights")
+	w := make([]vec, k*k) // nil if there are not enough registers
+	for i := range w {
+		if s.wide() || k == 3 {
+			w[i] = s.splat(weights, i)
+		}
+	}
+	x, y := s.integer("x"), s.integer("y")
+	s.ADDQ(s.address(s.Param("col")), x)
+	frames := s.integer("frames")
+	s.Label("frame")
+	to, from, number := s.GP64(), s.GP64(), s.integer("first")
+	s.MOVQ(y, to)
+	s.MOVQ(s.address(s.Param("rowX")), from)
+	s.IMULQ(number, from)
+	s.ADDQ(x, from)
+	s.blocks(4, func(rows int) {
+		sum := make([]vec, rows)
+		for r := range sum {
+			sum[r] = s.splat(weights, k*k)
+		}
+		for i := range (rows-1)*s.stride + k {
+			s.row(from, number, func(tap int, x vec) {
+				for r := range sum {
+					if kh := i - r*s.stride; kh >= 0 && kh < k {
+						weight := w[kh*k+tap]
+						if weight == nil {
+							weight = s.splat(weights, kh*k+tap)
+						}
+						s.VFMADD231PS(weight, x, sum[r])
+					}
+				}
+			})
+			s.ADDQ(s.address(s.Param("rowX")), from)
+			s.INCQ(number)
+		}
+		// The next block begins stride rows behind the start of the last one.
+		back := s.GP64()
+		s.MOVQ(s.address(s.Param("rowX")), back)
+		if k > s.stride {
+			s.IMUL3Q(operand.I8(k-s.stride), back, back)
+			s.SUBQ(back, from)
+			s.SUBQ(operand.U8(k-s.stride), number)
+		}
+		for r := range sum {
+			s.putWhole(sum[r], store, operand.Mem{Base: to})
+			s.ADDQ(s.address(s.Param("rowY")), to)
+		}
+	})
+	s.ADDQ(s.address(s.Param("frameX")), x)
+	s.ADDQ(s.address(s.Param("frameY")), y)
+	s.DECQ(frames)
+	s.JNZ(operand.LabelRef("frame"))
+	s.end()
+}
+
+// putWhole writes the lanes of a mask, which are all if the argument whole is
+// not 0.
+func (m *machine) putWhole(v vec, mask operand.Op, to operand.Mem) {
+	if m.wide() {
+		m.putPart(v, mask, to)
+		return
+	}
+	part, done := m.label("part"), m.label("done")
+	m.CMPQ(m.address(m.Param("whole")), operand.U8(0))
+	m.JEQ(operand.LabelRef(part))
+	m.VMOVUPS(v, to)
+	m.JMP(operand.LabelRef(done))
+	m.Label(part)
+	m.putPart(v, m.copy(mask), to)
+	m.Label(done)
+}
+
+// correlate computes gradients of weights. AVX2 has not enough registers for
+// those of a large kernel: it does a row of the kernel at a time.
+func (s *stencil) correlate() {
+	k, height := s.kernel, s.kernel
+	if !s.wide() && k > 3 {
+		height = 1
+	}
+	s.machine.begin(fmt.Sprintf("correlate%ds%d", k, s.stride), "func("+stencilArgs+", sums *float32, masks *uint32)",
+		"is stencilCorrelate for kernels of %d by %d and a stride of %d.", height, k, s.stride)
+	table := s.integer("masks")
+	s.begin(table)
+	part := s.masksAt(table, s.loads(), 1)[0]
+	sum := make([]vec, height*k)
+	for i := range sum {
+		sum[i] = s.zero()
+	}
+	x, y := s.integer("x"), s.integer("y")
+	s.ADDQ(s.address(s.Param("col")), x)
+	frames := s.integer("frames")
+	s.Label("frame")
+	at, from, number := s.GP64(), s.GP64(), s.integer("first")
+	s.MOVQ(y, at)
+	s.MOVQ(s.address(s.Param("rowX")), from)
+	s.IMULQ(number, from)
+	s.ADDQ(x, from)
+	most := 4
+	if k > 3 {
+		most = 2
+	}
+	s.blocks(most, func(rows int) {
+		dy := make([]vec, rows)
+		for r := range dy {
+			dy[r] = s.part(operand.Mem{Base: at}, part)
+			s.ADDQ(s.address(s.Param("rowY")), at)
+		}
+		for i := range (rows-1)*s.stride + height {
+			used := false
+			for r := range dy {
+				kh := i - r*s.stride
+				used = used || kh >= 0 && kh < height
+			}
+			if used {
+				s.row(from, number, func(tap int, x vec) {
+					for r := range dy {
+						if kh := i - r*s.stride; kh >= 0 && kh < height {
+							s.VFMADD231PS(dy[r], x, sum[kh*k+tap])
+						}
+					}
+				})
+			}
+			s.ADDQ(s.address(s.Param("rowX")), from)
+			s.INCQ(number)
+		}
+		step := s.GP64()
+		s.MOVQ(s.address(s.Param("rowX")), step)
+		s.IMUL3Q(operand.I8(s.stride-height), step, step)
+		s.ADDQ(step, from)
+		s.ADDQ(operand.I8(s.stride-height), number)
+	})
+	s.ADDQ(s.address(s.Param("frameX")), x)
+	s.ADDQ(s.address(s.Param("frameY")), y)
+	s.DECQ(frames)
+	s.JNZ(operand.LabelRef("frame"))
+	to := s.integer("sums")
+	for i, v := range sum {
+		old := s.copy(operand.Mem{Base: to, Disp: 4 * s.lanes * i})
+		s.VADDPS(old, v, v)
+		s.VMOVUPS(v, operand.Mem{Base: to, Disp: 4 * s.lanes * i})
+	}
+	s.end()
+}
+
+// spread computes gradients of inputs of kernels with a stride of 2: each place
+// makes two rows and two columns of results, each with a kernel of its own.
+func spread(m *machine, k int) {
+	m.begin(fmt.Sprintf("spread%d", k), "func("+stencilArgs+", weights *float32, masks *uint32, whole int)",
+		"is stencilSpread for kernels of %d by %d.", k, k)
+	table := m.integer("masks")
+	masks := m.masksAt(table, 0, k)
+	store := m.masksAt(table, k, 2)
+	weights := m.integer("weights")
+	var low, high vec
+	if m.wide() {
+		low = m.copy(m.lanesOf(m.label("low"), func(i int) int { return i/2 + i%2*16 }))
+		high = m.copy(m.lanesOf(m.label("high"), func(i int) int { return 8 + i/2 + i%2*16 }))
+	}
+	x, y := m.integer("x"), m.integer("y")
+	m.ADDQ(m.address(m.Param("col")), x)
+	frames := m.integer("frames")
+	m.Label("frame")
+	to, from, number, left := m.GP64(), m.GP64(), m.integer("first"), m.integer("rows")
+	m.MOVQ(y, to)
+	m.MOVQ(m.address(m.Param("rowX")), from)
+	m.IMULQ(number, from)
+	m.ADDQ(x, from)
+	m.Label("pair")
+	var sum [4]vec // row 0 even and odd columns, row 1 even and odd columns
+	for i := range sum {
+		sum[i] = m.splat(weights, 4*k*k)
+	}
+	for kh := range k {
+		skip := m.label("skip")
+		m.CMPQ(number, m.address(m.Param("height")))
+		m.JCC(operand.LabelRef(skip))
+		for kw := range k {
+			v := m.part(operand.Mem{Base: from, Disp: 4 * kw}, masks[kw])
+			for i := range sum {
+				m.VFMADD231PS(m.splat(weights, (i*k+kh)*k+kw), v, sum[i])
+			}
+		}
+		m.Label(skip)
+		m.INCQ(number)
+		m.ADDQ(m.address(m.Param("rowX")), from)
+	}
+	back := m.GP64()
+	m.MOVQ(m.address(m.Param("rowX")), back)
+	m.IMUL3Q(operand.I8(k-1), back, back)
+	m.SUBQ(back, from)
+	m.SUBQ(operand.U8(k-1), number)
+	for row := range 2 {
+		even, odd := sum[2*row], sum[2*row+1]
+		a := m.vec()
+		var b vec
+		if m.wide() {
+			m.VMOVAPS(even, a)
+			m.VPERMT2PS(odd, low, a)
+			m.VPERMT2PS(odd, high, even)
+			b = even
+		} else {
+			b = m.vec()
+			m.VUNPCKLPS(odd, even, a)
+			m.VUNPCKHPS(odd, even, even)
+			m.VPERM2F128(operand.U8(0x31), even, a, b)
+			m.VPERM2F128(operand.U8(0x20), even, a, a)
+		}
+		m.putWhole(a, store[0], operand.Mem{Base: to})
+		m.putWhole(b, store[1], operand.Mem{Base: to, Disp: 4 * m.lanes})
+		m.ADDQ(m.address(m.Param("rowY")), to)
+		m.DECQ(left)
+		m.JZ(operand.LabelRef("done"))
+	}
+	m.JMP(operand.LabelRef("pair"))
+	m.Label("done")
+	m.ADDQ(m.address(m.Param("frameX")), x)
+	m.ADDQ(m.address(m.Param("frameY")), y)
+	m.DECQ(frames)
+	m.JNZ(operand.LabelRef("frame"))
+	m.end()
+}
