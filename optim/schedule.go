@@ -47,6 +47,16 @@ func Warmup(steps int, after Schedule) Schedule {
 	}
 }
 
+// Hold stays at 1 for the given number of steps and then runs after over the rest.
+func Hold(steps int, after Schedule) Schedule {
+	return func(step, total int) float64 {
+		if step < steps {
+			return 1
+		}
+		return after(step-steps, total-steps)
+	}
+}
+
 // progress is step/total within [0, 1].
 func progress(step, total int) float64 {
 	if step >= total {

@@ -22,6 +22,8 @@ func TestSchedule(t *testing.T) {
 		{"linear to 0.1", Linear(0.1), map[int]float64{0: 1, 50: 0.55, 99: 0.109, 100: 0.1}},
 		{"cosine", Cosine(0), map[int]float64{0: 1, 50: 0.5, 99: (1 + math.Cos(0.99*math.Pi)) / 2, 100: 0}},
 		{"cosine to 0.1", Cosine(0.1), map[int]float64{0: 1, 50: 0.55, 100: 0.1}},
+		{"hold, linear", Hold(75, Linear(0)), map[int]float64{0: 1, 74: 1, 75: 1, 80: 0.8, 99: 0.04, 100: 0}},
+		{"hold longer than the run", Hold(200, Linear(0)), map[int]float64{0: 1, 99: 1}},
 		{"warm-up, flat", Warmup(10, Flat()), map[int]float64{0: 0, 5: 0.5, 9: 0.9, 10: 1, 99: 1}},
 		{"warm-up, cosine", Warmup(20, Cosine(0)), map[int]float64{0: 0, 19: 0.95, 20: 1, 60: 0.5, 99: (1 + math.Cos(79*math.Pi/80)) / 2}},
 		{"warm-up longer than the run", Warmup(200, Cosine(0)), map[int]float64{0: 0, 99: 0.495}},

@@ -94,6 +94,14 @@ func trainable(m *onnxload.Model, note func(format string, args ...any)) []*opti
 	return list
 }
 
+// temperature is what scores are divided by in the loss: 1 where it only measures.
+func (n *network) temperature() float64 {
+	if n.training && n.task.loss == CrossEntropy && n.cfg.Temperature > 0 {
+		return n.cfg.Temperature
+	}
+	return 1
+}
+
 // lowering is how the model is lowered for a number of examples.
 func (n *network) lowering(examples int) onnxload.Config {
 	return onnxload.Config{
@@ -111,7 +119,7 @@ func (n *network) build(examples int) (*pass, error) {
 		return nil, err
 	}
 	p := &pass{stats: prog.Stats, name: prog.NodeName}
-	if p.head, err = n.task.attach(prog, examples); err != nil {
+	if p.head, err = n.task.attach(prog, examples, n.temperature()); err != nil {
 		if misfit, ok := errors.AsType[*TargetError](err); ok {
 			misfit.Where = n.loader.Source().Where(0)
 		}

@@ -30,16 +30,22 @@ func (c Pruning) pruners(params []*optim.Param, steps int) (gradual, last *optim
 	if every == 0 {
 		every = max(1, steps/100)
 	}
-	at := func(share float64) int { return int(math.Round(share * float64(steps-1))) }
+	begin, end := c.span(steps)
 	gradual, err = optim.NewPruner(params, optim.Pruning{
 		Sparsity: c.Sparsity, Global: c.Global, Floor: optim.DefaultFloor,
-		Ramp: optim.Ramp{Begin: at(c.Begin), End: at(c.End), Every: every},
+		Ramp: optim.Ramp{Begin: begin, End: end, Every: every},
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	last, err = optim.NewPruner(params, optim.Pruning{Threshold: c.Threshold})
 	return gradual, last, err
+}
+
+// span is the first and the last step of a run that prune on the way.
+func (c Pruning) span(steps int) (begin, end int) {
+	at := func(share float64) int { return int(math.Round(share * float64(steps-1))) }
+	return at(c.Begin), at(c.End)
 }
 
 // prunable are the parameters that count when sparsity is told: those of a kind

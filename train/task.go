@@ -79,11 +79,12 @@ type head struct {
 }
 
 // attach adds the loss to a lowered model that takes batch examples at a time.
-func (t task) attach(p *onnxload.Program, batch int) (h head, err error) {
+// Cross-entropy is of the scores divided by temperature.
+func (t task) attach(p *onnxload.Program, batch int, temperature float64) (h head, err error) {
 	if t.loss == MSE {
 		h, err = t.attachMSE(p, batch)
 	} else {
-		h, err = t.attachCrossEntropy(p, batch)
+		h, err = t.attachCrossEntropy(p, batch, temperature)
 	}
 	if err != nil {
 		return h, err
@@ -92,7 +93,7 @@ func (t task) attach(p *onnxload.Program, batch int) (h head, err error) {
 	return h, nil
 }
 
-func (t task) attachCrossEntropy(p *onnxload.Program, batch int) (head, error) {
+func (t task) attachCrossEntropy(p *onnxload.Program, batch int, temperature float64) (head, error) {
 	out := p.Outputs[t.output]
 	rows := batch * t.perItem
 	axis := classAxis(out, rows)
@@ -111,6 +112,13 @@ func (t task) attachCrossEntropy(p *onnxload.Program, batch int) (head, error) {
 		}
 	}
 	h := head{scores: scores, classes: scores.Shape()[1], target: op.Input(p.Graph, "loss/labels", tensor.Int64, rows)}
+	if temperature != 1 {
+		sharpness := op.Input(p.Graph, "loss/sharpness", tensor.Float32, 1)
+		p.Bind[sharpness] = op.Buffer{F: []float32{float32(1 / temperature)}}
+		if scores, err = op.Mul(scores, sharpness); err != nil {
+			return h, err
+		}
+	}
 	h.loss, err = op.CrossEntropy(scores, h.target)
 	return h, err
 }

@@ -17,6 +17,7 @@
 //
 //	task.go        what is learned: an output of the model, and the loss
 //	feed.go        which field of the data goes into which input
+//	temperature.go what scores are divided by where they are far too large
 //	network.go     the model compiled for batches: losses and gradients
 //	chunk.go       how many examples run at once
 //	divergence.go  who is to blame for a NaN
@@ -44,6 +45,8 @@ type Result struct {
 	Loss   float64  `json:"loss"`             // mean training loss of the last epoch
 	Epochs int      `json:"epochs"`
 	Steps  int      `json:"steps"`
+	// Temperature is what scores were divided by in the loss; 0 if by nothing.
+	Temperature float64 `json:"temperature,omitempty"`
 	// Sparsity is the share of zeros in the parameters that pruning is for.
 	Sparsity float64 `json:"sparsity"`
 	// Profile says where the time of the steps went, the most costly work first;
@@ -60,7 +63,7 @@ type Result struct {
 // InterruptedError. A loss, a gradient or a parameter that is not finite is a
 // DivergedError; the last checkpoint stays as it is.
 func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cfg Config) (*Result, error) {
-	r, err := newRun(m, training, held, cfg)
+	r, err := newRun(ctx, m, training, held, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +118,7 @@ type run struct {
 	result    Result
 }
 
-func newRun(m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, error) {
+func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
@@ -125,8 +128,15 @@ func newRun(m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, e
 	if r.schedule, err = cfg.schedule(r.steps); err != nil {
 		return nil, err
 	}
-	if r.network, err = newNetwork(m, training, cfg, true); err != nil {
+	tempered := cfg
+	if tempered.Temperature, err = chooseTemperature(ctx, m, training, cfg); err != nil {
+		return nil, r.stopped(err)
+	}
+	if r.network, err = newNetwork(m, training, tempered, true); err != nil {
 		return nil, err
+	}
+	if t := r.network.temperature(); t != 1 {
+		r.result.Temperature = t
 	}
 	if held != nil {
 		quiet := cfg // it has been said for the training examples
@@ -138,7 +148,7 @@ func newRun(m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, e
 			return nil, fmt.Errorf("%v is to be learned, but the held-out examples are for %v", r.network.task, r.judge.task)
 		}
 	}
-	if r.optimizer, err = optim.New(m.Params, cfg.Optim); err != nil {
+	if r.optimizer, err = optim.New(m.Params, cfg.Update()); err != nil {
 		return nil, err
 	}
 	if r.gradual, r.last, err = cfg.Prune.pruners(m.Params, r.steps); err != nil {

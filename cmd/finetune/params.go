@@ -98,7 +98,7 @@ func (p *paramsCommand) resolve(m *onnxload.Model) ([]paramLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	plans, err := p.plans(m.Params)
+	plans, err := p.plans(m.Params, &p.pruneFlags)
 	if err != nil {
 		return nil, err
 	}

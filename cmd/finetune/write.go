@@ -94,6 +94,9 @@ func finish(c *console, o outputFlags, m *onnxload.Model, cfg train.Config, r *t
 	}
 	metadata["seed"] = fmt.Sprint(cfg.Seed)
 	metadata["steps"] = fmt.Sprint(r.Steps)
+	if r.Temperature != 0 {
+		metadata["temperature"] = fmt.Sprintf("%.6g", r.Temperature)
+	}
 	if r.After != nil {
 		metadata["validation_loss"] = fmt.Sprintf("%.6g", r.After.Loss)
 		if r.After.Accuracy != nil {
