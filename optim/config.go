@@ -61,13 +61,13 @@ type Hyper struct {
 	L1, L2, WeightDecay float64
 }
 
-// field is one line of Config: where its settings are, what they may be, what a
-// bare value is meant for, and where the value goes.
+// field is one line of Config: where its settings are, what they may be, what
+// parameters it is for, and where the value goes.
 type field struct {
 	name     string
 	settings Settings
 	span     span
-	bare     scope
+	in       scope
 	value    func(*Hyper) *float64
 }
 

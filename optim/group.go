@@ -42,7 +42,7 @@ func Resolve(params []*Param, cfg Config) ([]Plan, error) {
 		return nil, err
 	}
 	for _, f := range fields {
-		if err := f.settings.check(f.name, f.span, params); err != nil {
+		if err := f.settings.check(f.name, f.span, f.in, params); err != nil {
 			return nil, err
 		}
 	}
@@ -66,11 +66,11 @@ func Resolve(params []*Param, cfg Config) ([]Plan, error) {
 
 // reason finds the value of f for p.
 func (f field) reason(p *Param, defaults Hyper) Reason {
-	if s, ok := f.settings.decide(p, f.bare); ok {
+	if s, ok := f.settings.decide(p, f.in); ok {
 		return Reason{Field: f.name, Value: s.Value, From: s.String()}
 	}
 	why := Reason{Field: f.name, From: "default"}
-	if f.bare(p) {
+	if f.in(p) {
 		why.Value = *f.value(&defaults)
 	}
 	return why

@@ -5,7 +5,7 @@ import "fmt"
 // Pruning says what is pruned and when. A pruned weight is false in Param.Mask,
 // and zero from then on. A bare setting concerns the parameters that are
 // [Param.Decayed] and Trainable; biases, scales and frozen weights are pruned
-// only where a selector names them, the roles Running and Constant never.
+// only where a role or a whole name says so, the roles Running and Constant never.
 type Pruning struct {
 	Threshold Settings // |w| below which weights go, [0, inf)
 	Sparsity  Settings // share of weights to end with at zero, [0, 1)
@@ -47,10 +47,10 @@ type pool struct {
 // NewPruner resolves cfg for params. It reports values outside their ranges and
 // selectors that select nothing.
 func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
-	if err := cfg.Threshold.check("prune-threshold", nonNegative, params); err != nil {
+	if err := cfg.Threshold.check("prune-threshold", nonNegative, decayedOnly, params); err != nil {
 		return nil, err
 	}
-	if err := cfg.Sparsity.check("sparsity", belowOne, params); err != nil {
+	if err := cfg.Sparsity.check("sparsity", belowOne, decayedOnly, params); err != nil {
 		return nil, err
 	}
 	if !fraction.contains(cfg.Floor) {
@@ -85,8 +85,8 @@ func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
 
 // decide finds the value of a field and notes why.
 func (plan *PrunePlan) decide(field string, list Settings) float64 {
-	s, ok := list.decide(plan.Param, func(p *Param) bool { return p.Decayed() && p.Trainable })
-	if !ok || plan.Param.Role == Running || plan.Param.Role == Constant {
+	s, ok := list.decide(plan.Param, decayedOnly)
+	if !ok || s.Select.IsZero() && !plan.Param.Trainable || plan.Param.Role == Running || plan.Param.Role == Constant {
 		return 0
 	}
 	plan.Why = append(plan.Why, Reason{Field: field, Value: s.Value, From: s.String()})

@@ -89,6 +89,14 @@ func (s Selector) Match(p *Param) bool {
 	return wanted || onlyNot
 }
 
+// names reports whether s selects p by its role, by its whole name, or with all
+// others by *, so that p is meant in any case.
+func (s Selector) names(p *Param) bool {
+	return s.Match(p) && slices.ContainsFunc(s.parts, func(part part) bool {
+		return !part.not && (part.key == "role" || part.key == "name" && (part.want == p.Name || part.want == "*")) && part.match(p)
+	})
+}
+
 // splitParts cuts at the commas that no backslash precedes. Backslashes stay,
 // except those before a comma.
 func splitParts(text string) []string {

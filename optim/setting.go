@@ -3,6 +3,7 @@ package optim
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,9 +11,12 @@ import (
 // Setting gives a value to the parameters of a selector. Written out it is
 // VALUE or SELECTOR=VALUE: 1e-5, layer:fc*=1e-4.
 //
-// A bare VALUE leaves Select zero, which stands for the parameters that the
-// field is usually meant for: all of them for learning rates, momentum, betas
-// and eps; those that are [Param.Decayed] for L1, L2, weight decay and pruning.
+// A field is meant for certain parameters: all of them for learning rates,
+// momentum, betas and eps; those that are [Param.Decayed] for L1, L2, weight
+// decay and pruning. A bare VALUE, which leaves Select zero, is for all of these,
+// and a selector chooses among them: layer:fc*=1e-4 does not reach the biases of
+// these layers. Parameters outside of that are reached by a role or a whole name:
+// role:bias=1e-4, fc1.bias=1e-4; *=1e-4 is for all.
 type Setting struct {
 	Select Selector
 	Value  float64
@@ -76,22 +80,28 @@ func ParseSettings(texts ...string) (Settings, error) {
 // Set is the one setting that gives value to the usual parameters of a field.
 func Set(value float64) Settings { return Settings{{Value: value}} }
 
-// scope says which parameters a bare value is meant for.
+// scope says which parameters a field is meant for.
 type scope func(*Param) bool
 
 func everywhere(*Param) bool { return true }
 
 func decayedOnly(p *Param) bool { return p.Decayed() }
 
-// decide returns the last setting that matches p.
-func (list Settings) decide(p *Param, bare scope) (Setting, bool) {
+// decide returns the last setting that concerns p.
+func (list Settings) decide(p *Param, in scope) (Setting, bool) {
 	for i := len(list) - 1; i >= 0; i-- {
-		s := list[i]
-		if s.Select.IsZero() && bare(p) || !s.Select.IsZero() && s.Select.Match(p) {
-			return s, true
+		if list[i].concerns(p, in) {
+			return list[i], true
 		}
 	}
 	return Setting{}, false
+}
+
+// concerns reports whether s is for p: layer:fc* is for the weights of these
+// layers where the field is for weights, role:bias and fc1.bias mean what they
+// say.
+func (s Setting) concerns(p *Param, in scope) bool {
+	return s.Select.Match(p) && (in(p) || s.Select.names(p))
 }
 
 // span is a range of allowed values; the upper end is excluded where open.
@@ -121,8 +131,9 @@ func (r span) String() string {
 	return fmt.Sprintf("[%g, %g]", r.lo, r.hi)
 }
 
-// check reports a value outside r, or a selector that selects nothing.
-func (list Settings) check(field string, r span, params []*Param) error {
+// check reports a value outside r, or a selector that selects nothing that the
+// field is for.
+func (list Settings) check(field string, r span, in scope, params []*Param) error {
 	for _, s := range list {
 		if !r.contains(s.Value) {
 			return outside(field, s.String(), s.Value, r)
@@ -132,6 +143,10 @@ func (list Settings) check(field string, r span, params []*Param) error {
 		}
 		if err := s.Select.Check(params); err != nil {
 			return fmt.Errorf("%s: %w", field, err)
+		}
+		if !slices.ContainsFunc(params, func(p *Param) bool { return s.concerns(p, in) }) {
+			return fmt.Errorf("%s: selector %q selects no weights, and %s is for weights unless the selector is a role or a whole name, such as role:bias or fc1.bias",
+				field, s.Select, field)
 		}
 	}
 	return nil

@@ -107,10 +107,11 @@ matches a parameter wins:
 
   --l1 1e-5 --l1 'layer:fc*=1e-4'    fc… gets 1e-4, other weights 1e-5
 
-A bare value of --l1, --l2, --weight-decay, --sparsity or --prune-threshold
-applies to weights only: nothing of one axis, no bias, no normalisation, no
-embedding. A selector reaches whatever it matches. One that matches nothing is
-an error.
+--l1, --l2, --weight-decay, --sparsity and --prune-threshold are for weights:
+nothing of one axis, no bias, no normalisation, no embedding. A selector chooses
+among the weights, and layer:fc* leaves the biases of these layers alone; a role
+or a whole name reaches others too, and * everything: role:bias=1e-4,
+fc1.bias=1e-4, *=1e-4. A selector that matches nothing is an error.
 
 ` + "`finetune params MODEL --why`" + ` shows what flags do to each parameter, and why.
 `
