@@ -122,6 +122,13 @@ func (t Tensor) value(typ rt.TensorElementDataType) (rt.Value, error) {
 	for i, d := range t.Shape {
 		shape[i] = int64(d)
 	}
+	switch {
+	case len(shape) > 0:
+	case typ == rt.TensorElementDataTypeFloat:
+		return rt.NewScalar(t.F[0])
+	case typ == rt.TensorElementDataTypeInt64:
+		return rt.NewScalar(t.I[0])
+	}
 	switch typ {
 	case rt.TensorElementDataTypeFloat:
 		return rt.NewTensor(shape, t.F)
