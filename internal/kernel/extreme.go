@@ -36,9 +36,10 @@ func Larger(out, a, b []float32) {
 func Match(out, a, b []float32) {
 	a, b = a[:len(out)], b[:len(out)]
 	for i := range out {
-		out[i] = 0
+		v := float32(0)
 		if a[i] == b[i] {
-			out[i] = 1
+			v = 1
 		}
+		out[i] = v // which may be a or b
 	}
 }

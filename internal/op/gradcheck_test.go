@@ -110,8 +110,37 @@ func evaluate(n *G.Node, values map[*G.Node]Buffer) (Buffer, error) {
 	if err := o.Run(&c); err != nil {
 		return Buffer{}, fmt.Errorf("%s: %w", o.Name, err)
 	}
+	if err := checkInPlace(o, c); err != nil {
+		return Buffer{}, err
+	}
 	values[n] = c.Out
 	return c.Out, nil
+}
+
+// checkInPlace runs an operation that may overwrite an input once more, on
+// copies and over that input, and compares with the result in c.
+func checkInPlace(o *Op, c Call) error {
+	k := int(o.InPlace - First)
+	if o.InPlace == None || c.In[k].Len() != c.Out.Len() {
+		return nil
+	}
+	again := Call{Step: c.Step, Scratch: make([]float32, o.Scratch)}
+	for _, b := range c.In {
+		again.In = append(again.In, Buffer{slices.Clone(b.F), slices.Clone(b.I)})
+	}
+	again.Out = again.In[k]
+	if err := o.Run(&again); err != nil {
+		return fmt.Errorf("%s in place: %w", o.Name, err)
+	}
+	for i, want := range c.Out.F {
+		if got := again.Out.F[i]; got != want && (got == got || want == want) {
+			return fmt.Errorf("%s in place: element %d: got %v, want %v", o.Name, i, got, want)
+		}
+	}
+	if !slices.Equal(again.Out.I, c.Out.I) {
+		return fmt.Errorf("%s in place: got %v, want %v", o.Name, again.Out.I, c.Out.I)
+	}
+	return nil
 }
 
 func children(n *G.Node) []*G.Node {
