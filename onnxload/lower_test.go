@@ -47,17 +47,8 @@ func TestCorpusModels(t *testing.T) {
 			}
 			continue
 		}
-		cfg := Config{Batch: 2, Training: true, BatchNorm: BatchNormTrain, Dims: map[string]int{}}
-		for _, in := range m.Inputs {
-			for _, d := range in.Dims[min(1, len(in.Dims)):] {
-				if d.Size < 0 && d.Symbol != "" {
-					cfg.Dims[d.Symbol] = 16
-					if d.Symbol == "sequence" { // of samples
-						cfg.Dims[d.Symbol] = 512
-					}
-				}
-			}
-		}
+		cfg := sizes(m)
+		cfg.Batch, cfg.Training, cfg.BatchNorm = 2, true, BatchNormTrain
 		_, err = m.Lower(cfg)
 		if _, ok := errors.AsType[*UnsupportedError](err); err != nil && !ok {
 			t.Error(err)
@@ -66,6 +57,23 @@ func TestCorpusModels(t *testing.T) {
 			t.Errorf("%s: got error %v, want lowered: %v", name, err, supported)
 		}
 	}
+}
+
+// sizes gives the open dimensions of a model's inputs some size.
+func sizes(m *Model) Config {
+	cfg := Config{Dims: map[string]int{}}
+	for _, in := range m.Inputs {
+		for _, d := range in.Dims[min(1, len(in.Dims)):] {
+			if d.Size >= 0 || d.Symbol == "" || d.Symbol == m.leading().Symbol {
+				continue
+			}
+			cfg.Dims[d.Symbol] = 16
+			if d.Symbol == "sequence" { // of samples
+				cfg.Dims[d.Symbol] = 512
+			}
+		}
+	}
+	return cfg
 }
 
 // notLowered is the corpus models that use an operator we lack.
