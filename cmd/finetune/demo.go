@@ -132,7 +132,7 @@ func sketch(style models.Style, seed uint64) string {
 			}
 			line.WriteString("  ")
 		}
-		b.WriteString("  " + strings.TrimRight(line.String(), " ") + "\n")
+		b.WriteString(strings.TrimRight("  "+line.String(), " ") + "\n")
 	}
 	return b.String()
 }
