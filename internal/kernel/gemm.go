@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // A product is cut into rectangles of C, a task each. A task goes through the
 // inner dimension in steps of at most stepK. It copies what it needs of B into
@@ -196,15 +199,23 @@ const (
 )
 
 // cut chooses the parts. More tasks keep more threads busy; large tasks share
-// more of the packing.
+// more of the packing. Wide ones are best: a part with more rows passes over B
+// fewer times, but one with more columns copies less of A for each of them.
 func (g *gemmArgs) cut(count int) {
-	parts := 1
-	for work := g.m * g.n * g.k * g.terms * count; parts*parts*taskWork < work; {
-		parts++
+	work := float64(g.m) * float64(g.n) * float64(g.k) * float64(g.terms) * float64(count)
+	wanted := blocks(int(math.Ceil(math.Pow(work/taskWork, 0.4))), count)
+	g.rows, g.cols = 1, 1
+	for g.rows*g.cols < wanted {
+		rows, cols := g.m/(2*g.rows), g.n/(2*g.cols)
+		switch {
+		case rows >= minRows && (2*rows >= cols || cols < minCols):
+			g.rows *= 2
+		case cols >= minCols:
+			g.cols *= 2
+		default:
+			return
+		}
 	}
-	parts = blocks(parts, count)
-	g.rows = max(1, min(parts, g.m/minRows))
-	g.cols = max(1, min(blocks(parts, g.rows), g.n/minCols))
 }
 
 // packsB tells whether the elements of B are used often enough, or lie so
