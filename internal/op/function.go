@@ -22,6 +22,10 @@ type Function struct {
 	fromInput bool
 
 	ints func(x int64) int64 // the function for int64, if there is one
+
+	// Kernels for the functions that have them.
+	run  func(out, x []float32)
+	grad func(out, from, g []float32)
 }
 
 // Map is f of each element of x.
@@ -32,8 +36,14 @@ func Map(f Function, x *G.Node) (*G.Node, error) {
 	if err := needFloat(f.name, x); err != nil {
 		return nil, err
 	}
-	run := func(out, x []float32) { kernel.Map(out, x, f.of) }
-	if f.slope == nil {
+	run, grad := f.run, f.grad
+	if run == nil {
+		run = func(out, x []float32) { kernel.Map(out, x, f.of) }
+	}
+	if f.slope != nil {
+		grad = func(out, from, g []float32) { kernel.MapGrad(out, from, g, f.slope) }
+	}
+	if grad == nil {
 		return apply(Op{
 			Name: f.name, Shape: x.Shape(), Dtype: tensor.Float32, InPlace: First,
 			Run: func(c *Call) error {
@@ -42,8 +52,7 @@ func Map(f Function, x *G.Node) (*G.Node, error) {
 			},
 		}, x)
 	}
-	return pointwise(f.name, x, f.fromInput, run,
-		func(out, from, g []float32) { kernel.MapGrad(out, from, g, f.slope) })
+	return pointwise(f.name, x, f.fromInput, run, grad)
 }
 
 func mapInts(name string, x *G.Node, f func(int64) int64) (*G.Node, error) {
@@ -69,7 +78,7 @@ var (
 	Sqrt       = Function{name: "Sqrt", of: math.Sqrt, slope: func(y float64) float64 { return 0.5 / y }}
 	Reciprocal = Function{name: "Reciprocal", of: func(x float64) float64 { return 1 / x }, slope: func(y float64) float64 { return -y * y }}
 
-	Exp = Function{name: "Exp", of: math.Exp, slope: func(y float64) float64 { return y }}
+	Exp = Function{name: "Exp", run: kernel.Exp, grad: kernel.ExpGrad}
 	Log = Function{name: "Log", of: math.Log, slope: func(x float64) float64 { return 1 / x }, fromInput: true}
 
 	Sin  = Function{name: "Sin", of: math.Sin, slope: math.Cos, fromInput: true}
