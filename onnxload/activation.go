@@ -82,3 +82,23 @@ func (c *call) clipBetween() ([]*value, error) {
 	}
 	return c.result(x, nil)
 }
+
+// Gelu: x·Φ(x), where Φ is the distribution function of the normal distribution
+// (Hendrycks and Gimpel, Gaussian Error Linear Units, 2016), or with approximate
+// "tanh" x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+// https://onnx.ai/onnx/operators/onnx__Gelu.html, opset 20.
+func lowerGelu(c *call) ([]*value, error) {
+	switch a := c.Attrs.String("approximate", "none"); a {
+	case "none":
+		return c.result(op.Gelu(c.node(0)))
+	case "tanh":
+		return c.result(op.GeluTanh(c.node(0)))
+	default:
+		return nil, fmt.Errorf("approximate %q is neither none nor tanh", a)
+	}
+}
+
+// Erf: the error function, 2/√π times the integral of e^−t² from 0 to x.
+// https://onnx.ai/onnx/operators/onnx__Erf.html, opsets 9 to 13. Rejected:
+// integers.
+func lowerErf(c *call) ([]*value, error) { return c.result(op.Erf(c.node(0))) }

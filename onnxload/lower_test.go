@@ -78,7 +78,7 @@ func sizes(m *Model) Config {
 
 // notLowered is the corpus models that use an operator we lack.
 var notLowered = []string{
-	"activations_dynamo_torch211", "bert_toy_torch11",
+
 	"gtcrn_gru_denoise", "mnist_logreg_skl2onnx", "mnist_quantized",
 	"mobilenetv2_qdq_int8", "rf_sklearn", "unet_opset18",
 }
