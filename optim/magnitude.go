@@ -8,11 +8,9 @@ import (
 // PruneThreshold prunes the weights of p with |w| < limit and returns how many
 // are pruned now. NaN is never below a limit.
 func PruneThreshold(p *Param, limit float64) int {
-	t := float32(limit)
-	for i, w := range p.Value {
-		if w < t && w > -t {
-			p.prune(i)
-		}
+	c := cut{size: math.Float32bits(float32(limit))}
+	if n, _ := c.count([]*Param{p}); n[0] > p.Pruned() {
+		p.pruneTo(c)
 	}
 	return p.Pruned()
 }
@@ -52,9 +50,14 @@ func PruneGlobal(params []*Param, sparsity, floor float64) error {
 	if err != nil {
 		return err
 	}
-	for i, k := range share(params, limits, globalCount(params, sparsity)) {
-		if k > params[i].Pruned() {
-			params[i].pruneSmallest(k)
+	counts, cuts := share(params, limits, globalCount(params, sparsity))
+	for i, p := range params {
+		switch {
+		case counts[i] <= p.Pruned():
+		case cuts[i] != nil:
+			p.pruneTo(*cuts[i])
+		default:
+			p.pruneSmallest(counts[i])
 		}
 	}
 	return nil
@@ -89,9 +92,10 @@ func globalLimits(params []*Param, sparsity, floor float64) ([]int, error) {
 }
 
 // share splits k prunings among params by rank, none above its limit: whoever
-// would be above gets its limit, and the rest is ranked again without it.
-func share(params []*Param, limits []int, k int) []int {
-	result := make([]int, len(params))
+// would be above gets its limit, and the rest is ranked again without it. For the
+// others it returns the cut that prunes so many.
+func share(params []*Param, limits []int, k int) (counts []int, cuts []*cut) {
+	counts, cuts = make([]int, len(params)), make([]*cut, len(params))
 	open := make([]int, len(params))
 	for i := range open {
 		open[i] = i
@@ -104,20 +108,20 @@ func share(params []*Param, limits []int, k int) []int {
 			pruned += params[i].Pruned()
 		}
 		k = max(k, pruned)
-		counts := smallest(ranked, k).count(ranked)
+		n, own := smallest(ranked, k).count(ranked)
 		var under []int
 		rest := k
 		for j, i := range open {
-			result[i] = counts[j]
-			if counts[j] > limits[i] {
-				result[i] = limits[i]
+			if n[j] > limits[i] {
+				counts[i], cuts[i] = limits[i], nil
 				rest -= limits[i]
 			} else {
+				counts[i], cuts[i] = n[j], &own[j]
 				under = append(under, i)
 			}
 		}
 		if len(under) == len(open) {
-			return result
+			return counts, cuts
 		}
 		open, k = under, rest
 	}

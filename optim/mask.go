@@ -22,14 +22,13 @@ func (p *Param) ApplyMask() {
 // kept is Mask[i] of a parameter that may have no mask.
 func (p *Param) kept(i int) bool { return p.Mask == nil || p.Mask[i] }
 
-// prune zeroes weight i for good.
-func (p *Param) prune(i int) {
-	if p.Mask == nil {
-		p.Mask = make([]bool, len(p.Value))
-		for j := range p.Mask {
-			p.Mask[j] = true
-		}
+// needMask gives p a mask that keeps everything, if it has none.
+func (p *Param) needMask() {
+	if p.Mask != nil {
+		return
 	}
-	p.Mask[i] = false
-	p.Value[i] = 0
+	p.Mask = make([]bool, len(p.Value))
+	for i := range p.Mask {
+		p.Mask[i] = true
+	}
 }

@@ -1,6 +1,7 @@
 package optim
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +13,7 @@ func FuzzRank(f *testing.F) {
 	f.Add(uint64(1), uint16(100), uint16(50), uint8(8))
 	f.Add(uint64(2), uint16(1), uint16(1), uint8(32))
 	f.Add(uint64(3), uint16(3000), uint16(2999), uint8(2))
+	f.Add(uint64(43), uint16(254), uint16(72), uint8(1)) // as many as are pruned already, beside a zero
 	f.Fuzz(func(t *testing.T, seed uint64, n, k uint16, bits uint8) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		p := one(make([]float32, n), nil)
@@ -19,7 +21,8 @@ func FuzzRank(f *testing.F) {
 			// Few random bits, spread over the word, make many ties.
 			p.Value[i] = math.Float32frombits(r.Uint32() & (0x81818181 | (1<<(bits%32) - 1)))
 			if r.IntN(4) == 0 {
-				p.prune(i)
+				p.needMask()
+				p.Mask[i], p.Value[i] = false, 0
 			}
 		}
 		order := make([]int, n)
@@ -62,4 +65,38 @@ func FuzzRank(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkPrune prunes half of ten million weights: in one layer, and in fifty
+// that are ranked together.
+func BenchmarkPrune(b *testing.B) {
+	const n = 10_000_000
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, layers := range []int{1, 50} {
+		params := make([]*Param, layers)
+		values := make([][]float32, layers)
+		for i := range params {
+			params[i] = one(make([]float32, n/layers), nil)
+			values[i] = make([]float32, n/layers)
+			for j := range values[i] {
+				values[i][j] = float32(r.NormFloat64())
+			}
+		}
+		b.Run(fmt.Sprintf("layers=%d", layers), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				for i, p := range params {
+					copy(p.Value, values[i])
+					p.Mask = nil
+				}
+				b.StartTimer()
+				if layers == 1 {
+					PruneMagnitude(params[0], 0.5)
+				} else if err := PruneGlobal(params, 0.5, DefaultFloor); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/weight")
+		})
+	}
 }

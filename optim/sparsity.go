@@ -1,25 +1,23 @@
 package optim
 
+import (
+	"slices"
+
+	"finetune/internal/kernel"
+)
+
 // Zeros counts the weights of p that are zero, pruned or not.
 func (p *Param) Zeros() int {
 	n := 0
-	for _, w := range p.Value {
-		if w == 0 {
-			n++
-		}
+	for value := range slices.Chunk(p.Value, stretchLen) {
+		n += kernel.CountBelow(value, allKept()[:len(value)], 1)
 	}
 	return n
 }
 
 // Pruned counts the weights of p that are pruned: zero for good.
 func (p *Param) Pruned() int {
-	n := 0
-	for _, keep := range p.Mask {
-		if !keep {
-			n++
-		}
-	}
-	return n
+	return kernel.CountFalse(p.Mask)
 }
 
 // Sparsity is the share of zeros in all params together, 0 if they are empty.

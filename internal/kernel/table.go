@@ -29,6 +29,7 @@ type table struct {
 	planes     planeLoops
 	softmax    softmaxLoops
 	layerNorm  layerNormLoops
+	rank       rankLoops
 
 	// chain runs an update for the first elements, and says for how many.
 	chain func(u *Update) int
@@ -52,5 +53,6 @@ var generic = table{
 	planes:     planesGeneric,
 	softmax:    softmaxGeneric,
 	layerNorm:  layerNormGeneric,
+	rank:       rankGeneric,
 	chain:      func(*Update) int { return 0 },
 }

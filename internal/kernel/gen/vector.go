@@ -63,7 +63,7 @@ func (m *machine) integer(name string) reg.GPVirtual {
 	return m.Load(m.Param(name), m.GP64()).(reg.GPVirtual)
 }
 
-// scalar fills a vector with an argument of type float32.
+// scalar fills a vector with an argument of four bytes.
 func (m *machine) scalar(name string) vec {
 	v := m.vec()
 	m.VBROADCASTSS(m.address(m.Param(name)), v)
