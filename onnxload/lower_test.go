@@ -78,7 +78,6 @@ func sizes(m *Model) Config {
 
 // notLowered is the corpus models that use an operator we lack.
 var notLowered = []string{
-
 	"gtcrn_gru_denoise", "mnist_logreg_skl2onnx", "mnist_quantized",
 	"mobilenetv2_qdq_int8", "rf_sklearn", "unet_opset18",
 }
