@@ -7,8 +7,9 @@ import (
 )
 
 // active has the inner loops for the best instruction set of this processor, or
-// for the one that the environment variable KERNEL_ISA names: generic, avx2 or
-// avx512. Results of different instruction sets differ by rounding.
+// for the one that the environment variable KERNEL_ISA names: generic, avx2 and
+// avx512 on amd64, neon on arm64. Results of different instruction sets differ
+// by rounding.
 var active *table
 
 var isaError error

@@ -34,6 +34,19 @@ func register(family, isa string, write func(c *build.Context)) {
 	outputs = append(outputs, output{family, isa, write})
 }
 
+// texts are files that are written without avo.
+var texts []text
+
+type text struct {
+	family, file string
+	write        func() string
+}
+
+// registerText adds a file to those that are written.
+func registerText(family, file string, write func() string) {
+	texts = append(texts, text{family, file, write})
+}
+
 func main() {
 	flags := flag.NewFlagSet("gen", flag.ExitOnError) // avo has filled the usual one
 	out := flags.String("out", "..", "write to `FOLDER`")
@@ -44,6 +57,15 @@ func main() {
 		}
 		if err := o.generate(*out); err != nil {
 			fmt.Fprintf(os.Stderr, "gen: %s for %s: %v\n", o.family, o.isa, err)
+			os.Exit(1)
+		}
+	}
+	for _, t := range texts {
+		if flags.NArg() > 0 && !slices.Contains(flags.Args(), t.family) {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(*out, t.file), []byte(t.write()), 0o666); err != nil {
+			fmt.Fprintln(os.Stderr, "gen:", err)
 			os.Exit(1)
 		}
 	}
