@@ -13,7 +13,7 @@ const (
 	firstSteps = 20                     // whose losses have to agree
 	agreement  = 1e-3                   // at most this relative difference
 	gap        = 30 * time.Millisecond  // between the sides: threads that look for work give up
-	roundTime  = 250 * time.Millisecond // of one side in a round, or one step if that takes longer
+	roundTime  = 100 * time.Millisecond // of one side in a round, or one step if that takes longer
 	mostSteps  = 5000                   // of a round
 )
 
@@ -55,13 +55,14 @@ func compare(r *row, j job, rounds int, theirs func() (*process, error)) {
 	r.fill(j, sides[0], sides[1])
 }
 
-// startOurs begins a job in a process of this program.
-func startOurs(j job) (*process, error) {
+// startOurs begins a job in a process of this program, with env added to its
+// environment.
+func startOurs(j job, env ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return start(j, nil, self, workerVerb)
+	return start(j, env, self, workerVerb)
 }
 
 // side is what was measured of a process. Of one that is nil or has failed

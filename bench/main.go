@@ -15,7 +15,8 @@
 //	worker.go       our process: training.go; torch/worker.py is PyTorch's, and
 //	                ort/worker.js ONNX Runtime's, which evaluations are compared with
 //	cache.go        models, which torch/export.py makes, and examples.go
-//	sweep.go        how times grow; startup.go how long it takes to begin
+//	sweep.go        how times grow; startup.go how long it takes to begin;
+//	                identity.go what losses depend on
 //	report.go       the page; chart.go its pictures
 package main
 
@@ -72,7 +73,7 @@ func run(args []string, out, log io.Writer) error {
 	flags.IntVar(&b.threads, "threads", 0, "use `N` threads (default 1 and 2)")
 	flags.StringVar(&b.torch, "torch", "", "compare with PyTorch in this `STATE`, tuned or installed (default both)")
 	flags.BoolVar(&b.json, "json", false, "print a line of JSON per row, and write no page")
-	flags.IntVar(&b.rounds, "rounds", 7, "take the median of `N` rounds")
+	flags.IntVar(&b.rounds, "rounds", 15, "take the median of `N` rounds")
 	flags.StringVar(&b.l1As, "l1-as", "loss", "give L1 to PyTorch as a term of the loss, or as the sign of the weights added to the gradients: `HOW`, loss or sign")
 	flags.IntVar(&b.profile, "profile", 0, "say where the time of `N` of our steps goes, instead of comparing")
 	flags.StringVar(&b.page, "page", "docs/benchmarks.md", "write the page to `FILE` when everything was measured")

@@ -33,6 +33,7 @@ func (b *bench) report() error {
 		p.charts = append(p.charts, namedChart{s.name, s.chart(rows)})
 	}
 	p.charts = append(p.charts, namedChart{"threads", threadsChart(p.rows)})
+	p.identities = b.identities()
 	p.machine = describeMachine()
 	p.bench, p.took = b, time.Since(began)
 	return p.write(b.page)
@@ -45,6 +46,7 @@ type page struct {
 	startup    startup
 	startupErr error
 	charts     []namedChart
+	identities []identity
 	machine    machine
 	bench      *bench
 	took       time.Duration
@@ -129,6 +131,7 @@ threads (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS).
 	p.notes(b)
 	p.memory(b)
 	p.beginning(b)
+	p.identity(b)
 	if len(p.profiles) > 0 {
 		b.WriteString("\n## Where the time goes in rows that miss their goal\n")
 		for _, text := range p.profiles {

@@ -44,6 +44,9 @@ func (w *worker) do(text string) error {
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
 		return err
 	}
+	if err := kernel.CheckISA(); err != nil {
+		return err
+	}
 	runtime.GOMAXPROCS(j.Threads)
 	kernel.SetThreads(j.Threads)
 	switch j.Mode {
