@@ -1,6 +1,8 @@
 package op
 
 import (
+	"math"
+
 	"finetune/internal/kernel"
 
 	G "gorgonia.org/gorgonia"
@@ -33,15 +35,16 @@ func ReduceL1(x *G.Node, axes []int, keepDims bool) (*G.Node, error) {
 // ReduceL2 is the square root of the sum of squares over the axes. Its gradient
 // at 0 is 0.
 func ReduceL2(x *G.Node, axes []int, keepDims bool) (*G.Node, error) {
-	length := Sqrt
-	length.slope = func(y float64) float64 {
-		if y == 0 {
-			return 0
-		}
-		return 0.5 / y
-	}
-	return chain(x, square, sumOver(axes, keepDims), mapBy(length))
+	return chain(x, square, sumOver(axes, keepDims), mapBy(Length))
 }
+
+// Length is the square root as the last step of a norm: its gradient at 0 is 0.
+var Length = Function{name: "Length", of: math.Sqrt, slope: func(y float64) float64 {
+	if y == 0 {
+		return 0
+	}
+	return 0.5 / y
+}}
 
 // ReduceSumSquare is the sum of squares over the axes.
 func ReduceSumSquare(x *G.Node, axes []int, keepDims bool) (*G.Node, error) {
