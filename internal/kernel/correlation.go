@@ -119,7 +119,7 @@ func (s *correlation) place(w *Window) {
 		}
 	}
 	if !s.flat {
-		s.sizeX = s.set*s.sourceBlock*s.channel + s.isa.lanes + s.axes[2].ahead
+		s.sizeX = s.set*s.sourceBlock*s.channel + s.isa.lanes + s.axes[2].shared()
 		s.sizeY = s.set * s.resultBlock * s.row
 	}
 	if s.joined {

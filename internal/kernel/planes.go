@@ -9,6 +9,8 @@ type planes struct {
 	axes  [3]axis
 	pitch int // of rows
 	size  int // of a plane
+
+	padding []float32 // a row of it, if it is not 0
 }
 
 // newPlanes lays out planes for so many rows and columns of results. All columns
@@ -25,6 +27,21 @@ func newPlanes(isa *sweepLoops, axes [3]axis, rows, cols int) planes {
 
 // slice is the size of a slice.
 func (p *planes) slice() int { return len(p.axes[1].planes) * len(p.axes[2].planes) * p.size }
+
+// room is the size of planes for an image with one channel and no depth.
+func (p *planes) room() int { return p.slice() + p.axes[2].shared() }
+
+// loadImage copies an image with one channel and no depth.
+func (p *planes) loadImage(to, x []float32) {
+	taps := [1]axisTap{}
+	p.load(to, x, 1, taps[:], 0, 0, p.axes[1].count(), 0)
+	for i := p.slice(); i < p.room(); i++ { // rows share their padding
+		to[i] = 0
+		if p.padding != nil {
+			to[i] = p.padding[0]
+		}
+	}
+}
 
 // offset is where a tap finds the element for the first result, from the start
 // of a channel.
@@ -62,7 +79,11 @@ func (p *planes) loadPlane(plane, x []float32, ph, pw, row, rows, col int) {
 	top, bottom, y := h.inside(ph, row, row+rows+h.ahead)
 	left, right, at := w.inside(pw, col, col+p.pitch)
 	if top > 0 || left > 0 || bottom*right < len(plane) {
-		clear(plane)
+		if p.padding == nil {
+			clear(plane)
+		} else {
+			p.isa.copyRows(&plane[0], 4*p.pitch, &p.padding[0], 0, rows+h.ahead, p.pitch)
+		}
 	}
 	rows, n := bottom-top, right-left
 	if rows == 0 || n == 0 {

@@ -10,6 +10,7 @@ type Pool struct {
 	Planes int
 	Window
 	area []float32 // for averages: what the sum of each output is divided by
+	plan *poolPlan // nil if plain loops do it
 }
 
 // NewPool makes a pooling that takes maxima or averages. An average divides by
@@ -45,6 +46,7 @@ func NewPool(planes int, w Window, countPadding bool, padEnd []int) *Pool {
 			}
 		}
 	}
+	p.plan = newPoolPlan(active, p)
 	return p
 }
 
@@ -57,14 +59,41 @@ func (p *Pool) check(x, y []float32) {
 type poolArgs struct {
 	p        *Pool
 	x, y, dx []float32
+	pass     func(p *Pool, x, y, dx []float32, mem *memory) // of a plane, in vector code
 }
 
 var (
+	planned         = split(plannedPlanes)
 	maxForward      = split(maxForwardPlanes)
 	maxBackward     = split(maxBackwardPlanes)
 	averageForward  = split(averageForwardPlanes)
 	averageBackward = split(averageBackwardPlanes)
 )
+
+// do runs a pass over all planes, in vector code if there is a plan.
+func (p *Pool) do(plain *splitter[poolArgs], a poolArgs) {
+	a.p = p
+	if p.plan != nil {
+		plain = planned
+	}
+	plain.do(p.Planes, p.grain(), a)
+}
+
+func plannedPlanes(a *poolArgs, lo, hi int) {
+	p := a.p
+	mem := getMemory(p.plan.need())
+	defer mem.put()
+	part := func(x []float32, plane, size int) []float32 {
+		if x == nil {
+			return nil
+		}
+		return x[plane*size:][:size]
+	}
+	for plane := lo; plane < hi; plane++ {
+		mem.used = 0
+		a.pass(p, part(a.x, plane, p.pixels()), part(a.y, plane, p.outputs()), part(a.dx, plane, p.pixels()), mem)
+	}
+}
 
 // grain is how many planes are worth a task.
 func (p *Pool) grain() int { return max(1, chunk/(p.taps()*p.outputs()+1)) }
@@ -73,7 +102,7 @@ func (p *Pool) grain() int { return max(1, chunk/(p.taps()*p.outputs()+1)) }
 // wins; NaN always does. A window that sees only padding gives -Inf.
 func (p *Pool) Max(x, y []float32) {
 	p.check(x, y)
-	maxForward.do(p.Planes, p.grain(), poolArgs{p: p, x: x, y: y})
+	p.do(maxForward, poolArgs{x: x, y: y, pass: maxPlane})
 }
 
 func maxForwardPlanes(a *poolArgs, lo, hi int) {
@@ -99,25 +128,28 @@ func maxForwardPlanes(a *poolArgs, lo, hi int) {
 func (p *Pool) MaxBackward(x, dy, dx []float32) {
 	p.check(x, dy)
 	p.check(dx, dy)
-	maxBackward.do(p.Planes, p.grain(), poolArgs{p: p, x: x, y: dy, dx: dx})
+	p.do(maxBackward, poolArgs{x: x, y: dy, dx: dx, pass: maxBackwardPlane})
 }
 
 func maxBackwardPlanes(a *poolArgs, lo, hi int) {
 	p := a.p
 	for plane := lo; plane < hi; plane++ {
-		x := a.x[plane*p.pixels():][:p.pixels()]
-		dx := a.dx[plane*p.pixels():][:p.pixels()]
-		clear(dx)
-		for i, g := range a.y[plane*p.outputs():][:p.outputs()] {
-			if at := p.first(x, i); at >= 0 {
-				dx[at] += g
-			}
+		in, out := plane*p.pixels(), plane*p.outputs()
+		p.maxBackwardPlane(a.x[in:][:p.pixels()], a.y[out:][:p.outputs()], a.dx[in:][:p.pixels()])
+	}
+}
+
+func (p *Pool) maxBackwardPlane(x, dy, dx []float32) {
+	clear(dx)
+	for i, g := range dy {
+		if at := p.first(x, i); at >= 0 {
+			dx[at] += g
 		}
 	}
 }
 
 // first is the place of the first maximum under the window of output i, or -1 if
-// it sees only padding. With NaN under the window it is the place of some input.
+// it sees only padding. NaN is larger than all numbers.
 func (p *Pool) first(x []float32, i int) int {
 	w := &p.Window
 	d := i / (w.Out[1] * w.Out[2])
@@ -135,9 +167,13 @@ func (p *Pool) first(x []float32, i int) int {
 			for kc := c0; kc < c1; kc++ {
 				j := row + kc*w.Dilation[2]
 				v := x[j]
-				// Two conditional moves: which branch is taken has no pattern.
-				if !(v <= best) {
-					at = j
+				// Conditional moves: which branch is taken has no pattern.
+				above := j
+				if v <= best {
+					above = at
+				}
+				if best == best {
+					at = above
 				}
 				best = max(best, v)
 			}
@@ -163,7 +199,7 @@ func (w *Window) inside(axis, o int) (from, to, at int) {
 // Average computes the mean y under the window for each output.
 func (p *Pool) Average(x, y []float32) {
 	p.check(x, y)
-	averageForward.do(p.Planes, p.grain(), poolArgs{p: p, x: x, y: y})
+	p.do(averageForward, poolArgs{x: x, y: y, pass: averagePlane})
 }
 
 func averageForwardPlanes(a *poolArgs, lo, hi int) {
@@ -190,7 +226,7 @@ func averageForwardPlanes(a *poolArgs, lo, hi int) {
 // the output.
 func (p *Pool) AverageBackward(dy, dx []float32) {
 	p.check(dx, dy)
-	averageBackward.do(p.Planes, p.grain(), poolArgs{p: p, y: dy, dx: dx})
+	p.do(averageBackward, poolArgs{y: dy, dx: dx, pass: averageBackwardPlane})
 }
 
 func averageBackwardPlanes(a *poolArgs, lo, hi int) {
@@ -254,6 +290,10 @@ func planeMeansOf(a *poolArgs, lo, hi int) {
 
 func planeMeansBackOf(a *poolArgs, lo, hi int) {
 	size := len(a.dx) / len(a.y)
+	if f := active.pool.spread; f != nil && size > 0 && lo < hi {
+		f(&a.dx[lo*size], &a.y[lo], hi-lo, size, float32(size))
+		return
+	}
 	for i := lo; i < hi; i++ {
 		fill(a.dx[i*size:][:size], a.y[i]/float32(size))
 	}

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -21,7 +22,9 @@ func poolWindows() []Window {
 	}
 }
 
-func TestMaxPool(t *testing.T) {
+func TestMaxPool(t *testing.T) { eachISA(t, testMaxPool) }
+
+func testMaxPool(t *testing.T) {
 	for _, w := range poolWindows() {
 		p := NewPool(3, w, false, nil)
 		x, dy := noise(1, p.Planes*p.pixels()), noise(2, p.Planes*p.outputs())
@@ -57,7 +60,9 @@ func TestMaxPool(t *testing.T) {
 	}
 }
 
-func TestMaxPoolNaN(t *testing.T) {
+func TestMaxPoolNaN(t *testing.T) { eachISA(t, testMaxPoolNaN) }
+
+func testMaxPoolNaN(t *testing.T) {
 	nan := float32(math.NaN())
 	p := NewPool(1, NewWindow([]int{4}, []int{2}, []int{2}, []int{2}, []int{1}, []int{0}), false, nil)
 	y, dx := make([]float32, 2), make([]float32, 4)
@@ -72,7 +77,9 @@ func TestMaxPoolNaN(t *testing.T) {
 	}
 }
 
-func TestMaxPoolOfPadding(t *testing.T) {
+func TestMaxPoolOfPadding(t *testing.T) { eachISA(t, testMaxPoolOfPadding) }
+
+func testMaxPoolOfPadding(t *testing.T) {
 	p := NewPool(1, NewWindow([]int{1}, []int{1}, []int{2}, []int{1}, []int{2}, []int{1}), false, nil)
 	y, dx := make([]float32, 1), make([]float32, 1)
 	p.Max([]float32{3}, y)
@@ -82,7 +89,9 @@ func TestMaxPoolOfPadding(t *testing.T) {
 	}
 }
 
-func TestAveragePool(t *testing.T) {
+func TestAveragePool(t *testing.T) { eachISA(t, testAveragePool) }
+
+func testAveragePool(t *testing.T) {
 	for _, w := range poolWindows() {
 		for _, padding := range []bool{false, true} {
 			end := make([]int, 3)
@@ -117,7 +126,9 @@ func TestAveragePool(t *testing.T) {
 }
 
 // A window that reaches beyond the padding divides by what lies before its end.
-func TestAveragePoolBeyondPadding(t *testing.T) {
+func TestAveragePoolBeyondPadding(t *testing.T) { eachISA(t, testAveragePoolBeyondPadding) }
+
+func testAveragePoolBeyondPadding(t *testing.T) {
 	w := NewWindow([]int{4}, []int{3}, []int{3}, []int{2}, []int{1}, []int{1})
 	y := make([]float32, 3)
 	NewPool(1, w, true, []int{1}).Average([]float32{1, 2, 3, 4}, y)
@@ -126,7 +137,9 @@ func TestAveragePoolBeyondPadding(t *testing.T) {
 	}
 }
 
-func TestPlaneMeans(t *testing.T) {
+func TestPlaneMeans(t *testing.T) { eachISA(t, testPlaneMeans) }
+
+func testPlaneMeans(t *testing.T) {
 	x := noise(1, 5*13)
 	want := make([]float64, 5)
 	for i, v := range x {
@@ -139,6 +152,59 @@ func TestPlaneMeans(t *testing.T) {
 	for i, got := range dx {
 		if want := y[i/13] / 13; got != want {
 			t.Errorf("gradient of element %d: got %v, want %v", i, got, want)
+		}
+	}
+}
+
+// Windows of all kinds, with fences around what is read and written, compared
+// with plain loops.
+func TestPoolShapes(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(1, 2))
+		for range 300 {
+			w := randomConv(random).Window
+			p := NewPool(1+random.IntN(3), w, random.IntN(2) == 0, nil)
+			plain := *p
+			plain.plan = nil
+			x, dy := fenced(t, noise(1, p.Planes*p.pixels())), fenced(t, noise(2, p.Planes*p.outputs()))
+			for i := range x {
+				x[i] = float32(math.Round(float64(x[i]) * 2)) // many equal maxima
+				switch random.IntN(50) {
+				case 0:
+					x[i] = float32(math.NaN())
+				case 1:
+					x[i] = float32(math.Inf(-1))
+				}
+			}
+			got, want := fenced(t, dirty(len(dy))), make([]float32, len(dy))
+			p.Max(x, got)
+			plain.Max(x, want)
+			for i := range want {
+				if !same(got[i], want[i]) {
+					t.Fatalf("maximum under window %+v: output %d: got %v, want %v", w, i, got[i], want[i])
+				}
+			}
+			gotX, wantX := fenced(t, dirty(len(x))), make([]float32, len(x))
+			p.MaxBackward(x, dy, gotX)
+			plain.MaxBackward(x, dy, wantX)
+			closeFloats(t, fmt.Sprintf("gradient of the maximum under window %+v", w), gotX, wantX)
+			x = fenced(t, noise(3, len(x)))
+			p.Average(x, got)
+			plain.Average(x, want)
+			closeFloats(t, fmt.Sprintf("average under window %+v", w), got, want)
+			p.AverageBackward(dy, gotX)
+			plain.AverageBackward(dy, wantX)
+			closeFloats(t, fmt.Sprintf("gradient of the average under window %+v", w), gotX, wantX)
+		}
+	})
+}
+
+// closeFloats wants the same but for rounding.
+func closeFloats(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	for i := range want {
+		if !(math.Abs(float64(got[i]-want[i])) <= 1e-5) {
+			t.Fatalf("%s: element %d: got %v, want %v", what, i, got[i], want[i])
 		}
 	}
 }
@@ -161,18 +227,34 @@ func TestPoolAllocates(t *testing.T) {
 	}
 }
 
-func BenchmarkMaxPool(b *testing.B) {
-	p := NewPool(512, slide{[]int{28, 28}, []int{2, 2}, []int{2, 2}, []int{1, 1}, []int{0, 0}, []int{0, 0}}.window(), false, nil)
-	x, y := noise(1, p.Planes*p.pixels()), noise(2, p.Planes*p.outputs())
-	dx := make([]float32, len(x))
-	b.Run("forward", func(b *testing.B) {
-		for b.Loop() {
-			p.Max(x, y)
+// BenchmarkPool prints the speed of common poolings on one thread, counting an
+// operation for each tap.
+func BenchmarkPool(b *testing.B) {
+	for _, l := range []struct {
+		name                 string
+		planes               int
+		size, kernel, s, pad int
+	}{
+		{"3s2@112", 8 * 64, 112, 3, 2, 1},
+		{"2s2@28", 64 * 8, 28, 2, 2, 0},
+		{"2s2@14", 64 * 16, 14, 2, 2, 0},
+		{"2s2@128", 4 * 16, 128, 2, 2, 0},
+		{"3s1@28", 8 * 192, 28, 3, 1, 1},
+	} {
+		p := NewPool(l.planes, square(l.size, l.kernel, l.s, l.pad), false, nil)
+		x, y := noise(1, p.Planes*p.pixels()), noise(2, p.Planes*p.outputs())
+		dx := make([]float32, len(x))
+		for name, run := range map[string]func(){
+			"max":             func() { p.Max(x, y) },
+			"maxBackward":     func() { p.MaxBackward(x, y, dx) },
+			"average":         func() { p.Average(x, y) },
+			"averageBackward": func() { p.AverageBackward(y, dx) },
+		} {
+			b.Run(l.name+"/"+name, func(b *testing.B) {
+				SetThreads(1)
+				defer SetThreads(0)
+				benchShare(b, len(y)*p.taps(), 1, run)
+			})
 		}
-	})
-	b.Run("backward", func(b *testing.B) {
-		for b.Loop() {
-			p.MaxBackward(x, y, dx)
-		}
-	})
+	}
 }

@@ -190,7 +190,7 @@ func (s *sweep) layOut(win *Window) {
 		depth := sweepDepth{taps: p.taps}
 		depth.channelSize = len(p.taps) * s.slice()
 		if !s.flat {
-			s.sizePlanes = max(s.sizePlanes, s.set*s.sources*depth.channelSize+tile+w.ahead)
+			s.sizePlanes = max(s.sizePlanes, s.set*s.sources*depth.channelSize+tile+w.shared())
 		}
 		for _, row := range h.phases {
 			for _, col := range w.phases {

@@ -22,6 +22,7 @@ type table struct {
 
 	sweep   sweepLoops
 	stencil stencilLoops
+	pool    poolLoops
 
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs

@@ -20,7 +20,7 @@ func tables() []*table {
 	avx2.sums, avx2.planes, avx2.chain, avx2.rank = sumsAVX2, planesAVX2, chainAVX2, rankAVX2
 	avx2.multiply, avx2.dots, avx2.lanes = multiplyAVX2, dotsWithAVX2, 8
 	avx2.packRows, avx2.packColumns = packRowsAVX2, packColumnsWithAVX2
-	avx2.sweep, avx2.stencil = sweepAVX2, stencilAVX2
+	avx2.sweep, avx2.stencil, avx2.pool = sweepAVX2, stencilAVX2, poolAVX2
 	list = append(list, &avx2)
 
 	if !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL {
@@ -35,6 +35,6 @@ func tables() []*table {
 	avx512.multiply, avx512.dots, avx512.lanes = multiplyAVX512, dotsWithAVX512, 16
 	avx512.crowded = 112
 	avx512.packRows, avx512.packColumns = packRowsAVX512, packColumnsWithAVX512
-	avx512.sweep, avx512.stencil = sweepAVX512, stencilAVX512
+	avx512.sweep, avx512.stencil, avx512.pool = sweepAVX512, stencilAVX512, poolAVX512
 	return append(list, &avx512)
 }

@@ -18,8 +18,8 @@ func planes(m *machine) {
 }
 
 // rows writes a loop over as many rows as the argument of that name says, and
-// ends the function.
-func (m *machine) rows(row func()) {
+// ends the function after what follows.
+func (m *machine) rows(row func(), then ...func()) {
 	rows := m.integer("rows")
 	loop, done := m.label("row"), m.label("end")
 	m.TESTQ(rows, rows)
@@ -29,6 +29,9 @@ func (m *machine) rows(row func()) {
 	m.DECQ(rows)
 	m.JNZ(operand.LabelRef(loop))
 	m.Label(done)
+	for _, f := range then {
+		f()
+	}
 	m.end()
 }
 
