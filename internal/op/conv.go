@@ -136,7 +136,34 @@ type sliding struct {
 // a last window that is not filled counts, unless it starts in the padding
 // behind the input.
 func newSliding(in, kernel, strides, dilations, pads []int, ceil bool) (sliding, error) {
-	ones := slices.Repeat([]int{1}, len(in))
+	s, err := checkSliding(in, kernel, strides, dilations, pads)
+	if err != nil {
+		return s, err
+	}
+	s.in = in
+	for i := range in {
+		span := (kernel[i]-1)*s.dilations[i] + 1
+		room := in[i] + s.begin[i] + s.end[i] - span
+		if room < 0 {
+			return s, fmt.Errorf("a window of %d does not fit into %d elements and padding of %d and %d", span, in[i], s.begin[i], s.end[i])
+		}
+		out := room/s.strides[i] + 1
+		if ceil {
+			out = (room+s.strides[i]-1)/s.strides[i] + 1
+			if (out-1)*s.strides[i] >= in[i]+s.begin[i] {
+				out--
+			}
+		}
+		s.out = append(s.out, out)
+	}
+	return s, nil
+}
+
+// checkSliding checks all of a window but the sizes of its images, which have as
+// many axes as size, and fills in what is nil.
+func checkSliding(size, kernel, strides, dilations, pads []int) (sliding, error) {
+	axes := len(size)
+	ones := slices.Repeat([]int{1}, axes)
 	if strides == nil {
 		strides = ones
 	}
@@ -144,30 +171,16 @@ func newSliding(in, kernel, strides, dilations, pads []int, ceil bool) (sliding,
 		dilations = ones
 	}
 	if pads == nil {
-		pads = make([]int, 2*len(in))
+		pads = make([]int, 2*axes)
 	}
-	var s sliding
-	if len(kernel) != len(in) || len(strides) != len(in) || len(dilations) != len(in) || len(pads) != 2*len(in) {
-		return s, fmt.Errorf("%d spatial axes, but kernel %v, strides %v, dilations %v, pads %v", len(in), kernel, strides, dilations, pads)
+	if len(kernel) != axes || len(strides) != axes || len(dilations) != axes || len(pads) != 2*axes {
+		return sliding{}, fmt.Errorf("%d spatial axes, but kernel %v, strides %v, dilations %v, pads %v", axes, kernel, strides, dilations, pads)
 	}
-	s = sliding{in: in, kernel: kernel, strides: strides, dilations: dilations, begin: pads[:len(in)], end: pads[len(in):]}
-	for i := range in {
+	s := sliding{kernel: kernel, strides: strides, dilations: dilations, begin: pads[:axes], end: pads[axes:]}
+	for i := range axes {
 		if kernel[i] < 1 || strides[i] < 1 || dilations[i] < 1 || s.begin[i] < 0 || s.end[i] < 0 {
 			return s, fmt.Errorf("kernel %v, strides %v, dilations %v, pads %v: want sizes of 1 or more and no negative padding", kernel, strides, dilations, pads)
 		}
-		span := (kernel[i]-1)*dilations[i] + 1
-		room := in[i] + s.begin[i] + s.end[i] - span
-		if room < 0 {
-			return s, fmt.Errorf("a window of %d does not fit into %d elements and padding of %d and %d", span, in[i], s.begin[i], s.end[i])
-		}
-		out := room/strides[i] + 1
-		if ceil {
-			out = (room+strides[i]-1)/strides[i] + 1
-			if (out-1)*strides[i] >= in[i]+s.begin[i] {
-				out--
-			}
-		}
-		s.out = append(s.out, out)
 	}
 	return s, nil
 }
