@@ -82,6 +82,12 @@ func (e *Epilogue) check(m, n, stride int) {
 // i·t to (i+1)·t, and term j reads its matrices at a[aOff[j]:] and b[bOff[j]:].
 // Matrices are stored without gaps between rows. c may hold anything.
 func GemmBatch(transA, transB bool, m, n, k int, alpha float32, a []float32, aOff []int, b []float32, bOff []int, c []float32) {
+	GemmBatchThen(transA, transB, m, n, k, alpha, a, aOff, b, bOff, c, Epilogue{})
+}
+
+// GemmBatchThen is GemmBatch with an epilogue. Row and Col of it are the same
+// for all matrices, Add and Gate are laid out like c.
+func GemmBatchThen(transA, transB bool, m, n, k int, alpha float32, a []float32, aOff []int, b []float32, bOff []int, c []float32, then Epilogue) {
 	if m == 0 || n == 0 || len(c) == 0 {
 		return
 	}
@@ -101,10 +107,14 @@ func GemmBatch(transA, transB bool, m, n, k int, alpha float32, a []float32, aOf
 	if transB {
 		ldb = k
 	}
+	then.check(m, n, n)
+	if then.Add != nil && len(then.Add) < len(c) || then.Gate != nil && len(then.Gate) < len(c) {
+		panic(fmt.Sprintf("kernel: GemmBatch: got %d and %d elements to add and for the gate, want %d", len(then.Add), len(then.Gate), len(c)))
+	}
 	g := gemmArgs{
 		transA: transA, transB: transB, m: m, n: n, k: k, alpha: alpha,
 		a: a, b: b, c: c, lda: lda, ldb: ldb, ldc: n,
-		aOff: aOff, bOff: bOff, terms: len(aOff) / count,
+		aOff: aOff, bOff: bOff, terms: len(aOff) / count, then: then,
 	}
 	g.do(count)
 }
@@ -203,7 +213,7 @@ const (
 // fewer times, but one with more columns copies less of A for each of them.
 func (g *gemmArgs) cut(count int) {
 	work := float64(g.m) * float64(g.n) * float64(g.k) * float64(g.terms) * float64(count)
-	wanted := blocks(int(math.Ceil(math.Pow(work/taskWork, 0.4))), count)
+	wanted := blocks(int(math.Ceil(math.Pow(work/taskWork, 0.35))), count)
 	g.rows, g.cols = 1, 1
 	for g.rows*g.cols < wanted {
 		rows, cols := g.m/(2*g.rows), g.n/(2*g.cols)
@@ -352,7 +362,6 @@ func (s *gemmSpace) multiply(i0, i1, j0, j1 int) {
 		a, b = a[g.aOff[g.matrix*g.terms+g.term]:], b[g.bOff[g.matrix*g.terms+g.term]:]
 	}
 	*t = tile{cRow: g.ldc, alpha: g.alpha, beta: g.beta}
-	c := g.c[g.matrix*g.m*g.n:]
 	packA := !g.dots && (i1-i0)*g.k > 16<<10 && j1-j0 > 64
 	packB := g.packsB()
 	for step := g.step0; step < g.step1; step++ {
@@ -368,8 +377,8 @@ func (s *gemmSpace) multiply(i0, i1, j0, j1 int) {
 			if packA {
 				s.packA()
 			}
-			at := i*g.ldc + j0
-			t.c = c[at:]
+			at := g.matrix*g.m*g.n + i*g.ldc + j0
+			t.c = g.c[at:]
 			if t.last {
 				t.ep = g.then.from(i, j0, at)
 			}

@@ -87,8 +87,7 @@ func (p testProduct) check(t *testing.T, alpha, beta float32, then Epilogue) {
 		br, ldb = p.n, p.k+p.gap
 	}
 	a, b := noise(1, ar*lda), noise(2, br*ldb)
-	// Nothing behind the last element.
-	a, b = a[:max(0, len(a)-p.gap):max(0, len(a)-p.gap)], b[:max(0, len(b)-p.gap):max(0, len(b)-p.gap)]
+	a, b = fenced(t, a[:max(0, len(a)-p.gap)]), fenced(t, b[:max(0, len(b)-p.gap)])
 	size := max(0, p.m*ldc-p.gap)
 	c, check := guarded(t, size, p.k%5)
 	copy(c, noise(3, size))
@@ -202,7 +201,13 @@ func testGemmBatch(t *testing.T, m, n, k int) {
 			want = append(want, sum...)
 		}
 		c := noise(3, count*m*n)
-		GemmBatch(transA, transB, m, n, k, 0.5, a, aOff, b, bOff, c)
+		gate := noise(4, count*m*n)
+		for i := range gate {
+			if i%3 == 0 {
+				gate[i], want[i] = 0, 0
+			}
+		}
+		GemmBatchThen(transA, transB, m, n, k, 0.5, a, aOff, b, bOff, c, Epilogue{Gate: gate})
 		compare(t, fmt.Sprintf("batch of %dx%dx%d, transposed %t %t", m, n, k, transA, transB), c, want, 1e-5)
 	}
 }

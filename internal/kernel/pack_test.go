@@ -12,7 +12,7 @@ func TestPack(t *testing.T) {
 				for _, gap := range []int{0, 5} {
 					what := fmt.Sprintf("%d by %d, gap %d", k, cols, gap)
 					pitch := panelPitch(k)
-					rows, columns := noise(1, k*(cols+gap)-gap), noise(1, cols*(k+gap)-gap)
+					rows, columns := fenced(t, noise(1, k*(cols+gap)-gap)), fenced(t, noise(1, cols*(k+gap)-gap))
 					byRows, check := guarded(t, blocks(cols, panelCols)*pitch, gap)
 					active.packRows(byRows, rows, k, cols, cols+gap, pitch)
 					check(what)

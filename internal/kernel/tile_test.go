@@ -92,6 +92,7 @@ func testTile(t *testing.T, dots bool, tl tile) {
 	what := fmt.Sprintf("rows %d+%d, columns %d+%d, k %d, strides %d %d %d %d, factors %v %v",
 		tl.i, tl.rows, tl.j, tl.cols, tl.k, tl.aRow, tl.aStep, tl.bRow, tl.cRow, tl.alpha, tl.beta)
 	want := naiveTile(&tl, dots)
+	tl.a, tl.b = fenced(t, tl.a), fenced(t, tl.b)
 	c, check := guarded(t, len(tl.c), tl.k%7)
 	copy(c, tl.c)
 	tl.c = c
@@ -131,13 +132,12 @@ func TestTile(t *testing.T) {
 					if transposed {
 						tl.aRow, tl.aStep = 1, i+rows+2
 					}
-					tl.a = noise(1, (i+rows)*tl.aRow+k*tl.aStep)
-					tl.b = noise(2, k*tl.bRow)
+					tl.a = noise(1, max(0, (i+rows-1)*tl.aRow+(k-1)*tl.aStep+1))
+					tl.b = noise(2, max(0, (k-1)*tl.bRow+tl.y+cols))
 					if dots {
 						tl.bRow = k + 1
-						tl.b = noise(2, (j+cols)*tl.bRow)
+						tl.b = noise(2, (tl.y+cols-1)*tl.bRow+k)
 					}
-					tl.b = tl.b[:len(tl.b):len(tl.b)]
 					tl.c = noise(3, (i+rows)*tl.cRow-1)
 					for _, f := range [][2]float32{{1, 0}, {1, 1}, {0.5, -2}} {
 						tl.alpha, tl.beta = f[0], f[1]
