@@ -57,6 +57,7 @@ var operators = map[string]*operator{
 	"Constant":                  {since: 1}, // becomes a tensor when the file is read
 	"ConstantOfShape":           {lower: lowerConstantOfShape, since: 9, least: 1, most: 1},
 	"Conv":                      {lower: lowerConv, since: 1, least: 2, most: 3},
+	"ConvTranspose":             {lower: lowerConvTranspose, since: 1, least: 2, most: 3},
 	"Cos":                       {lower: function(op.Cos), since: 7, least: 1, most: 1},
 	"Cosh":                      {lower: function(op.Cosh), since: 9, least: 1, most: 1},
 	"CumProd":                   {lower: lowerCumProd, since: 26, least: 2, most: 2},
