@@ -31,6 +31,7 @@ type table struct {
 	softmax    softmaxLoops
 	layerNorm  layerNormLoops
 	rank       rankLoops
+	view       viewLoops
 
 	// chain runs an update for the first elements, and says for how many.
 	chain func(u *Update) int
@@ -55,5 +56,6 @@ var generic = table{
 	softmax:    softmaxGeneric,
 	layerNorm:  layerNormGeneric,
 	rank:       rankGeneric,
+	view:       viewGeneric,
 	chain:      func(*Update) int { return 0 },
 }

@@ -16,7 +16,7 @@ func tables() []*table {
 	avx2.name = "avx2"
 	avx2.peak = func(rounds int) int { peakAVX2(rounds); return rounds * 12 * 8 * 2 }
 	avx2.arithmetic, avx2.point = arithmeticAVX2, pointAVX2
-	avx2.softmax, avx2.layerNorm = softmaxAVX2, layerNormAVX2
+	avx2.softmax, avx2.layerNorm, avx2.view = softmaxAVX2, layerNormAVX2, viewAVX2
 	avx2.sums, avx2.planes, avx2.chain, avx2.rank = sumsAVX2, planesAVX2, chainAVX2, rankAVX2
 	avx2.multiply, avx2.dots, avx2.lanes = multiplyAVX2, dotsWithAVX2, 8
 	avx2.packRows, avx2.packColumns = packRowsAVX2, packColumnsWithAVX2
@@ -30,7 +30,7 @@ func tables() []*table {
 	avx512.name = "avx512"
 	avx512.peak = func(rounds int) int { peakAVX512(rounds); return rounds * 24 * 16 * 2 }
 	avx512.arithmetic, avx512.point = arithmeticAVX512, pointAVX512
-	avx512.softmax, avx512.layerNorm = softmaxAVX512, layerNormAVX512
+	avx512.softmax, avx512.layerNorm, avx512.view = softmaxAVX512, layerNormAVX512, viewAVX512
 	avx512.sums, avx512.planes, avx512.chain, avx512.rank = sumsAVX512, planesAVX512, chainAVX512, rankAVX512
 	avx512.multiply, avx512.dots, avx512.lanes = multiplyAVX512, dotsWithAVX512, 16
 	avx512.crowded = 112

@@ -102,51 +102,89 @@ func checkView(walked, buffer int, v *View) {
 	}
 }
 
+// rowsAt is how many rows of n elements, alike in every axis but the last two,
+// begin at element i, which the cursor is at.
+func (at *cursor) rowsAt(shape []int, i, end int) (rows, n int) {
+	last := len(shape) - 1
+	n = min(shape[last]-at[last], end-i)
+	if last == 0 || n < shape[last] {
+		return 1, n
+	}
+	return min(shape[last-1]-at[last-1], (end-i)/n), n
+}
+
 func readRuns[T Number](a *viewArgs[T], lo, hi int) {
 	var at cursor
-	last := at.seek(a.v.Shape, lo)
-	stride := a.v.Strides[last]
 	for lo < hi {
-		run := min(a.v.Shape[last]-at[last], hi-lo)
-		pos := a.v.Offset + at.offset(a.v.Strides)
-		out := a.out[lo : lo+run]
-		switch stride {
-		case 1:
-			copy(out, a.x[pos:pos+run])
-		case 0:
-			x := a.x[pos]
-			for i := range out {
-				out[i] = x
-			}
-		default:
-			for i := range out {
-				out[i] = a.x[pos]
-				pos += stride
-			}
+		last := at.seek(a.v.Shape, lo)
+		rows, n := at.rowsAt(a.v.Shape, lo, hi)
+		stride, skip := a.v.Strides[last], 0
+		if last > 0 {
+			skip = a.v.Strides[last-1]
 		}
-		lo += run
-		at.advance(a.v.Shape, run)
+		pos := a.v.Offset + at.offset(a.v.Strides)
+		if stride == 0 && skip >= 0 {
+			repeatRows(a.out[lo:lo+rows*n], a.x[pos:], n, skip)
+			lo += rows * n
+			continue
+		}
+		for range rows {
+			out := a.out[lo : lo+n]
+			switch stride {
+			case 1:
+				copy(out, a.x[pos:pos+n])
+			default:
+				from := pos
+				for i := range out {
+					out[i] = a.x[from]
+					from += stride
+				}
+			}
+			lo += n
+			pos += skip
+		}
+	}
+}
+
+// repeatRows fills rows of n elements with one of x each, which are stride
+// elements apart.
+func repeatRows[T Number](out, x []T, n, stride int) {
+	if out, ok := any(out).([]float32); ok {
+		active.view.repeat(out, any(x).([]float32), n, stride)
+		return
+	}
+	for i := 0; i < len(out); i += n {
+		v := x[i/n*stride]
+		for j := i; j < i+n; j++ {
+			out[j] = v
+		}
 	}
 }
 
 func writeRuns[T Number](a *viewArgs[T], lo, hi int) {
 	var at cursor
-	last := at.seek(a.v.Shape, lo)
-	stride := a.v.Strides[last]
 	for lo < hi {
-		run := min(a.v.Shape[last]-at[last], hi-lo)
-		pos := a.v.Offset + at.offset(a.v.Strides)
-		x := a.x[lo : lo+run]
-		if stride == 1 {
-			copy(a.out[pos:pos+run], x)
-		} else {
-			for i := range x {
-				a.out[pos] = x[i]
-				pos += stride
-			}
+		last := at.seek(a.v.Shape, lo)
+		rows, n := at.rowsAt(a.v.Shape, lo, hi)
+		stride, skip := a.v.Strides[last], 0
+		if last > 0 {
+			skip = a.v.Strides[last-1]
 		}
-		lo += run
-		at.advance(a.v.Shape, run)
+		pos := a.v.Offset + at.offset(a.v.Strides)
+		for range rows {
+			x := a.x[lo : lo+n]
+			if stride == 1 {
+				copy(a.out[pos:pos+n], x)
+			} else {
+				to := pos
+				for i := range x {
+					a.out[to] = x[i]
+					to += stride
+				}
+			}
+			lo += n
+			pos += skip
+		}
 	}
 }
 
@@ -186,16 +224,59 @@ func readStrips[T Number](a *viewArgs[T], lo, hi int) {
 		r1 := min(r0+tileEdge, edge)
 		for c0 := 0; c0 < cols; c0 += tileEdge {
 			c1 := min(c0+tileEdge, cols)
-			for r := r0; r < r1; r++ {
-				out := a.out[dst+r*between+c0 : dst+r*between+c1]
-				p := src + r + c0*v.Strides[last]
-				for i := range out {
-					out[i] = a.x[p]
-					p += v.Strides[last]
-				}
-			}
+			transposeTile(a.out[dst+r0*between+c0:], a.x, src+r0+c0*v.Strides[last], r1-r0, c1-c0, between, v.Strides[last])
 		}
 	}
+}
+
+// transposeTile sets out[r*outStride+c] to x[from+c*stride+r].
+func transposeTile[T Number](out, x []T, from, rows, cols, outStride, stride int) {
+	wholeRows, wholeCols := 0, 0
+	if out, ok := any(out).([]float32); ok && rows >= 8 && cols >= 8 && stride > 0 {
+		wholeRows, wholeCols = rows&^7, cols&^7
+		active.view.transpose(out, any(x).([]float32)[from:], wholeRows, wholeCols, outStride, stride)
+	}
+	for r := range rows {
+		done := 0
+		if r < wholeRows {
+			done = wholeCols
+		}
+		for c := done; c < cols; c++ {
+			out[r*outStride+c] = x[from+c*stride+r]
+		}
+	}
+}
+
+// viewLoops are loops that move elements.
+type viewLoops struct {
+	// repeat fills rows of n elements with one of x each, stride elements apart.
+	repeat func(out, x []float32, n, stride int)
+
+	// transpose sets out[r*outStride+c] to x[c*stride+r], for multiples of 8 rows
+	// and columns that are not 0.
+	transpose func(out, x []float32, rows, cols, outStride, stride int)
+}
+
+var viewGeneric = viewLoops{
+	repeat: func(out, x []float32, n, stride int) {
+		for i := 0; i < len(out); i += n {
+			v := x[i/n*stride]
+			row := out[i : i+n]
+			for j := range row {
+				row[j] = v
+			}
+		}
+	},
+	transpose: func(out, x []float32, rows, cols, outStride, stride int) {
+		for r := range rows {
+			from := r
+			row := out[r*outStride:][:cols]
+			for c := range row {
+				row[c] = x[from]
+				from += stride
+			}
+		}
+	},
 }
 
 // cursor is a position in a walk, one index per axis.

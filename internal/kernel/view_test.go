@@ -46,13 +46,17 @@ func randomView(rng *rand.Rand, repeats bool) (shape, strides []int, offset, siz
 	return shape, strides, offset, size
 }
 
-func TestRead(t *testing.T) {
+func TestRead(t *testing.T) { eachISA(t, testRead) }
+
+func testRead(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 300 {
 		shape, strides, offset, size := randomView(rng, true)
 		v := NewView(shape, strides, offset)
-		x, out := noise(1, size), dirty(product(shape))
+		x := noise(1, size)
+		out, check := guarded(t, product(shape), rng.IntN(8))
 		Read(out, x, &v)
+		check("Read")
 		walk(shape, strides, offset, func(i, at int) {
 			if out[i] != x[at] {
 				t.Fatalf("shape %v, strides %v, offset %d: element %d: got %v, want %v", shape, strides, offset, i, out[i], x[at])
@@ -69,6 +73,63 @@ func TestRead(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReadTransposes has planes of all edges around the width of a square.
+func TestReadTransposes(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		for rows := 1; rows < 42; rows++ {
+			for cols := 1; cols < 42; cols++ {
+				v := NewView([]int{2, rows, cols}, []int{rows * cols, 1, rows}, 0)
+				x := noise(1, 2*rows*cols)
+				out, check := guarded(t, len(x), 1)
+				Read(out, x, &v)
+				check("Read")
+				walk([]int{2, rows, cols}, []int{rows * cols, 1, rows}, 0, func(i, at int) {
+					if out[i] != x[at] {
+						t.Fatalf("%d by %d: element %d: got %v, want %v", rows, cols, i, out[i], x[at])
+					}
+				})
+			}
+		}
+	})
+}
+
+// BenchmarkRead has the views of a transformer: heads apart, keys turned, a mean
+// repeated along its row.
+func BenchmarkRead(b *testing.B) {
+	x := noise(1, 8*128*256)
+	out := make([]float32, len(x))
+	for _, c := range []struct {
+		name           string
+		shape, strides []int
+	}{
+		{"heads", []int{8, 4, 128, 64}, []int{128 * 256, 64, 256, 1}},
+		{"turn", []int{8, 4, 64, 128}, []int{128 * 256, 64, 1, 256}},
+		{"repeat", []int{8 * 128, 256}, []int{1, 0}},
+		{"rows", []int{8 * 128, 256}, []int{0, 1}},
+	} {
+		v := NewView(c.shape, c.strides, 0)
+		b.Run(c.name, func(b *testing.B) {
+			benchISA(b, func(b *testing.B) {
+				b.SetBytes(int64(4 * (len(out) + v.distinct())))
+				for b.Loop() {
+					Read(out, x, &v)
+				}
+			})
+		})
+	}
+}
+
+// distinct is how many elements a view reads.
+func (v *View) distinct() int {
+	n := 1
+	for k, s := range v.Strides {
+		if s != 0 {
+			n *= v.Shape[k]
+		}
+	}
+	return n
 }
 
 func TestWrite(t *testing.T) {
