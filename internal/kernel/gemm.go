@@ -212,9 +212,12 @@ const (
 // more of the packing. Wide ones are best: a part with more rows passes over B
 // fewer times, but one with more columns copies less of A for each of them.
 func (g *gemmArgs) cut(count int) {
-	work := float64(g.m) * float64(g.n) * float64(g.k) * float64(g.terms) * float64(count)
-	wanted := blocks(int(math.Ceil(math.Pow(work/taskWork, 0.35))), count)
 	g.rows, g.cols = 1, 1
+	work := float64(g.m) * float64(g.n) * float64(g.k) * float64(g.terms) * float64(count)
+	if work <= taskWork {
+		return
+	}
+	wanted := blocks(int(math.Ceil(math.Pow(work/taskWork, 0.35))), count)
 	for g.rows*g.cols < wanted {
 		rows, cols := g.m/(2*g.rows), g.n/(2*g.cols)
 		switch {

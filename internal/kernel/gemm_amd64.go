@@ -79,7 +79,7 @@ var dotsAVX512 = dotFuncs{
 	1: {1: dotsAVX512_1x1, 2: dotsAVX512_1x2, 3: dotsAVX512_1x3, 4: dotsAVX512_1x4},
 	2: {1: dotsAVX512_2x1, 2: dotsAVX512_2x2, 3: dotsAVX512_2x3, 4: dotsAVX512_2x4},
 	3: {1: dotsAVX512_3x1, 2: dotsAVX512_3x2, 3: dotsAVX512_3x3, 4: dotsAVX512_3x4},
-	4: {1: dotsAVX512_4x1, 2: dotsAVX512_4x2, 3: dotsAVX512_4x3},
+	4: {1: dotsAVX512_4x1, 2: dotsAVX512_4x2, 3: dotsAVX512_4x3, 4: dotsAVX512_4x4},
 }
 
 // run cuts a tile into those that there are functions for.
@@ -91,11 +91,15 @@ func (f *dotFuncs) run(t *tile) {
 		t.j, t.y = j+done, y+done
 		t.i = i
 		for t.i < i+rows {
-			height := min(4, i+rows-t.i)
+			left := i + rows - t.i
+			height := min(4, left)
+			if width == 4 && left > 4 {
+				height = 3 // measured no slower than 4, in less of the L1 cache
+			}
 			for f[height][width] == nil {
 				height--
 			}
-			t.count = (i + rows - t.i) / height
+			t.count = left / height
 			f[height][width](t) // increases t.i
 		}
 		done += width * t.across

@@ -93,3 +93,28 @@ func benchShare(b *testing.B, operations, threads int, f func()) {
 	b.ReportMetric(float64(operations)/speed, "ns/product")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkGemmBatch is BenchmarkGemm for the products of attention: 64 heads of
+// 128 tokens.
+func BenchmarkGemmBatch(b *testing.B) {
+	const count = 64
+	benchISA(b, func(b *testing.B) {
+		for _, s := range []struct {
+			m, n, k int
+			trans   string
+		}{{128, 128, 32, "NT"}, {128, 32, 128, "NN"}, {128, 32, 128, "TN"}, {16, 16, 32, "NT"}, {512, 512, 64, "NT"}} {
+			b.Run(fmt.Sprintf("%dx%dx%d/%s", s.m, s.n, s.k, s.trans), func(b *testing.B) {
+				SetThreads(1)
+				defer SetThreads(0)
+				x, y, c := noise(1, count*s.m*s.k), noise(2, count*s.k*s.n), make([]float32, count*s.m*s.n)
+				var xOff, yOff []int
+				for i := range count {
+					xOff, yOff = append(xOff, i*s.m*s.k), append(yOff, i*s.k*s.n)
+				}
+				benchShare(b, 2*count*s.m*s.n*s.k, 1, func() {
+					GemmBatch(s.trans[0] == 'T', s.trans[1] == 'T', s.m, s.n, s.k, 1, x, xOff, y, yOff, c)
+				})
+			})
+		}
+	})
+}

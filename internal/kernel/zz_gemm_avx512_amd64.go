@@ -258,3 +258,8 @@ func dotsAVX512_4x2(p *tile)
 //
 //go:noescape
 func dotsAVX512_4x3(p *tile)
+
+// dotsAVX512_4x4 computes tiles of 4 rows and 4 columns.
+//
+//go:noescape
+func dotsAVX512_4x4(p *tile)

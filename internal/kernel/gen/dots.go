@@ -12,10 +12,10 @@ import (
 // dotsISA_RxC computes tile.count times tile.across tiles of R rows and C
 // columns.
 
-// dots writes functions for tiles of at most most elements, sides at most side.
-func (g *product) dots(most, side int) {
-	for rows := 1; rows <= side; rows++ {
-		for cols := 1; cols <= side && rows*cols <= most; cols++ {
+// dots writes functions for tiles of at most most elements.
+func (g *product) dots(most int) {
+	for rows := 1; rows <= 4; rows++ {
+		for cols := 1; cols <= 4 && rows*cols <= most; cols++ {
 			g.dot(rows, cols)
 		}
 	}
@@ -43,7 +43,7 @@ func (g *product) dot(rows, cols int) {
 	out.rows, out.vectors, out.lanes = rows, 1, 4
 	out.sum, out.spare = nil, nil
 	for r := range rows {
-		out.sum = append(out.sum, []reg.VecPhysical{g.total(sum[r], g.regs[15])})
+		out.sum = append(out.sum, []reg.VecPhysical{g.total(sum[r])})
 	}
 	for _, v := range g.regs[13:16] {
 		out.spare = append(out.spare, v.AsX().(reg.VecPhysical))
@@ -145,29 +145,34 @@ func (g *product) dotTerms(sum [][]reg.VecPhysical, spare []reg.VecPhysical) {
 	g.Label("summed")
 }
 
-// total adds up the lanes of each of up to four vectors. The sums are the lanes
-// of the result, which is the first of the registers.
-func (g *product) total(sums []reg.VecPhysical, x reg.VecPhysical) reg.VecPhysical {
-	low := func(v reg.VecPhysical) reg.VecPhysical { return v.AsY().(reg.VecPhysical) }
+// total adds up the lanes of each of up to four vectors, which must be among the
+// first 16. The sums are the lanes of the result, which is the first of them.
+func (g *product) total(sums []reg.VecPhysical) reg.VecPhysical {
+	half := func(v reg.VecPhysical) reg.VecPhysical { return v.AsY().(reg.VecPhysical) }
 	if g.wide() {
+		x := half(g.regs[31])
 		for _, s := range sums {
-			g.VEXTRACTF64X4(operand.Imm(1), s, low(x))
-			g.VADDPS(low(x), low(s), low(s))
+			g.VEXTRACTF64X4(operand.Imm(1), s, x)
+			g.VADDPS(x, half(s), half(s))
 		}
+	}
+	temp := g.regs[15]
+	if len(sums) > 1 {
+		temp = sums[1]
 	}
 	// Add neighbours twice, then the halves.
 	for range 2 {
 		var pairs []reg.VecPhysical
 		for i := 0; i < len(sums); i += 2 {
-			a, b := low(sums[i]), low(sums[min(i+1, len(sums)-1)])
+			a, b := half(sums[i]), half(sums[min(i+1, len(sums)-1)])
 			g.VHADDPS(b, a, a)
 			pairs = append(pairs, a)
 		}
 		sums = pairs
 	}
-	half := x.AsX().(reg.VecPhysical)
+	quarter := temp.AsX().(reg.VecPhysical)
 	total := sums[0].AsX().(reg.VecPhysical)
-	g.VEXTRACTF128(operand.Imm(1), low(sums[0]), half)
-	g.VADDPS(half, total, total)
+	g.VEXTRACTF128(operand.Imm(1), half(sums[0]), quarter)
+	g.VADDPS(quarter, total, total)
 	return total
 }

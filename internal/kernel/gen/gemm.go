@@ -27,7 +27,7 @@ func init() {
 			g.function(rows, 2)
 			g.function(rows, 1)
 		}
-		g.dots(8, 4)
+		g.dots(8)
 	})
 	register("gemm", "avx512", func(c *build.Context) {
 		g := newProduct(c, "AVX512", 16, []reg.VecPhysical{
@@ -43,7 +43,7 @@ func init() {
 			g.function(rows, 2)
 			g.function(rows, 1)
 		}
-		g.dots(12, 4)
+		g.dots(16)
 	})
 }
 
