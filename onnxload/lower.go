@@ -37,6 +37,7 @@ type lowering struct {
 	scope    *scope
 	declared *scope // the same at the declared batch; nil unless lifting
 	passes   *int   // through loops, so far
+	idioms   idioms
 }
 
 func newLowering(m *Model, cfg Config) *lowering {
@@ -168,6 +169,9 @@ func (l *lowering) lowerNode(n *Node) error {
 		return err
 	}
 	results, err := c.lower()
+	if err == nil {
+		err = c.recognise(results)
+	}
 	if err != nil {
 		return err
 	}
