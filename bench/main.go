@@ -1,7 +1,7 @@
 // Bench measures training steps of finetune beside PyTorch's, on the same models,
 // the same weights and the same batches, and writes docs/benchmarks.md:
 //
-//	go run ./bench                            everything; the better part of an hour
+//	go run ./bench                            everything; about an hour
 //	go run ./bench --only resnet18 --json     one workload, for machines
 //	go run ./bench --only cnn --profile 20    where the time of our steps goes
 //
@@ -14,6 +14,7 @@
 //	comparison.go   how, and row.go what comes of it
 //	worker.go       our process: training.go; torch/worker.py is PyTorch's, and
 //	                ort/worker.js ONNX Runtime's, which evaluations are compared with
+//	peer.go         other libraries in Go: gomlx and gorgonia, modules of their own
 //	cache.go        models, which torch/export.py makes, and examples.go
 //	sweep.go        how times grow; startup.go how long it takes to begin;
 //	                identity.go what losses depend on
@@ -71,7 +72,7 @@ func run(args []string, out, log io.Writer) error {
 	flags.SetOutput(log)
 	flags.StringVar(&b.only, "only", "", "measure this `NAME`: "+strings.Join(names(), ", "))
 	flags.IntVar(&b.threads, "threads", 0, "use `N` threads (default 1 and 2)")
-	flags.StringVar(&b.torch, "torch", "", "compare with PyTorch in this `STATE`, tuned or installed (default both)")
+	flags.StringVar(&b.torch, "torch", "", "compare with PyTorch in this `STATE`, tuned or installed (default both), or with a peer, onnx-gomlx or gorgonia")
 	flags.BoolVar(&b.json, "json", false, "print a line of JSON per row, and write no page")
 	flags.IntVar(&b.rounds, "rounds", 15, "take the median of `N` rounds")
 	flags.StringVar(&b.l1As, "l1-as", "loss", "give L1 to PyTorch as a term of the loss, or as the sign of the weights added to the gradients: `HOW`, loss or sign")
@@ -114,8 +115,8 @@ func (b *bench) check(rest []string) error {
 		return fmt.Errorf("unexpected %q", rest)
 	case b.threads < 0 || b.threads > 1024:
 		return fmt.Errorf("--threads is %d, want 1 to 1024", b.threads)
-	case b.torch != "" && b.torch != tuned && b.torch != installed:
-		return fmt.Errorf("--torch is %q, want %s or %s", b.torch, tuned, installed)
+	case b.torch != "" && b.torch != tuned && b.torch != installed && findPeer(b.torch) == nil:
+		return fmt.Errorf("--torch is %q, want %s or %s, or a peer: onnx-gomlx or gorgonia", b.torch, tuned, installed)
 	case b.rounds < 1:
 		return fmt.Errorf("--rounds is %d, want 1 or more", b.rounds)
 	case b.profile < 0:
@@ -194,6 +195,8 @@ func (b *bench) row(w workload, s setting) row {
 	}
 	var theirs func() (*process, error)
 	switch {
+	case findPeer(s.state) != nil:
+		theirs = func() (*process, error) { return findPeer(s.state).start(b.cache, j) }
 	case s.state == withONNXRuntime:
 		theirs = func() (*process, error) { return b.ort.start(b.cache, j) }
 	case b.python != nil:

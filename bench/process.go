@@ -20,6 +20,8 @@ type process struct {
 	out    *bufio.Scanner
 	errors strings.Builder
 	first  answer // what it said when it was ready
+
+	patience time.Duration // for an answer; 0 is for ever
 }
 
 // start runs a program with a job, and waits until it has prepared it. env is
@@ -52,6 +54,10 @@ func start(j job, env []string, name string, args ...string) (*process, error) {
 
 // ask gives a command and returns the answer.
 func (p *process) ask(command string) (answer, error) {
+	if p.patience > 0 {
+		t := time.AfterFunc(p.patience, func() { _ = p.cmd.Process.Kill() })
+		defer t.Stop()
+	}
 	if _, err := fmt.Fprintln(p.in, command); err != nil {
 		return answer{}, err
 	}
@@ -62,13 +68,20 @@ func (p *process) answer() (answer, error) {
 	var a answer
 	if !p.out.Scan() {
 		lines := strings.Split(strings.TrimSpace(p.errors.String()), "\n")
+		if p.patience > 0 && lines[0] == "" {
+			return a, fmt.Errorf("%s did not answer within %v", filepath.Base(p.cmd.Path), p.patience)
+		}
 		return a, fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), lines[len(lines)-1])
 	}
 	if err := json.Unmarshal(p.out.Bytes(), &a); err != nil {
 		return a, fmt.Errorf("%s said %q", p.cmd.Path, p.out.Text())
 	}
 	if a.Error != "" {
+		const most = 200
 		first, _, _ := strings.Cut(a.Error, "\n")
+		if len(first) > most {
+			first = strings.ToValidUTF8(first[:most], "") + " …"
+		}
 		return a, errors.New(first)
 	}
 	return a, nil

@@ -24,6 +24,9 @@ func (b *bench) report() error {
 			}
 		}
 	}
+	if p.peers, err = b.peerRows(); err != nil {
+		return err
+	}
 	p.startup, p.startupErr = b.startups()
 	for _, s := range sweeps {
 		rows, err := b.sweep(s)
@@ -42,6 +45,7 @@ func (b *bench) report() error {
 // page is docs/benchmarks.md.
 type page struct {
 	rows       []row
+	peers      []row
 	profiles   []string
 	startup    startup
 	startupErr error
@@ -129,6 +133,7 @@ threads (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS).
 		}
 	}
 	p.notes(b)
+	p.besidePeers(b)
 	p.memory(b)
 	p.beginning(b)
 	p.identity(b)
@@ -220,6 +225,35 @@ func (p *page) notes(b *bytes.Buffer) {
 	}
 	if len(said) == 0 {
 		b.WriteString("\nIn brackets are the quartiles.\n")
+	}
+}
+
+// besidePeers compares with other libraries in Go.
+func (p *page) besidePeers(b *bytes.Buffer) {
+	b.WriteString("\n## Beside other libraries in Go\n\nOn one thread. onnx-gomlx is v0.5.0 with its backend in pure Go; gorgonia is its stock operations, tape machine and Adam.\n\n")
+	b.WriteString("| workload |")
+	for _, peer := range peers {
+		fmt.Fprintf(b, " ours, ms | %s, ms | ratio |", peer.name)
+	}
+	fmt.Fprintf(b, "\n|---|%s\n", strings.Repeat("---|", 3*len(peers)))
+	notes := ""
+	for _, name := range peerWorkloads {
+		fmt.Fprintf(b, "| %s |", name)
+		for _, peer := range peers {
+			for _, r := range p.peers {
+				if r.Workload != name || r.Torch != peer.name {
+					continue
+				}
+				fmt.Fprintf(b, " %s | %s | %s |", number(r.Ours, 3), number(r.Theirs, 3), number(r.Ratio, 4))
+				if r.Note != "" {
+					notes += fmt.Sprintf("- %s, %s: %s\n", name, peer.name, r.Note)
+				}
+			}
+		}
+		b.WriteString("\n")
+	}
+	if notes != "" {
+		b.WriteString("\n" + notes)
 	}
 }
 
