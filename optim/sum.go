@@ -16,3 +16,6 @@ func chunkSum(n int, f func(lo, hi int) float64) float64 {
 	}
 	return sum
 }
+
+// Finite reports whether x holds neither a NaN nor an infinity.
+func Finite(x []float32) bool { return kernel.Finite(x) }

@@ -63,7 +63,7 @@ func (n *network) checkFinite(ctx context.Context, p *pass, step int, loss float
 
 func (n *network) gradientsFinite() bool {
 	for _, p := range n.trainable {
-		if !allFinite(p.Grad) {
+		if !optim.Finite(p.Grad) {
 			return false
 		}
 	}
@@ -73,21 +73,9 @@ func (n *network) gradientsFinite() bool {
 // checkParameters finds an update that went beyond what a float32 holds.
 func (r *run) checkParameters() error {
 	for _, p := range r.changing {
-		if (p.Trainable || p.Role == optim.Running) && !allFinite(p.Value) {
+		if (p.Trainable || p.Role == optim.Running) && !optim.Finite(p.Value) {
 			return &DivergedError{What: "a parameter is not finite", Step: r.at.Step, Node: p.Name}
 		}
 	}
 	return nil
-}
-
-// allFinite reports whether x holds neither a NaN nor an infinity: those have
-// all bits of the exponent set.
-func allFinite(x []float32) bool {
-	const exponent = 0xff << 23
-	for _, v := range x {
-		if math.Float32bits(v)&exponent == exponent {
-			return false
-		}
-	}
-	return true
 }

@@ -48,7 +48,7 @@ func TestHugeLearningRate(t *testing.T) {
 		t.Errorf("got a checkpoint of step %d with %d tensors, want one after the first step with four", s.At.Step, len(tensors))
 	}
 	for name, tensor := range tensors {
-		if !allFinite(tensor.F) {
+		if !optim.Finite(tensor.F) {
 			t.Errorf("the checkpoint's %s is not finite", name)
 		}
 	}

@@ -84,7 +84,7 @@ func trainable(m *onnxload.Model, note func(format string, args ...any)) []*opti
 		if !p.Trainable {
 			continue
 		}
-		if !allFinite(p.Value) {
+		if !optim.Finite(p.Value) {
 			p.Trainable = false
 			note("parameter %q is left as it is: it holds a number that is not finite", p.Name)
 			continue

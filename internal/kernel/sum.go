@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"sync"
 )
 
@@ -72,6 +73,21 @@ func SumSquaresKept(x []float32, keep []bool) float64 {
 	whole := len(x) &^ 15
 	return active.sums.squaresKept(x[:whole], keep[:whole]) + sumsGeneric.squaresKept(x[whole:], keep[whole:])
 }
+
+// Finite reports whether x holds neither a NaN nor an infinity: the sum of finite
+// sizes is finite in float64.
+func Finite(x []float32) bool {
+	sum := sizes.do(len(x), max(chunk, len(x)/lossParts), pointArgs{x: x})
+	return sum <= math.MaxFloat64 // false for NaN
+}
+
+var sizes = splitSum(func(a *pointArgs, lo, hi int) float64 {
+	sum := 0.0
+	for ; lo < hi; lo += sumPiece {
+		sum += active.sums.sizes(a.x[lo:min(lo+sumPiece, hi)])
+	}
+	return sum
+})
 
 var sumsGeneric = sumLoops{
 	sum: func(x []float32) float64 {

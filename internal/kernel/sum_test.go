@@ -38,6 +38,27 @@ func TestSums(t *testing.T) {
 	})
 }
 
+func TestFinite(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		for _, n := range []int{0, 1, 15, 16, 17, 100, sumPiece + 3, 200_000} {
+			x := make([]float32, n)
+			fill(x, -math.MaxFloat32)
+			if !Finite(x) {
+				t.Fatalf("%d large numbers are not finite", n)
+			}
+			for i := 0; i < n; i += 1 + n/7 {
+				for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+					x[i] = float32(v)
+					if Finite(x) {
+						t.Fatalf("%d elements with %v at %d are finite", n, v, i)
+					}
+					x[i] = 1
+				}
+			}
+		}
+	})
+}
+
 func TestColumnSums(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		for columns := 1; columns <= sumBlock; columns++ {
