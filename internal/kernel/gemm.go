@@ -233,7 +233,7 @@ func (g *gemmArgs) cut(count int) {
 
 // packsB tells whether the elements of B are used often enough, or lie so
 // inconveniently, that packing them pays off. Rows that are a multiple of 2 KB
-// apart compete for the same few sets of a cache.
+// apart compete for the same few sets of the L1 cache, and with 16 KB of L2.
 func (g *gemmArgs) packsB() bool {
 	switch {
 	case g.dots:
@@ -241,7 +241,7 @@ func (g *gemmArgs) packsB() bool {
 	case g.transB || g.m >= 2*minRows:
 		return true
 	}
-	return g.ldb%512 == 0 && g.m >= active.crowded
+	return g.ldb%512 == 0 && g.m >= active.crowded || g.ldb%4096 == 0 && g.m >= 48
 }
 
 // step is the range of the inner dimension that step i covers.
