@@ -16,11 +16,9 @@ import (
 // layerNormLoops are loops over rows of n elements, which fill the first slice.
 type layerNormLoops struct {
 	forward func(y, x, scale, shift []float32, n int, eps float32) // shift may be nil
-	grad    func(dx, x, dy, scale []float32, n int, eps float32)
 
-	// sums adds the gradients of scale and shift up from as many rows as x has.
-	// There is room for the next multiple of 16 elements.
-	sums func(dscale, dshift []float64, x, dy []float32, n int, eps float32)
+	// backward adds to dscale and dshift.
+	backward func(dx, x, dy, scale, dscale, dshift []float32, n int, eps float32)
 }
 
 type layerNormArgs struct {
@@ -31,9 +29,8 @@ type layerNormArgs struct {
 }
 
 var (
-	layerNorm       = split(layerNormRows)
-	layerNormGrad   = split(layerNormGradRows)
-	layerNormGather = split(layerNormGatherRows)
+	layerNorm         = split(layerNormRows)
+	layerNormBackward = split(layerNormGradRows)
 )
 
 func checkRows(of string, n int, arrays, perColumn [][]float32) {
@@ -64,71 +61,70 @@ func layerNormRows(a *layerNormArgs, lo, hi int) {
 	active.layerNorm.forward(a.y[lo*a.n:hi*a.n], a.x[lo*a.n:], a.scale, a.shift, a.n, a.eps)
 }
 
-// LayerNormInputGrad computes the gradient dx of the input from that of the
-// result. With g = scale·dy, and means over the row, it is
-//
-//	dx = (g - mean(g) - x̂·mean(g·x̂))/√(variance + ε)
-//
-// dx may be x or dy.
-func LayerNormInputGrad(dx, x, dy, scale []float32, eps float32) {
-	n := len(scale)
-	checkRows("LayerNormInputGrad", n, [][]float32{dx, x, dy}, nil)
-	layerNormGrad.do(len(x)/n, max(1, chunk/4/n), layerNormArgs{y: dx, x: x, dy: dy, scale: scale, n: n, eps: eps})
-}
+// layerNormParts is the most parts of the rows that are summed up by themselves,
+// layerNormBlock the number of rows whose sums are taken in float32.
+const (
+	layerNormParts = 16
+	layerNormBlock = 64
+)
 
-func layerNormGradRows(a *layerNormArgs, lo, hi int) {
-	active.layerNorm.grad(a.y[lo*a.n:hi*a.n], a.x[lo*a.n:], a.dy[lo*a.n:], a.scale, a.n, a.eps)
-}
-
-// layerNormParts is the most parts of the rows that are summed up by themselves.
-const layerNormParts = 16
-
-// layerNormSums has the sums of each part: the gradients of scale, then those of
-// shift, each with room for whole vectors.
+// layerNormSums has sums for each part.
 type layerNormSums struct {
-	parts [layerNormParts][]float64
-	rows  int // in a part
+	parts [layerNormParts]struct {
+		dscale, dshift         []float64 // with room for whole vectors
+		blockScale, blockShift []float32
+	}
+	rows int // in a part
 }
 
 var spareLayerNormSums = sync.Pool{New: func() any { return new(layerNormSums) }}
 
-// LayerNormParamGrads computes the gradients of scale and shift, Σdy·x̂ and Σdy
-// over the rows, from the gradient of the result.
-func LayerNormParamGrads(dscale, dshift, x, dy []float32, eps float32) {
-	n := len(dscale)
-	checkRows("LayerNormParamGrads", n, [][]float32{x, dy}, [][]float32{dshift})
+// LayerNormBackward computes the gradients of the input, of scale and of shift
+// from that of the result. With g = scale·dy, and means over the row, they are
+//
+//	dx = (g - mean(g) - x̂·mean(g·x̂))/√(variance + ε)
+//
+// and Σdy·x̂ and Σdy over the rows. dx may be x or dy.
+func LayerNormBackward(dx, dscale, dshift, x, dy, scale []float32, eps float32) {
+	n := len(scale)
+	checkRows("LayerNormBackward", n, [][]float32{dx, x, dy}, [][]float32{dscale, dshift})
 	s := spareLayerNormSums.Get().(*layerNormSums)
 	rows, room := len(x)/n, blocks(n, 16)*16
-	s.rows = max(blocks(rows, layerNormParts), chunk/n, 1)
+	s.rows = blocks(max(blocks(rows, layerNormParts), chunk/4/n), layerNormBlock) * layerNormBlock
 	parts := blocks(rows, s.rows)
-	for p := range parts {
-		if len(s.parts[p]) < 2*room {
-			s.parts[p] = make([]float64, 2*room)
+	for i := range s.parts[:parts] {
+		p := &s.parts[i]
+		if len(p.dscale) < room {
+			p.dscale, p.dshift = make([]float64, room), make([]float64, room)
+			p.blockScale, p.blockShift = make([]float32, room), make([]float32, room)
 		}
-		clear(s.parts[p])
+		clear(p.dscale)
+		clear(p.dshift)
 	}
-	layerNormGather.do(parts, 1, layerNormArgs{x: x, dy: dy, n: n, eps: eps, sums: s})
+	layerNormBackward.do(parts, 1, layerNormArgs{y: dx, x: x, dy: dy, scale: scale, n: n, eps: eps, sums: s})
 	for i := range dscale {
-		var scale, shift float64
-		for _, sums := range s.parts[:parts] {
-			scale += sums[i]
-			shift += sums[room+i]
+		var sumScale, sumShift float64
+		for k := range s.parts[:parts] {
+			sumScale += s.parts[k].dscale[i]
+			sumShift += s.parts[k].dshift[i]
 		}
-		dscale[i], dshift[i] = float32(scale), float32(shift)
+		dscale[i], dshift[i] = float32(sumScale), float32(sumShift)
 	}
 	spareLayerNormSums.Put(s)
 }
 
-func layerNormGatherRows(a *layerNormArgs, lo, hi int) {
+func layerNormGradRows(a *layerNormArgs, lo, hi int) {
 	rows := len(a.x) / a.n
-	room := blocks(a.n, 16) * 16
-	step := max(1, sumPiece/4/a.n) // loops in assembly cannot be interrupted
-	for p := lo; p < hi; p++ {
-		sums := a.sums.parts[p]
-		end := min((p+1)*a.sums.rows, rows)
-		for r := p * a.sums.rows; r < end; r += step {
-			from, to := r*a.n, min(r+step, end)*a.n
-			active.layerNorm.sums(sums[:a.n], sums[room:room+a.n], a.x[from:to], a.dy[from:], a.n, a.eps)
+	for i := lo; i < hi; i++ {
+		p := &a.sums.parts[i]
+		dscale, dshift := p.blockScale[:a.n], p.blockShift[:a.n]
+		for r := i * a.sums.rows; r < min((i+1)*a.sums.rows, rows); r += layerNormBlock {
+			from, to := r*a.n, min(r+layerNormBlock, rows)*a.n
+			clear(dscale)
+			clear(dshift)
+			active.layerNorm.backward(a.y[from:to], a.x[from:], a.dy[from:], a.scale, dscale, dshift, a.n, a.eps)
+			active.sums.columns(p.dscale[:a.n], dscale, 1, 0)
+			active.sums.columns(p.dshift[:a.n], dshift, 1, 0)
 		}
 	}
 }
@@ -145,28 +141,21 @@ var layerNormGeneric = layerNormLoops{
 			}
 		}
 	},
-	grad: func(dx, x, dy, scale []float32, n int, eps float32) {
+	backward: func(dx, x, dy, scale, dscale, dshift []float32, n int, eps float32) {
 		for ; len(dx) > 0; dx, x, dy = dx[n:], x[n:], dy[n:] {
 			mean, inv := rowStats(x[:n], eps)
 			var sum, product float64
 			for i, s := range scale {
+				normal := (x[i] - mean) * inv
 				g := float64(dy[i] * s)
 				sum += g
-				product += g * float64(x[i]-mean)
+				product += g * float64(normal)
+				dscale[i] += dy[i] * normal
+				dshift[i] += dy[i]
 			}
-			offset := float32(sum / float64(n))
-			slope := float32(product / float64(n) * float64(inv) * float64(inv))
+			offset, slope := float32(sum/float64(n)), float32(product/float64(n)*float64(inv))
 			for i, s := range scale {
 				dx[i] = (dy[i]*s - offset - (x[i]-mean)*slope) * inv
-			}
-		}
-	},
-	sums: func(dscale, dshift []float64, x, dy []float32, n int, eps float32) {
-		for ; len(x) > 0; x, dy = x[n:], dy[n:] {
-			mean, inv := rowStats(x[:n], eps)
-			for i, g := range dy[:n] {
-				dscale[i] += float64(g) * float64((x[i]-mean)*inv)
-				dshift[i] += float64(g)
 			}
 		}
 	},
@@ -174,7 +163,7 @@ var layerNormGeneric = layerNormLoops{
 
 // rowStats is the mean of a row and 1/√(variance + eps).
 func rowStats(x []float32, eps float32) (mean, inv float32) {
-	exact := sumsGeneric.sum(x) / float64(len(x))
+	exact := sumGeneric(x) / float64(len(x))
 	squares := 0.0
 	for _, v := range x {
 		d := float64(v) - exact

@@ -3,13 +3,11 @@
 package kernel
 
 var layerNormAVX2 = layerNormLoops{
-	forward: layerNormRowsAVX2,
-	grad:    layerNormGradRowsAVX2,
-	sums:    layerNormSumsAVX2,
+	forward:  layerNormRowsAVX2,
+	backward: layerNormGradRowsAVX2,
 }
 
 var layerNormAVX512 = layerNormLoops{
-	forward: layerNormRowsAVX512,
-	grad:    layerNormGradRowsAVX512,
-	sums:    layerNormSumsAVX512,
+	forward:  layerNormRowsAVX512,
+	backward: layerNormGradRowsAVX512,
 }

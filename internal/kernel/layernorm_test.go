@@ -52,14 +52,13 @@ func TestLayerNorm(t *testing.T) {
 				LayerNorm(got, got, scale, nil, eps)
 				compare(t, what+"result without shift", got, bare, 2e-5)
 				copy(got, dy)
-				LayerNormInputGrad(got, x, got, scale, eps)
-				check(what + "gradient of the input")
-				compare(t, what+"gradient of the input", got, dx, 5e-5)
 				a, checkA := guarded(t, n, 1)
 				b, checkB := guarded(t, n, 2)
-				LayerNormParamGrads(a, b, x, dy, eps)
+				LayerNormBackward(got, a, b, x, got, scale, eps) // in place
+				check(what + "gradient of the input")
 				checkA(what + "gradient of the scale")
 				checkB(what + "gradient of the shift")
+				compare(t, what+"gradient of the input", got, dx, 5e-5)
 				compare(t, what+"gradient of the scale", a, dscale, 5e-5)
 				compare(t, what+"gradient of the shift", b, dshift, 1e-5)
 			}
@@ -71,8 +70,8 @@ func TestLayerNormThreads(t *testing.T) {
 	const n = 100
 	x, dy := noise(1, 2000*n), noise(2, 2000*n)
 	sameBits(t, "gradients", func() []float32 {
-		out := dirty(2 * n)
-		LayerNormParamGrads(out[:n], out[n:], x, dy, 1e-5)
+		out := dirty(2*n + len(x))
+		LayerNormBackward(out[2*n:], out[:n], out[n:2*n], x, dy, x[:n], 1e-5)
 		return out
 	})
 }
@@ -84,9 +83,8 @@ func BenchmarkLayerNorm(b *testing.B) {
 		x, dy, out, scale, shift := noise(1, rows*n), noise(2, rows*n), make([]float32, rows*n), noise(3, n), noise(4, n)
 		dscale, dshift := make([]float32, n), make([]float32, n)
 		for name, f := range map[string]func(){
-			"forward": func() { LayerNorm(out, x, scale, shift, 1e-5) },
-			"input":   func() { LayerNormInputGrad(out, x, dy, scale, 1e-5) },
-			"params":  func() { LayerNormParamGrads(dscale, dshift, x, dy, 1e-5) },
+			"forward":  func() { LayerNorm(out, x, scale, shift, 1e-5) },
+			"backward": func() { LayerNormBackward(out, dscale, dshift, x, dy, scale, 1e-5) },
 		} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				benchISA(b, func(b *testing.B) {

@@ -6,7 +6,7 @@ var planesGeneric = planeLoops{
 	sum: func(x []float32, n, stride, size int) float64 {
 		sum := 0.0
 		for i := range n {
-			sum += sumsGeneric.sum(x[i*stride:][:size])
+			sum += sumGeneric(x[i*stride:][:size])
 		}
 		return sum
 	},

@@ -78,8 +78,18 @@ var (
 func sumRuns(a *sumArgs[float32], lo, hi int) {
 	r := a.r
 	var at, in cursor
-	at.seek(r.kept, lo)
+	last := at.seek(r.kept, lo)
 	pieces := product(r.reduced)
+	if pieces == 1 && r.run <= sumPiece {
+		for o := lo; o < hi; {
+			base := at.offset(r.keptStrides)
+			rows := min(r.kept[last]-at[last], hi-o)
+			active.sums.rows(a.out[o:o+rows], a.x[base:], r.run, r.keptStrides[last], float64(a.div))
+			o += rows
+			at.advance(r.kept, rows)
+		}
+		return
+	}
 	for o := lo; o < hi; o++ {
 		base := at.offset(r.keptStrides)
 		in.seek(r.reduced, 0)

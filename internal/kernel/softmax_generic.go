@@ -39,7 +39,7 @@ var softmaxGeneric = softmaxLoops{
 	},
 	logGradRows: func(out, y, g []float32, n int) {
 		for ; len(out) > 0; out, y, g = out[n:], y[n:], g[n:] {
-			sum := float32(sumsGeneric.sum(g[:n]))
+			sum := float32(sumGeneric(g[:n]))
 			for i := range n {
 				out[i] = g[i] - exp(y[i])*sum
 			}

@@ -13,6 +13,10 @@ type sumLoops struct {
 	distances           func(x, y []float32) float64           // of (x-y)²
 	squaresKept         func(x []float32, keep []bool) float64 // a multiple of 16 elements
 
+	// rows computes the sum of each row of n elements, divided by div. Rows lie
+	// stride elements apart.
+	rows func(out, x []float32, n, stride int, div float64)
+
 	// columns adds up rows, stride elements apart, into sums, which has room for the
 	// next multiple of 16 elements. There is at least one row.
 	columns func(sums []float64, x []float32, rows, stride int)
@@ -90,19 +94,7 @@ var sizes = splitSum(func(a *pointArgs, lo, hi int) float64 {
 })
 
 var sumsGeneric = sumLoops{
-	sum: func(x []float32) float64 {
-		var s0, s1, s2, s3 float64
-		for ; len(x) >= 4; x = x[4:] {
-			s0 += float64(x[0])
-			s1 += float64(x[1])
-			s2 += float64(x[2])
-			s3 += float64(x[3])
-		}
-		for _, v := range x {
-			s0 += float64(v)
-		}
-		return (s0 + s1) + (s2 + s3)
-	},
+	sum: sumGeneric,
 	sizes: func(x []float32) float64 {
 		var s0, s1 float64
 		for ; len(x) >= 2; x = x[2:] {
@@ -143,6 +135,11 @@ var sumsGeneric = sumLoops{
 		}
 		return sum
 	},
+	rows: func(out, x []float32, n, stride int, div float64) {
+		for r := range out {
+			out[r] = float32(sumGeneric(x[r*stride:][:n]) / div)
+		}
+	},
 	columns: func(sums []float64, x []float32, rows, stride int) {
 		for r := range rows {
 			for i, v := range x[r*stride:][:len(sums)] {
@@ -150,4 +147,19 @@ var sumsGeneric = sumLoops{
 			}
 		}
 	},
+}
+
+// sumGeneric keeps four sums, so that additions need not wait for one another.
+func sumGeneric(x []float32) float64 {
+	var s0, s1, s2, s3 float64
+	for ; len(x) >= 4; x = x[4:] {
+		s0 += float64(x[0])
+		s1 += float64(x[1])
+		s2 += float64(x[2])
+		s3 += float64(x[3])
+	}
+	for _, v := range x {
+		s0 += float64(v)
+	}
+	return (s0 + s1) + (s2 + s3)
 }

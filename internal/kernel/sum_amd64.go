@@ -9,6 +9,7 @@ var sumsAVX2 = sumLoops{
 	distances:   sumDistancesAVX2,
 	squaresKept: sumSquaresKeptAVX2,
 	columns:     sumColumnsAVX2,
+	rows:        sumRowsAVX2,
 }
 
 var sumsAVX512 = sumLoops{
@@ -18,4 +19,5 @@ var sumsAVX512 = sumLoops{
 	distances:   sumDistancesAVX512,
 	squaresKept: sumSquaresKeptAVX512,
 	columns:     sumColumnsAVX512,
+	rows:        sumRowsAVX512,
 }

@@ -123,8 +123,8 @@ func readRuns[T Number](a *viewArgs[T], lo, hi int) {
 			skip = a.v.Strides[last-1]
 		}
 		pos := a.v.Offset + at.offset(a.v.Strides)
-		if stride == 0 && skip >= 0 {
-			repeatRows(a.out[lo:lo+rows*n], a.x[pos:], n, skip)
+		if skip >= 0 && (stride == 0 || stride == 1 && n < longRow) {
+			fillRows(a.out[lo:lo+rows*n], a.x[pos:], n, skip, stride)
 			lo += rows * n
 			continue
 		}
@@ -146,17 +146,23 @@ func readRuns[T Number](a *viewArgs[T], lo, hi int) {
 	}
 }
 
-// repeatRows fills rows of n elements with one of x each, which are stride
-// elements apart.
-func repeatRows[T Number](out, x []T, n, stride int) {
+// longRow is how many elements Go's copy moves as fast as anything.
+const longRow = 512
+
+// fillRows fills rows of n elements with n of x each, or with one if step is 0.
+// Rows of x are stride elements apart.
+func fillRows[T Number](out, x []T, n, stride, step int) {
 	if out, ok := any(out).([]float32); ok {
-		active.view.repeat(out, any(x).([]float32), n, stride)
+		f := active.view.repeat
+		if step > 0 {
+			f = active.view.rows
+		}
+		f(out, any(x).([]float32), n, stride)
 		return
 	}
 	for i := 0; i < len(out); i += n {
-		v := x[i/n*stride]
-		for j := i; j < i+n; j++ {
-			out[j] = v
+		for j := range n {
+			out[i+j] = x[i/n*stride+j*step]
 		}
 	}
 }
@@ -249,8 +255,9 @@ func transposeTile[T Number](out, x []T, from, rows, cols, outStride, stride int
 
 // viewLoops are loops that move elements.
 type viewLoops struct {
-	// repeat fills rows of n elements with one of x each, stride elements apart.
-	repeat func(out, x []float32, n, stride int)
+	// repeat fills rows of n elements with one of x each, stride elements apart;
+	// rows, with n of x.
+	repeat, rows func(out, x []float32, n, stride int)
 
 	// transpose sets out[r*outStride+c] to x[c*stride+r], for multiples of 8 rows
 	// and columns that are not 0.
@@ -265,6 +272,11 @@ var viewGeneric = viewLoops{
 			for j := range row {
 				row[j] = v
 			}
+		}
+	},
+	rows: func(out, x []float32, n, stride int) {
+		for i := 0; i < len(out); i += n {
+			copy(out[i:i+n], x[i/n*stride:])
 		}
 	},
 	transpose: func(out, x []float32, rows, cols, outStride, stride int) {

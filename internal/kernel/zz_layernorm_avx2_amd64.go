@@ -9,12 +9,7 @@ package kernel
 //go:noescape
 func layerNormRowsAVX2(y []float32, x []float32, scale []float32, shift []float32, n int, eps float32)
 
-// layerNormGradRowsAVX2 computes the gradient of x in rows of n elements.
+// layerNormGradRowsAVX2 computes the gradient of x in rows of n elements, and adds those of scale and shift to dscale and dshift.
 //
 //go:noescape
-func layerNormGradRowsAVX2(dx []float32, x []float32, dy []float32, scale []float32, n int, eps float32)
-
-// layerNormSumsAVX2 adds up the gradients of scale and shift from rows of n elements; there is room for a multiple of 8.
-//
-//go:noescape
-func layerNormSumsAVX2(dscale []float64, dshift []float64, x []float32, dy []float32, n int, eps float32)
+func layerNormGradRowsAVX2(dx []float32, x []float32, dy []float32, scale []float32, dscale []float32, dshift []float32, n int, eps float32)

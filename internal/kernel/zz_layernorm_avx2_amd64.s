@@ -302,62 +302,64 @@ DATA lanes_00000000<>+24(SB)/4, $0x00000000
 DATA lanes_00000000<>+28(SB)/4, $0x00000000
 GLOBL lanes_00000000<>(SB), RODATA|NOPTR, $32
 
-// func layerNormGradRowsAVX2(dx []float32, x []float32, dy []float32, scale []float32, n int, eps float32)
+// func layerNormGradRowsAVX2(dx []float32, x []float32, dy []float32, scale []float32, dscale []float32, dshift []float32, n int, eps float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·layerNormGradRowsAVX2(SB), NOSPLIT, $0-108
+TEXT ·layerNormGradRowsAVX2(SB), NOSPLIT, $0-156
 	MOVQ         dx_base+0(FP), AX
 	MOVQ         x_base+24(FP), CX
 	MOVQ         dy_base+48(FP), DX
 	MOVQ         dx_len+8(FP), BX
 	LEAQ         (AX)(BX*4), BX
-	MOVQ         n+96(FP), SI
+	MOVQ         n+144(FP), SI
 	MOVQ         SI, DI
 	ANDQ         $0x07, DI
 	LEAQ         rest<>+0(SB), R8
 	SHLQ         $0x02, DI
 	SUBQ         DI, R8
-	VBROADCASTSS eps+104(FP), Y1
+	VBROADCASTSS eps+152(FP), Y1
 	VXORPS       X0, X0, X0
 	VCVTSI2SSQ   SI, X0, X0
 	VBROADCASTSS X0, Y0
 	MOVQ         scale_base+72(FP), DI
+	MOVQ         dscale_base+96(FP), R9
+	MOVQ         dshift_base+120(FP), R10
 
 row25:
 	CMPQ   AX, BX
 	JEQ    done26
 	VXORPS Y2, Y2, Y2
-	XORQ   R9, R9
+	XORQ   R11, R11
 
 loop27:
-	LEAQ    32(R9), R10
-	CMPQ    R10, SI
+	LEAQ    32(R11), R12
+	CMPQ    R12, SI
 	JGT     done28
-	VMOVUPS (CX)(R9*4), Y3
+	VMOVUPS (CX)(R11*4), Y3
 	VADDPS  Y3, Y2, Y2
-	VMOVUPS 32(CX)(R9*4), Y3
+	VMOVUPS 32(CX)(R11*4), Y3
 	VADDPS  Y3, Y2, Y2
-	VMOVUPS 64(CX)(R9*4), Y3
+	VMOVUPS 64(CX)(R11*4), Y3
 	VADDPS  Y3, Y2, Y2
-	VMOVUPS 96(CX)(R9*4), Y3
+	VMOVUPS 96(CX)(R11*4), Y3
 	VADDPS  Y3, Y2, Y2
-	MOVQ    R10, R9
+	MOVQ    R12, R11
 	JMP     loop27
 
 done28:
 loop29:
-	LEAQ    8(R9), R10
-	CMPQ    R10, SI
+	LEAQ    8(R11), R12
+	CMPQ    R12, SI
 	JGT     done30
-	VMOVUPS (CX)(R9*4), Y3
+	VMOVUPS (CX)(R11*4), Y3
 	VADDPS  Y3, Y2, Y2
-	MOVQ    R10, R9
+	MOVQ    R12, R11
 	JMP     loop29
 
 done30:
-	CMPQ       R9, SI
+	CMPQ       R11, SI
 	JEQ        done31
 	VMOVUPS    32(R8), Y3
-	VMASKMOVPS (CX)(R9*4), Y3, Y3
+	VMASKMOVPS (CX)(R11*4), Y3, Y3
 	VADDPS     Y3, Y2, Y2
 
 done31:
@@ -372,48 +374,48 @@ done31:
 	VDIVPS       Y0, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
-	XORQ         R9, R9
+	XORQ         R11, R11
 
 loop32:
-	LEAQ        32(R9), R10
-	CMPQ        R10, SI
+	LEAQ        32(R11), R12
+	CMPQ        R12, SI
 	JGT         done33
-	VMOVUPS     (CX)(R9*4), Y5
+	VMOVUPS     (CX)(R11*4), Y5
 	VSUBPS      Y2, Y5, Y5
 	VADDPS      Y5, Y3, Y3
 	VFMADD231PS Y5, Y5, Y4
-	VMOVUPS     32(CX)(R9*4), Y5
+	VMOVUPS     32(CX)(R11*4), Y5
 	VSUBPS      Y2, Y5, Y5
 	VADDPS      Y5, Y3, Y3
 	VFMADD231PS Y5, Y5, Y4
-	VMOVUPS     64(CX)(R9*4), Y5
+	VMOVUPS     64(CX)(R11*4), Y5
 	VSUBPS      Y2, Y5, Y5
 	VADDPS      Y5, Y3, Y3
 	VFMADD231PS Y5, Y5, Y4
-	VMOVUPS     96(CX)(R9*4), Y5
+	VMOVUPS     96(CX)(R11*4), Y5
 	VSUBPS      Y2, Y5, Y5
 	VADDPS      Y5, Y3, Y3
 	VFMADD231PS Y5, Y5, Y4
-	MOVQ        R10, R9
+	MOVQ        R12, R11
 	JMP         loop32
 
 done33:
 loop34:
-	LEAQ        8(R9), R10
-	CMPQ        R10, SI
+	LEAQ        8(R11), R12
+	CMPQ        R12, SI
 	JGT         done35
-	VMOVUPS     (CX)(R9*4), Y5
+	VMOVUPS     (CX)(R11*4), Y5
 	VSUBPS      Y2, Y5, Y5
 	VADDPS      Y5, Y3, Y3
 	VFMADD231PS Y5, Y5, Y4
-	MOVQ        R10, R9
+	MOVQ        R12, R11
 	JMP         loop34
 
 done35:
-	CMPQ        R9, SI
+	CMPQ        R11, SI
 	JEQ         done36
 	VMOVUPS     32(R8), Y5
-	VMASKMOVPS  (CX)(R9*4), Y5, Y6
+	VMASKMOVPS  (CX)(R11*4), Y5, Y6
 	VSUBPS      Y2, Y6, Y6
 	VANDPS      Y6, Y5, Y5
 	VADDPS      Y5, Y3, Y3
@@ -448,33 +450,47 @@ done36:
 	VADDPS       Y3, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y5, Y5, Y5
-	XORQ         R9, R9
+	XORQ         R11, R11
 
 loop37:
-	LEAQ        8(R9), R10
-	CMPQ        R10, SI
+	LEAQ        8(R11), R12
+	CMPQ        R12, SI
 	JGT         done38
-	VMOVUPS     (DX)(R9*4), Y6
-	VMOVUPS     (DI)(R9*4), Y7
-	VMULPS      Y7, Y6, Y6
-	VADDPS      Y6, Y3, Y3
-	VMOVUPS     (CX)(R9*4), Y7
+	VMOVUPS     (DX)(R11*4), Y6
+	VMOVUPS     (CX)(R11*4), Y7
 	VSUBPS      Y2, Y7, Y7
-	VFMADD231PS Y7, Y6, Y5
-	MOVQ        R10, R9
+	VMULPS      Y4, Y7, Y7
+	VMOVUPS     (DI)(R11*4), Y8
+	VMULPS      Y8, Y6, Y8
+	VADDPS      Y8, Y3, Y3
+	VFMADD231PS Y7, Y8, Y5
+	VMOVUPS     (R10)(R11*4), Y8
+	VADDPS      Y8, Y6, Y8
+	VMOVUPS     Y8, (R10)(R11*4)
+	VMOVUPS     (R9)(R11*4), Y8
+	VFMADD231PS Y7, Y6, Y8
+	VMOVUPS     Y8, (R9)(R11*4)
+	MOVQ        R12, R11
 	JMP         loop37
 
 done38:
-	CMPQ        R9, SI
+	CMPQ        R11, SI
 	JEQ         done39
 	VMOVUPS     32(R8), Y6
-	VMASKMOVPS  (DX)(R9*4), Y6, Y7
-	VMASKMOVPS  (DI)(R9*4), Y6, Y8
-	VMULPS      Y8, Y7, Y7
-	VADDPS      Y7, Y3, Y3
-	VMASKMOVPS  (CX)(R9*4), Y6, Y6
-	VSUBPS      Y2, Y6, Y6
-	VFMADD231PS Y6, Y7, Y5
+	VMASKMOVPS  (DX)(R11*4), Y6, Y7
+	VMASKMOVPS  (CX)(R11*4), Y6, Y8
+	VSUBPS      Y2, Y8, Y8
+	VMULPS      Y4, Y8, Y8
+	VMASKMOVPS  (DI)(R11*4), Y6, Y9
+	VMULPS      Y9, Y7, Y9
+	VADDPS      Y9, Y3, Y3
+	VFMADD231PS Y8, Y9, Y5
+	VMASKMOVPS  (R10)(R11*4), Y6, Y9
+	VADDPS      Y9, Y7, Y9
+	VMASKMOVPS  Y9, Y6, (R10)(R11*4)
+	VMASKMOVPS  (R9)(R11*4), Y6, Y9
+	VFMADD231PS Y8, Y7, Y9
+	VMASKMOVPS  Y9, Y6, (R9)(R11*4)
 
 done39:
 	VMOVUPS      Y3, Y3
@@ -496,64 +512,63 @@ done39:
 	VBROADCASTSS X5, Y5
 	VDIVPS       Y0, Y5, Y5
 	VMULPS       Y4, Y5, Y5
-	VMULPS       Y4, Y5, Y5
-	XORQ         R9, R9
+	XORQ         R11, R11
 
 loop40:
-	LEAQ         16(R9), R10
-	CMPQ         R10, SI
+	LEAQ         16(R11), R12
+	CMPQ         R12, SI
 	JGT          done41
-	VMOVUPS      (DX)(R9*4), Y6
-	VMOVUPS      (DI)(R9*4), Y7
+	VMOVUPS      (DX)(R11*4), Y6
+	VMOVUPS      (DI)(R11*4), Y7
 	VMULPS       Y7, Y6, Y6
 	VSUBPS       Y3, Y6, Y6
-	VMOVUPS      (CX)(R9*4), Y7
+	VMOVUPS      (CX)(R11*4), Y7
 	VSUBPS       Y2, Y7, Y7
 	VFNMADD231PS Y5, Y7, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, (AX)(R9*4)
-	VMOVUPS      32(DX)(R9*4), Y6
-	VMOVUPS      32(DI)(R9*4), Y7
+	VMOVUPS      Y6, (AX)(R11*4)
+	VMOVUPS      32(DX)(R11*4), Y6
+	VMOVUPS      32(DI)(R11*4), Y7
 	VMULPS       Y7, Y6, Y6
 	VSUBPS       Y3, Y6, Y6
-	VMOVUPS      32(CX)(R9*4), Y7
+	VMOVUPS      32(CX)(R11*4), Y7
 	VSUBPS       Y2, Y7, Y7
 	VFNMADD231PS Y5, Y7, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, 32(AX)(R9*4)
-	MOVQ         R10, R9
+	VMOVUPS      Y6, 32(AX)(R11*4)
+	MOVQ         R12, R11
 	JMP          loop40
 
 done41:
 loop42:
-	LEAQ         8(R9), R10
-	CMPQ         R10, SI
+	LEAQ         8(R11), R12
+	CMPQ         R12, SI
 	JGT          done43
-	VMOVUPS      (DX)(R9*4), Y6
-	VMOVUPS      (DI)(R9*4), Y7
+	VMOVUPS      (DX)(R11*4), Y6
+	VMOVUPS      (DI)(R11*4), Y7
 	VMULPS       Y7, Y6, Y6
 	VSUBPS       Y3, Y6, Y6
-	VMOVUPS      (CX)(R9*4), Y7
+	VMOVUPS      (CX)(R11*4), Y7
 	VSUBPS       Y2, Y7, Y7
 	VFNMADD231PS Y5, Y7, Y6
 	VMULPS       Y4, Y6, Y6
-	VMOVUPS      Y6, (AX)(R9*4)
-	MOVQ         R10, R9
+	VMOVUPS      Y6, (AX)(R11*4)
+	MOVQ         R12, R11
 	JMP          loop42
 
 done43:
-	CMPQ         R9, SI
+	CMPQ         R11, SI
 	JEQ          done44
 	VMOVUPS      32(R8), Y6
-	VMASKMOVPS   (DX)(R9*4), Y6, Y7
-	VMASKMOVPS   (DI)(R9*4), Y6, Y8
+	VMASKMOVPS   (DX)(R11*4), Y6, Y7
+	VMASKMOVPS   (DI)(R11*4), Y6, Y8
 	VMULPS       Y8, Y7, Y7
 	VSUBPS       Y3, Y7, Y3
-	VMASKMOVPS   (CX)(R9*4), Y6, Y7
+	VMASKMOVPS   (CX)(R11*4), Y6, Y7
 	VSUBPS       Y2, Y7, Y2
 	VFNMADD231PS Y5, Y2, Y3
 	VMULPS       Y4, Y3, Y2
-	VMASKMOVPS   Y2, Y6, (AX)(R9*4)
+	VMASKMOVPS   Y2, Y6, (AX)(R11*4)
 
 done44:
 	LEAQ (AX)(SI*4), AX
@@ -562,214 +577,5 @@ done44:
 	JMP  row25
 
 done26:
-	VZEROUPPER
-	RET
-
-// func layerNormSumsAVX2(dscale []float64, dshift []float64, x []float32, dy []float32, n int, eps float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·layerNormSumsAVX2(SB), NOSPLIT, $0-108
-	MOVQ         x_base+48(FP), AX
-	MOVQ         dy_base+72(FP), CX
-	MOVQ         x_len+56(FP), DX
-	LEAQ         (AX)(DX*4), DX
-	MOVQ         n+96(FP), BX
-	MOVQ         BX, SI
-	ANDQ         $0x07, SI
-	LEAQ         rest<>+0(SB), DI
-	SHLQ         $0x02, SI
-	SUBQ         SI, DI
-	VBROADCASTSS eps+104(FP), Y1
-	VXORPS       X0, X0, X0
-	VCVTSI2SSQ   BX, X0, X0
-	VBROADCASTSS X0, Y0
-	MOVQ         dscale_base+0(FP), SI
-	MOVQ         dshift_base+24(FP), R8
-
-row45:
-	CMPQ   AX, DX
-	JEQ    done46
-	VXORPS Y2, Y2, Y2
-	XORQ   R9, R9
-
-loop47:
-	LEAQ    32(R9), R10
-	CMPQ    R10, BX
-	JGT     done48
-	VMOVUPS (AX)(R9*4), Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS 32(AX)(R9*4), Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS 64(AX)(R9*4), Y3
-	VADDPS  Y3, Y2, Y2
-	VMOVUPS 96(AX)(R9*4), Y3
-	VADDPS  Y3, Y2, Y2
-	MOVQ    R10, R9
-	JMP     loop47
-
-done48:
-loop49:
-	LEAQ    8(R9), R10
-	CMPQ    R10, BX
-	JGT     done50
-	VMOVUPS (AX)(R9*4), Y3
-	VADDPS  Y3, Y2, Y2
-	MOVQ    R10, R9
-	JMP     loop49
-
-done50:
-	CMPQ       R9, BX
-	JEQ        done51
-	VMOVUPS    32(DI), Y3
-	VMASKMOVPS (AX)(R9*4), Y3, Y3
-	VADDPS     Y3, Y2, Y2
-
-done51:
-	VMOVUPS      Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X3
-	VADDPS       X3, X2, X2
-	VPERMILPS    $0x4e, X2, X3
-	VADDPS       X3, X2, X2
-	VPERMILPS    $0xb1, X2, X3
-	VADDPS       X3, X2, X2
-	VBROADCASTSS X2, Y2
-	VDIVPS       Y0, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	XORQ         R9, R9
-
-loop52:
-	LEAQ        32(R9), R10
-	CMPQ        R10, BX
-	JGT         done53
-	VMOVUPS     (AX)(R9*4), Y5
-	VSUBPS      Y2, Y5, Y5
-	VADDPS      Y5, Y3, Y3
-	VFMADD231PS Y5, Y5, Y4
-	VMOVUPS     32(AX)(R9*4), Y5
-	VSUBPS      Y2, Y5, Y5
-	VADDPS      Y5, Y3, Y3
-	VFMADD231PS Y5, Y5, Y4
-	VMOVUPS     64(AX)(R9*4), Y5
-	VSUBPS      Y2, Y5, Y5
-	VADDPS      Y5, Y3, Y3
-	VFMADD231PS Y5, Y5, Y4
-	VMOVUPS     96(AX)(R9*4), Y5
-	VSUBPS      Y2, Y5, Y5
-	VADDPS      Y5, Y3, Y3
-	VFMADD231PS Y5, Y5, Y4
-	MOVQ        R10, R9
-	JMP         loop52
-
-done53:
-loop54:
-	LEAQ        8(R9), R10
-	CMPQ        R10, BX
-	JGT         done55
-	VMOVUPS     (AX)(R9*4), Y5
-	VSUBPS      Y2, Y5, Y5
-	VADDPS      Y5, Y3, Y3
-	VFMADD231PS Y5, Y5, Y4
-	MOVQ        R10, R9
-	JMP         loop54
-
-done55:
-	CMPQ        R9, BX
-	JEQ         done56
-	VMOVUPS     32(DI), Y5
-	VMASKMOVPS  (AX)(R9*4), Y5, Y6
-	VSUBPS      Y2, Y6, Y6
-	VANDPS      Y6, Y5, Y5
-	VADDPS      Y5, Y3, Y3
-	VFMADD231PS Y5, Y5, Y4
-
-done56:
-	VMOVUPS      Y3, Y3
-	VEXTRACTF128 $0x01, Y3, X5
-	VADDPS       X5, X3, X3
-	VPERMILPS    $0x4e, X3, X5
-	VADDPS       X5, X3, X3
-	VPERMILPS    $0xb1, X3, X5
-	VADDPS       X5, X3, X3
-	VBROADCASTSS X3, Y3
-	VDIVPS       Y0, Y3, Y3
-	VMOVUPS      Y4, Y4
-	VEXTRACTF128 $0x01, Y4, X5
-	VADDPS       X5, X4, X4
-	VPERMILPS    $0x4e, X4, X5
-	VADDPS       X5, X4, X4
-	VPERMILPS    $0xb1, X4, X5
-	VADDPS       X5, X4, X4
-	VBROADCASTSS X4, Y4
-	VDIVPS       Y0, Y4, Y4
-	VFNMADD231PS Y3, Y3, Y4
-	VMOVUPS      lanes_00000000<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y4
-	VADDPS       Y1, Y4, Y4
-	VSQRTPS      Y4, Y4
-	VMOVUPS      lanes_3f800000<>+0(SB), Y5
-	VDIVPS       Y4, Y5, Y4
-	VADDPS       Y3, Y2, Y2
-	XORQ         R9, R9
-
-loop57:
-	LEAQ         8(R9), R10
-	CMPQ         R10, BX
-	JGT          done58
-	VCVTPS2PD    (CX)(R9*4), Y3
-	VCVTPS2PD    16(CX)(R9*4), Y5
-	VMOVUPS      (AX)(R9*4), Y6
-	VSUBPS       Y2, Y6, Y6
-	VMULPS       Y4, Y6, Y6
-	VCVTPS2PD    X6, Y7
-	VEXTRACTF128 $0x01, Y6, X6
-	VCVTPS2PD    X6, Y6
-	VMOVUPD      (SI)(R9*8), Y8
-	VMOVUPD      32(SI)(R9*8), Y9
-	VMOVUPD      (R8)(R9*8), Y10
-	VMOVUPD      32(R8)(R9*8), Y11
-	VFMADD231PD  Y7, Y3, Y8
-	VADDPD       Y3, Y10, Y10
-	VFMADD231PD  Y6, Y5, Y9
-	VADDPD       Y5, Y11, Y11
-	VMOVUPD      Y8, (SI)(R9*8)
-	VMOVUPD      Y9, 32(SI)(R9*8)
-	VMOVUPD      Y10, (R8)(R9*8)
-	VMOVUPD      Y11, 32(R8)(R9*8)
-	MOVQ         R10, R9
-	JMP          loop57
-
-done58:
-	CMPQ         R9, BX
-	JEQ          done59
-	VMOVUPS      32(DI), Y3
-	VMASKMOVPS   (CX)(R9*4), Y3, Y5
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VMASKMOVPS   (AX)(R9*4), Y3, Y3
-	VSUBPS       Y2, Y3, Y2
-	VMULPS       Y4, Y2, Y2
-	VCVTPS2PD    X2, Y3
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPS2PD    X2, Y2
-	VMOVUPD      (SI)(R9*8), Y4
-	VMOVUPD      32(SI)(R9*8), Y7
-	VMOVUPD      (R8)(R9*8), Y8
-	VMOVUPD      32(R8)(R9*8), Y9
-	VFMADD231PD  Y3, Y6, Y4
-	VADDPD       Y6, Y8, Y8
-	VFMADD231PD  Y2, Y5, Y7
-	VADDPD       Y5, Y9, Y9
-	VMOVUPD      Y4, (SI)(R9*8)
-	VMOVUPD      Y7, 32(SI)(R9*8)
-	VMOVUPD      Y8, (R8)(R9*8)
-	VMOVUPD      Y9, 32(R8)(R9*8)
-
-done59:
-	LEAQ (AX)(BX*4), AX
-	LEAQ (CX)(BX*4), CX
-	JMP  row45
-
-done46:
 	VZEROUPPER
 	RET

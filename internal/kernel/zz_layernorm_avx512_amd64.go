@@ -9,12 +9,7 @@ package kernel
 //go:noescape
 func layerNormRowsAVX512(y []float32, x []float32, scale []float32, shift []float32, n int, eps float32)
 
-// layerNormGradRowsAVX512 computes the gradient of x in rows of n elements.
+// layerNormGradRowsAVX512 computes the gradient of x in rows of n elements, and adds those of scale and shift to dscale and dshift.
 //
 //go:noescape
-func layerNormGradRowsAVX512(dx []float32, x []float32, dy []float32, scale []float32, n int, eps float32)
-
-// layerNormSumsAVX512 adds up the gradients of scale and shift from rows of n elements; there is room for a multiple of 16.
-//
-//go:noescape
-func layerNormSumsAVX512(dscale []float64, dshift []float64, x []float32, dy []float32, n int, eps float32)
+func layerNormGradRowsAVX512(dx []float32, x []float32, dy []float32, scale []float32, dscale []float32, dshift []float32, n int, eps float32)

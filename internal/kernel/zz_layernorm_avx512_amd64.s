@@ -302,61 +302,63 @@ DATA lanes_00000000<>+56(SB)/4, $0x00000000
 DATA lanes_00000000<>+60(SB)/4, $0x00000000
 GLOBL lanes_00000000<>(SB), RODATA|NOPTR, $64
 
-// func layerNormGradRowsAVX512(dx []float32, x []float32, dy []float32, scale []float32, n int, eps float32)
+// func layerNormGradRowsAVX512(dx []float32, x []float32, dy []float32, scale []float32, dscale []float32, dshift []float32, n int, eps float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
-TEXT ·layerNormGradRowsAVX512(SB), NOSPLIT, $0-108
+TEXT ·layerNormGradRowsAVX512(SB), NOSPLIT, $0-156
 	MOVQ         dx_base+0(FP), AX
 	MOVQ         x_base+24(FP), CX
 	MOVQ         dy_base+48(FP), DX
 	MOVQ         dx_len+8(FP), BX
 	LEAQ         (AX)(BX*4), BX
-	MOVQ         n+96(FP), SI
+	MOVQ         n+144(FP), SI
 	MOVQ         SI, DI
 	ANDQ         $0x0f, DI
 	MOVL         $0x0000ffff, R8
 	BZHIL        DI, R8, R8
 	KMOVW        R8, K1
-	VBROADCASTSS eps+104(FP), Z1
+	VBROADCASTSS eps+152(FP), Z1
 	VXORPS       X0, X0, X0
 	VCVTSI2SSQ   SI, X0, X0
 	VBROADCASTSS X0, Z0
 	MOVQ         scale_base+72(FP), DI
+	MOVQ         dscale_base+96(FP), R8
+	MOVQ         dshift_base+120(FP), R9
 
 row25:
 	CMPQ   AX, BX
 	JEQ    done26
 	VXORPS Z2, Z2, Z2
-	XORQ   R8, R8
+	XORQ   R10, R10
 
 loop27:
-	LEAQ    64(R8), R9
-	CMPQ    R9, SI
+	LEAQ    64(R10), R11
+	CMPQ    R11, SI
 	JGT     done28
-	VMOVUPS (CX)(R8*4), Z3
+	VMOVUPS (CX)(R10*4), Z3
 	VADDPS  Z3, Z2, Z2
-	VMOVUPS 64(CX)(R8*4), Z3
+	VMOVUPS 64(CX)(R10*4), Z3
 	VADDPS  Z3, Z2, Z2
-	VMOVUPS 128(CX)(R8*4), Z3
+	VMOVUPS 128(CX)(R10*4), Z3
 	VADDPS  Z3, Z2, Z2
-	VMOVUPS 192(CX)(R8*4), Z3
+	VMOVUPS 192(CX)(R10*4), Z3
 	VADDPS  Z3, Z2, Z2
-	MOVQ    R9, R8
+	MOVQ    R11, R10
 	JMP     loop27
 
 done28:
 loop29:
-	LEAQ    16(R8), R9
-	CMPQ    R9, SI
+	LEAQ    16(R10), R11
+	CMPQ    R11, SI
 	JGT     done30
-	VMOVUPS (CX)(R8*4), Z3
+	VMOVUPS (CX)(R10*4), Z3
 	VADDPS  Z3, Z2, Z2
-	MOVQ    R9, R8
+	MOVQ    R11, R10
 	JMP     loop29
 
 done30:
-	CMPQ      R8, SI
+	CMPQ      R10, SI
 	JEQ       done31
-	VMOVUPS.Z (CX)(R8*4), K1, Z3
+	VMOVUPS.Z (CX)(R10*4), K1, Z3
 	VADDPS    Z3, Z2, Z2
 
 done31:
@@ -373,47 +375,47 @@ done31:
 	VDIVPS        Z0, Z2, Z2
 	VXORPS        Z3, Z3, Z3
 	VXORPS        Z4, Z4, Z4
-	XORQ          R8, R8
+	XORQ          R10, R10
 
 loop32:
-	LEAQ        64(R8), R9
-	CMPQ        R9, SI
+	LEAQ        64(R10), R11
+	CMPQ        R11, SI
 	JGT         done33
-	VMOVUPS     (CX)(R8*4), Z5
+	VMOVUPS     (CX)(R10*4), Z5
 	VSUBPS      Z2, Z5, Z5
 	VADDPS      Z5, Z3, Z3
 	VFMADD231PS Z5, Z5, Z4
-	VMOVUPS     64(CX)(R8*4), Z5
+	VMOVUPS     64(CX)(R10*4), Z5
 	VSUBPS      Z2, Z5, Z5
 	VADDPS      Z5, Z3, Z3
 	VFMADD231PS Z5, Z5, Z4
-	VMOVUPS     128(CX)(R8*4), Z5
+	VMOVUPS     128(CX)(R10*4), Z5
 	VSUBPS      Z2, Z5, Z5
 	VADDPS      Z5, Z3, Z3
 	VFMADD231PS Z5, Z5, Z4
-	VMOVUPS     192(CX)(R8*4), Z5
+	VMOVUPS     192(CX)(R10*4), Z5
 	VSUBPS      Z2, Z5, Z5
 	VADDPS      Z5, Z3, Z3
 	VFMADD231PS Z5, Z5, Z4
-	MOVQ        R9, R8
+	MOVQ        R11, R10
 	JMP         loop32
 
 done33:
 loop34:
-	LEAQ        16(R8), R9
-	CMPQ        R9, SI
+	LEAQ        16(R10), R11
+	CMPQ        R11, SI
 	JGT         done35
-	VMOVUPS     (CX)(R8*4), Z5
+	VMOVUPS     (CX)(R10*4), Z5
 	VSUBPS      Z2, Z5, Z5
 	VADDPS      Z5, Z3, Z3
 	VFMADD231PS Z5, Z5, Z4
-	MOVQ        R9, R8
+	MOVQ        R11, R10
 	JMP         loop34
 
 done35:
-	CMPQ        R8, SI
+	CMPQ        R10, SI
 	JEQ         done36
-	VMOVUPS.Z   (CX)(R8*4), K1, Z5
+	VMOVUPS.Z   (CX)(R10*4), K1, Z5
 	VSUBPS      Z2, Z5, Z5
 	VMOVAPS.Z   Z5, K1, Z5
 	VADDPS      Z5, Z3, Z3
@@ -452,32 +454,46 @@ done36:
 	VADDPS        Z3, Z2, Z2
 	VXORPS        Z3, Z3, Z3
 	VXORPS        Z5, Z5, Z5
-	XORQ          R8, R8
+	XORQ          R10, R10
 
 loop37:
-	LEAQ        16(R8), R9
-	CMPQ        R9, SI
+	LEAQ        16(R10), R11
+	CMPQ        R11, SI
 	JGT         done38
-	VMOVUPS     (DX)(R8*4), Z6
-	VMOVUPS     (DI)(R8*4), Z7
-	VMULPS      Z7, Z6, Z6
-	VADDPS      Z6, Z3, Z3
-	VMOVUPS     (CX)(R8*4), Z7
+	VMOVUPS     (DX)(R10*4), Z6
+	VMOVUPS     (CX)(R10*4), Z7
 	VSUBPS      Z2, Z7, Z7
-	VFMADD231PS Z7, Z6, Z5
-	MOVQ        R9, R8
+	VMULPS      Z4, Z7, Z7
+	VMOVUPS     (DI)(R10*4), Z8
+	VMULPS      Z8, Z6, Z8
+	VADDPS      Z8, Z3, Z3
+	VFMADD231PS Z7, Z8, Z5
+	VMOVUPS     (R9)(R10*4), Z8
+	VADDPS      Z8, Z6, Z8
+	VMOVUPS     Z8, (R9)(R10*4)
+	VMOVUPS     (R8)(R10*4), Z8
+	VFMADD231PS Z7, Z6, Z8
+	VMOVUPS     Z8, (R8)(R10*4)
+	MOVQ        R11, R10
 	JMP         loop37
 
 done38:
-	CMPQ        R8, SI
+	CMPQ        R10, SI
 	JEQ         done39
-	VMOVUPS.Z   (DX)(R8*4), K1, Z6
-	VMOVUPS.Z   (DI)(R8*4), K1, Z7
-	VMULPS      Z7, Z6, Z6
-	VADDPS      Z6, Z3, Z3
-	VMOVUPS.Z   (CX)(R8*4), K1, Z7
+	VMOVUPS.Z   (DX)(R10*4), K1, Z6
+	VMOVUPS.Z   (CX)(R10*4), K1, Z7
 	VSUBPS      Z2, Z7, Z7
-	VFMADD231PS Z7, Z6, Z5
+	VMULPS      Z4, Z7, Z7
+	VMOVUPS.Z   (DI)(R10*4), K1, Z8
+	VMULPS      Z8, Z6, Z8
+	VADDPS      Z8, Z3, Z3
+	VFMADD231PS Z7, Z8, Z5
+	VMOVUPS.Z   (R9)(R10*4), K1, Z8
+	VADDPS      Z8, Z6, Z8
+	VMOVUPS     Z8, K1, (R9)(R10*4)
+	VMOVUPS.Z   (R8)(R10*4), K1, Z8
+	VFMADD231PS Z7, Z6, Z8
+	VMOVUPS     Z8, K1, (R8)(R10*4)
 
 done39:
 	VMOVUPS       Z3, Z3
@@ -503,63 +519,62 @@ done39:
 	VBROADCASTSS  X5, Z5
 	VDIVPS        Z0, Z5, Z5
 	VMULPS        Z4, Z5, Z5
-	VMULPS        Z4, Z5, Z5
-	XORQ          R8, R8
+	XORQ          R10, R10
 
 loop40:
-	LEAQ         32(R8), R9
-	CMPQ         R9, SI
+	LEAQ         32(R10), R11
+	CMPQ         R11, SI
 	JGT          done41
-	VMOVUPS      (DX)(R8*4), Z6
-	VMOVUPS      (DI)(R8*4), Z7
+	VMOVUPS      (DX)(R10*4), Z6
+	VMOVUPS      (DI)(R10*4), Z7
 	VMULPS       Z7, Z6, Z6
 	VSUBPS       Z3, Z6, Z6
-	VMOVUPS      (CX)(R8*4), Z7
+	VMOVUPS      (CX)(R10*4), Z7
 	VSUBPS       Z2, Z7, Z7
 	VFNMADD231PS Z5, Z7, Z6
 	VMULPS       Z4, Z6, Z6
-	VMOVUPS      Z6, (AX)(R8*4)
-	VMOVUPS      64(DX)(R8*4), Z6
-	VMOVUPS      64(DI)(R8*4), Z7
+	VMOVUPS      Z6, (AX)(R10*4)
+	VMOVUPS      64(DX)(R10*4), Z6
+	VMOVUPS      64(DI)(R10*4), Z7
 	VMULPS       Z7, Z6, Z6
 	VSUBPS       Z3, Z6, Z6
-	VMOVUPS      64(CX)(R8*4), Z7
+	VMOVUPS      64(CX)(R10*4), Z7
 	VSUBPS       Z2, Z7, Z7
 	VFNMADD231PS Z5, Z7, Z6
 	VMULPS       Z4, Z6, Z6
-	VMOVUPS      Z6, 64(AX)(R8*4)
-	MOVQ         R9, R8
+	VMOVUPS      Z6, 64(AX)(R10*4)
+	MOVQ         R11, R10
 	JMP          loop40
 
 done41:
 loop42:
-	LEAQ         16(R8), R9
-	CMPQ         R9, SI
+	LEAQ         16(R10), R11
+	CMPQ         R11, SI
 	JGT          done43
-	VMOVUPS      (DX)(R8*4), Z6
-	VMOVUPS      (DI)(R8*4), Z7
+	VMOVUPS      (DX)(R10*4), Z6
+	VMOVUPS      (DI)(R10*4), Z7
 	VMULPS       Z7, Z6, Z6
 	VSUBPS       Z3, Z6, Z6
-	VMOVUPS      (CX)(R8*4), Z7
+	VMOVUPS      (CX)(R10*4), Z7
 	VSUBPS       Z2, Z7, Z7
 	VFNMADD231PS Z5, Z7, Z6
 	VMULPS       Z4, Z6, Z6
-	VMOVUPS      Z6, (AX)(R8*4)
-	MOVQ         R9, R8
+	VMOVUPS      Z6, (AX)(R10*4)
+	MOVQ         R11, R10
 	JMP          loop42
 
 done43:
-	CMPQ         R8, SI
+	CMPQ         R10, SI
 	JEQ          done44
-	VMOVUPS.Z    (DX)(R8*4), K1, Z6
-	VMOVUPS.Z    (DI)(R8*4), K1, Z7
+	VMOVUPS.Z    (DX)(R10*4), K1, Z6
+	VMOVUPS.Z    (DI)(R10*4), K1, Z7
 	VMULPS       Z7, Z6, Z6
 	VSUBPS       Z3, Z6, Z3
-	VMOVUPS.Z    (CX)(R8*4), K1, Z6
+	VMOVUPS.Z    (CX)(R10*4), K1, Z6
 	VSUBPS       Z2, Z6, Z2
 	VFNMADD231PS Z5, Z2, Z3
 	VMULPS       Z4, Z3, Z2
-	VMOVUPS      Z2, K1, (AX)(R8*4)
+	VMOVUPS      Z2, K1, (AX)(R10*4)
 
 done44:
 	LEAQ (AX)(SI*4), AX
@@ -568,217 +583,5 @@ done44:
 	JMP  row25
 
 done26:
-	VZEROUPPER
-	RET
-
-// func layerNormSumsAVX512(dscale []float64, dshift []float64, x []float32, dy []float32, n int, eps float32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
-TEXT ·layerNormSumsAVX512(SB), NOSPLIT, $0-108
-	MOVQ         x_base+48(FP), AX
-	MOVQ         dy_base+72(FP), CX
-	MOVQ         x_len+56(FP), DX
-	LEAQ         (AX)(DX*4), DX
-	MOVQ         n+96(FP), BX
-	MOVQ         BX, SI
-	ANDQ         $0x0f, SI
-	MOVL         $0x0000ffff, DI
-	BZHIL        SI, DI, DI
-	KMOVW        DI, K1
-	VBROADCASTSS eps+104(FP), Z1
-	VXORPS       X0, X0, X0
-	VCVTSI2SSQ   BX, X0, X0
-	VBROADCASTSS X0, Z0
-	MOVQ         dscale_base+0(FP), SI
-	MOVQ         dshift_base+24(FP), DI
-
-row45:
-	CMPQ   AX, DX
-	JEQ    done46
-	VXORPS Z2, Z2, Z2
-	XORQ   R8, R8
-
-loop47:
-	LEAQ    64(R8), R9
-	CMPQ    R9, BX
-	JGT     done48
-	VMOVUPS (AX)(R8*4), Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS 64(AX)(R8*4), Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS 128(AX)(R8*4), Z3
-	VADDPS  Z3, Z2, Z2
-	VMOVUPS 192(AX)(R8*4), Z3
-	VADDPS  Z3, Z2, Z2
-	MOVQ    R9, R8
-	JMP     loop47
-
-done48:
-loop49:
-	LEAQ    16(R8), R9
-	CMPQ    R9, BX
-	JGT     done50
-	VMOVUPS (AX)(R8*4), Z3
-	VADDPS  Z3, Z2, Z2
-	MOVQ    R9, R8
-	JMP     loop49
-
-done50:
-	CMPQ      R8, BX
-	JEQ       done51
-	VMOVUPS.Z (AX)(R8*4), K1, Z3
-	VADDPS    Z3, Z2, Z2
-
-done51:
-	VMOVUPS       Z2, Z2
-	VEXTRACTF32X8 $0x01, Z2, Y3
-	VADDPS        Y3, Y2, Y2
-	VEXTRACTF32X4 $0x01, Y2, X3
-	VADDPS        X3, X2, X2
-	VPERMILPS     $0x4e, X2, X3
-	VADDPS        X3, X2, X2
-	VPERMILPS     $0xb1, X2, X3
-	VADDPS        X3, X2, X2
-	VBROADCASTSS  X2, Z2
-	VDIVPS        Z0, Z2, Z2
-	VXORPS        Z3, Z3, Z3
-	VXORPS        Z4, Z4, Z4
-	XORQ          R8, R8
-
-loop52:
-	LEAQ        64(R8), R9
-	CMPQ        R9, BX
-	JGT         done53
-	VMOVUPS     (AX)(R8*4), Z5
-	VSUBPS      Z2, Z5, Z5
-	VADDPS      Z5, Z3, Z3
-	VFMADD231PS Z5, Z5, Z4
-	VMOVUPS     64(AX)(R8*4), Z5
-	VSUBPS      Z2, Z5, Z5
-	VADDPS      Z5, Z3, Z3
-	VFMADD231PS Z5, Z5, Z4
-	VMOVUPS     128(AX)(R8*4), Z5
-	VSUBPS      Z2, Z5, Z5
-	VADDPS      Z5, Z3, Z3
-	VFMADD231PS Z5, Z5, Z4
-	VMOVUPS     192(AX)(R8*4), Z5
-	VSUBPS      Z2, Z5, Z5
-	VADDPS      Z5, Z3, Z3
-	VFMADD231PS Z5, Z5, Z4
-	MOVQ        R9, R8
-	JMP         loop52
-
-done53:
-loop54:
-	LEAQ        16(R8), R9
-	CMPQ        R9, BX
-	JGT         done55
-	VMOVUPS     (AX)(R8*4), Z5
-	VSUBPS      Z2, Z5, Z5
-	VADDPS      Z5, Z3, Z3
-	VFMADD231PS Z5, Z5, Z4
-	MOVQ        R9, R8
-	JMP         loop54
-
-done55:
-	CMPQ        R8, BX
-	JEQ         done56
-	VMOVUPS.Z   (AX)(R8*4), K1, Z5
-	VSUBPS      Z2, Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VADDPS      Z5, Z3, Z3
-	VFMADD231PS Z5, Z5, Z4
-
-done56:
-	VMOVUPS       Z3, Z3
-	VEXTRACTF32X8 $0x01, Z3, Y5
-	VADDPS        Y5, Y3, Y3
-	VEXTRACTF32X4 $0x01, Y3, X5
-	VADDPS        X5, X3, X3
-	VPERMILPS     $0x4e, X3, X5
-	VADDPS        X5, X3, X3
-	VPERMILPS     $0xb1, X3, X5
-	VADDPS        X5, X3, X3
-	VBROADCASTSS  X3, Z3
-	VDIVPS        Z0, Z3, Z3
-	VMOVUPS       Z4, Z4
-	VEXTRACTF32X8 $0x01, Z4, Y5
-	VADDPS        Y5, Y4, Y4
-	VEXTRACTF32X4 $0x01, Y4, X5
-	VADDPS        X5, X4, X4
-	VPERMILPS     $0x4e, X4, X5
-	VADDPS        X5, X4, X4
-	VPERMILPS     $0xb1, X4, X5
-	VADDPS        X5, X4, X4
-	VBROADCASTSS  X4, Z4
-	VDIVPS        Z0, Z4, Z4
-	VFNMADD231PS  Z3, Z3, Z4
-	VMOVUPS       lanes_00000000<>+0(SB), Z5
-	VMAXPS        Z4, Z5, Z4
-	VADDPS        Z1, Z4, Z4
-	VSQRTPS       Z4, Z4
-	VMOVUPS       lanes_3f800000<>+0(SB), Z5
-	VDIVPS        Z4, Z5, Z4
-	VADDPS        Z3, Z2, Z2
-	XORQ          R8, R8
-
-loop57:
-	LEAQ          16(R8), R9
-	CMPQ          R9, BX
-	JGT           done58
-	VCVTPS2PD     (CX)(R8*4), Z3
-	VCVTPS2PD     32(CX)(R8*4), Z5
-	VMOVUPS       (AX)(R8*4), Z6
-	VSUBPS        Z2, Z6, Z6
-	VMULPS        Z4, Z6, Z6
-	VCVTPS2PD     Y6, Z7
-	VEXTRACTF32X8 $0x01, Z6, Y6
-	VCVTPS2PD     Y6, Z6
-	VMOVUPD       (SI)(R8*8), Z8
-	VMOVUPD       64(SI)(R8*8), Z9
-	VMOVUPD       (DI)(R8*8), Z10
-	VMOVUPD       64(DI)(R8*8), Z11
-	VFMADD231PD   Z7, Z3, Z8
-	VADDPD        Z3, Z10, Z10
-	VFMADD231PD   Z6, Z5, Z9
-	VADDPD        Z5, Z11, Z11
-	VMOVUPD       Z8, (SI)(R8*8)
-	VMOVUPD       Z9, 64(SI)(R8*8)
-	VMOVUPD       Z10, (DI)(R8*8)
-	VMOVUPD       Z11, 64(DI)(R8*8)
-	MOVQ          R9, R8
-	JMP           loop57
-
-done58:
-	CMPQ          R8, BX
-	JEQ           done59
-	VMOVUPS.Z     (CX)(R8*4), K1, Z3
-	VCVTPS2PD     Y3, Z5
-	VEXTRACTF32X8 $0x01, Z3, Y3
-	VCVTPS2PD     Y3, Z3
-	VMOVUPS.Z     (AX)(R8*4), K1, Z6
-	VSUBPS        Z2, Z6, Z2
-	VMULPS        Z4, Z2, Z2
-	VCVTPS2PD     Y2, Z4
-	VEXTRACTF32X8 $0x01, Z2, Y2
-	VCVTPS2PD     Y2, Z2
-	VMOVUPD       (SI)(R8*8), Z6
-	VMOVUPD       64(SI)(R8*8), Z7
-	VMOVUPD       (DI)(R8*8), Z8
-	VMOVUPD       64(DI)(R8*8), Z9
-	VFMADD231PD   Z4, Z5, Z6
-	VADDPD        Z5, Z8, Z8
-	VFMADD231PD   Z2, Z3, Z7
-	VADDPD        Z3, Z9, Z9
-	VMOVUPD       Z6, (SI)(R8*8)
-	VMOVUPD       Z7, 64(SI)(R8*8)
-	VMOVUPD       Z8, (DI)(R8*8)
-	VMOVUPD       Z9, 64(DI)(R8*8)
-
-done59:
-	LEAQ (AX)(BX*4), AX
-	LEAQ (CX)(BX*4), CX
-	JMP  row45
-
-done46:
 	VZEROUPPER
 	RET

@@ -438,6 +438,88 @@ DATA lanes_00000000<>+24(SB)/4, $0x00000000
 DATA lanes_00000000<>+28(SB)/4, $0x00000000
 GLOBL lanes_00000000<>(SB), RODATA|NOPTR, $32
 
+// func sumRowsAVX2(out []float32, x []float32, n int, stride int, div float64)
+// Requires: AVX
+TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-72
+	MOVQ   out_base+0(FP), AX
+	MOVQ   x_base+24(FP), CX
+	MOVQ   out_len+8(FP), DX
+	LEAQ   (AX)(DX*4), DX
+	MOVQ   n+48(FP), BX
+	MOVQ   BX, SI
+	ANDQ   $0x07, SI
+	LEAQ   rest<>+0(SB), DI
+	SHLQ   $0x02, SI
+	SUBQ   SI, DI
+	MOVQ   stride+56(FP), SI
+	VMOVSD div+64(FP), X0
+
+row23:
+	CMPQ   AX, DX
+	JEQ    done24
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	XORQ   R8, R8
+
+loop25:
+	LEAQ      16(R8), R9
+	CMPQ      R9, BX
+	JGT       done26
+	VCVTPS2PD (CX)(R8*4), Y5
+	VCVTPS2PD 16(CX)(R8*4), Y6
+	VADDPD    Y5, Y2, Y2
+	VADDPD    Y6, Y3, Y3
+	VCVTPS2PD 32(CX)(R8*4), Y5
+	VCVTPS2PD 48(CX)(R8*4), Y6
+	VADDPD    Y5, Y4, Y4
+	VADDPD    Y6, Y1, Y1
+	MOVQ      R9, R8
+	JMP       loop25
+
+done26:
+loop27:
+	LEAQ      8(R8), R9
+	CMPQ      R9, BX
+	JGT       done28
+	VCVTPS2PD (CX)(R8*4), Y5
+	VCVTPS2PD 16(CX)(R8*4), Y6
+	VADDPD    Y5, Y2, Y2
+	VADDPD    Y6, Y3, Y3
+	MOVQ      R9, R8
+	JMP       loop27
+
+done28:
+	CMPQ         R8, BX
+	JEQ          done29
+	VMOVUPS      32(DI), Y5
+	VMASKMOVPS   (CX)(R8*4), Y5, Y5
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y6, Y4, Y4
+	VADDPD       Y5, Y1, Y1
+
+done29:
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VPERMILPD    $0x01, X1, X2
+	VADDSD       X2, X1, X1
+	VDIVSD       X0, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VMOVSS       X1, (AX)
+	ADDQ         $0x04, AX
+	LEAQ         (CX)(SI*4), CX
+	JMP          row23
+
+done24:
+	VZEROUPPER
+	RET
+
 // func sumColumnsAVX2(sums []float64, x []float32, rows int, stride int)
 // Requires: AVX
 TEXT ·sumColumnsAVX2(SB), NOSPLIT, $0-64
@@ -453,10 +535,10 @@ TEXT ·sumColumnsAVX2(SB), NOSPLIT, $0-64
 	MOVQ stride+56(FP), DI
 	XORQ R8, R8
 
-loop23:
+loop30:
 	LEAQ    32(R8), R9
 	CMPQ    R9, DX
-	JGT     done24
+	JGT     done31
 	VMOVUPD (AX)(R8*8), Y0
 	VMOVUPD 32(AX)(R8*8), Y1
 	VMOVUPD 64(AX)(R8*8), Y2
@@ -468,7 +550,7 @@ loop23:
 	MOVQ    CX, R10
 	MOVQ    BX, R11
 
-row25:
+row32:
 	VCVTPS2PD (R10)(R8*4), Y8
 	VCVTPS2PD 16(R10)(R8*4), Y9
 	VADDPD    Y8, Y0, Y0
@@ -487,7 +569,7 @@ row25:
 	VADDPD    Y9, Y7, Y7
 	LEAQ      (R10)(DI*4), R10
 	DECQ      R11
-	JNZ       row25
+	JNZ       row32
 	VMOVUPD   Y0, (AX)(R8*8)
 	VMOVUPD   Y1, 32(AX)(R8*8)
 	VMOVUPD   Y2, 64(AX)(R8*8)
@@ -497,40 +579,40 @@ row25:
 	VMOVUPD   Y6, 192(AX)(R8*8)
 	VMOVUPD   Y7, 224(AX)(R8*8)
 	MOVQ      R9, R8
-	JMP       loop23
+	JMP       loop30
 
-done24:
-loop26:
+done31:
+loop33:
 	LEAQ    8(R8), R9
 	CMPQ    R9, DX
-	JGT     done27
+	JGT     done34
 	VMOVUPD (AX)(R8*8), Y0
 	VMOVUPD 32(AX)(R8*8), Y1
 	MOVQ    CX, R10
 	MOVQ    BX, R11
 
-row28:
+row35:
 	VCVTPS2PD (R10)(R8*4), Y2
 	VCVTPS2PD 16(R10)(R8*4), Y3
 	VADDPD    Y2, Y0, Y0
 	VADDPD    Y3, Y1, Y1
 	LEAQ      (R10)(DI*4), R10
 	DECQ      R11
-	JNZ       row28
+	JNZ       row35
 	VMOVUPD   Y0, (AX)(R8*8)
 	VMOVUPD   Y1, 32(AX)(R8*8)
 	MOVQ      R9, R8
-	JMP       loop26
+	JMP       loop33
 
-done27:
+done34:
 	CMPQ    R8, DX
-	JEQ     done29
+	JEQ     done36
 	VMOVUPS 32(SI), Y0
 	VMOVUPD (AX)(R8*8), Y1
 	VMOVUPD 32(AX)(R8*8), Y2
 	MOVQ    BX, DX
 
-row30:
+row37:
 	VMASKMOVPS   (CX)(R8*4), Y0, Y3
 	VCVTPS2PD    X3, Y4
 	VEXTRACTF128 $0x01, Y3, X3
@@ -539,10 +621,10 @@ row30:
 	VADDPD       Y3, Y2, Y2
 	LEAQ         (CX)(DI*4), CX
 	DECQ         DX
-	JNZ          row30
+	JNZ          row37
 	VMOVUPD      Y1, (AX)(R8*8)
 	VMOVUPD      Y2, 32(AX)(R8*8)
 
-done29:
+done36:
 	VZEROUPPER
 	RET

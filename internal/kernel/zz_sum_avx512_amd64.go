@@ -29,6 +29,11 @@ func sumDistancesAVX512(x []float32, y []float32) float64
 //go:noescape
 func sumSquaresKeptAVX512(x []float32, keep []bool) float64
 
+// sumRowsAVX512 computes the sum of each row of n elements, divided by div. Rows lie stride elements apart.
+//
+//go:noescape
+func sumRowsAVX512(out []float32, x []float32, n int, stride int, div float64)
+
 // sumColumnsAVX512 adds up rows, which lie stride elements apart, into sums, which has room for a multiple of 16. There is at least one row.
 //
 //go:noescape

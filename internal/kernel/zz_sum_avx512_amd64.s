@@ -424,6 +424,89 @@ done22:
 	VZEROUPPER
 	RET
 
+// func sumRowsAVX512(out []float32, x []float32, n int, stride int, div float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
+TEXT ·sumRowsAVX512(SB), NOSPLIT, $0-72
+	MOVQ   out_base+0(FP), AX
+	MOVQ   x_base+24(FP), CX
+	MOVQ   out_len+8(FP), DX
+	LEAQ   (AX)(DX*4), DX
+	MOVQ   n+48(FP), BX
+	MOVQ   BX, SI
+	ANDQ   $0x0f, SI
+	MOVL   $0x0000ffff, DI
+	BZHIL  SI, DI, DI
+	KMOVW  DI, K1
+	MOVQ   stride+56(FP), SI
+	VMOVSD div+64(FP), X0
+
+row23:
+	CMPQ   AX, DX
+	JEQ    done24
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	XORQ   DI, DI
+
+loop25:
+	LEAQ      32(DI), R8
+	CMPQ      R8, BX
+	JGT       done26
+	VCVTPS2PD (CX)(DI*4), Z5
+	VCVTPS2PD 32(CX)(DI*4), Z6
+	VADDPD    Z5, Z2, Z2
+	VADDPD    Z6, Z3, Z3
+	VCVTPS2PD 64(CX)(DI*4), Z5
+	VCVTPS2PD 96(CX)(DI*4), Z6
+	VADDPD    Z5, Z4, Z4
+	VADDPD    Z6, Z1, Z1
+	MOVQ      R8, DI
+	JMP       loop25
+
+done26:
+loop27:
+	LEAQ      16(DI), R8
+	CMPQ      R8, BX
+	JGT       done28
+	VCVTPS2PD (CX)(DI*4), Z5
+	VCVTPS2PD 32(CX)(DI*4), Z6
+	VADDPD    Z5, Z2, Z2
+	VADDPD    Z6, Z3, Z3
+	MOVQ      R8, DI
+	JMP       loop27
+
+done28:
+	CMPQ          DI, BX
+	JEQ           done29
+	VMOVUPS.Z     (CX)(DI*4), K1, Z5
+	VCVTPS2PD     Y5, Z6
+	VEXTRACTF32X8 $0x01, Z5, Y5
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z6, Z4, Z4
+	VADDPD        Z5, Z1, Z1
+
+done29:
+	VADDPD        Z3, Z1, Z1
+	VADDPD        Z4, Z2, Z2
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VPERMILPD     $0x01, X1, X2
+	VADDSD        X2, X1, X1
+	VDIVSD        X0, X1, X1
+	VCVTSD2SS     X1, X1, X1
+	VMOVSS        X1, (AX)
+	ADDQ          $0x04, AX
+	LEAQ          (CX)(SI*4), CX
+	JMP           row23
+
+done24:
+	VZEROUPPER
+	RET
+
 // func sumColumnsAVX512(sums []float64, x []float32, rows int, stride int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·sumColumnsAVX512(SB), NOSPLIT, $0-64
@@ -439,10 +522,10 @@ TEXT ·sumColumnsAVX512(SB), NOSPLIT, $0-64
 	MOVQ  stride+56(FP), SI
 	XORQ  DI, DI
 
-loop23:
+loop30:
 	LEAQ    64(DI), R8
 	CMPQ    R8, DX
-	JGT     done24
+	JGT     done31
 	VMOVUPD (AX)(DI*8), Z0
 	VMOVUPD 64(AX)(DI*8), Z1
 	VMOVUPD 128(AX)(DI*8), Z2
@@ -454,7 +537,7 @@ loop23:
 	MOVQ    CX, R9
 	MOVQ    BX, R10
 
-row25:
+row32:
 	VCVTPS2PD (R9)(DI*4), Z8
 	VCVTPS2PD 32(R9)(DI*4), Z9
 	VADDPD    Z8, Z0, Z0
@@ -473,7 +556,7 @@ row25:
 	VADDPD    Z9, Z7, Z7
 	LEAQ      (R9)(SI*4), R9
 	DECQ      R10
-	JNZ       row25
+	JNZ       row32
 	VMOVUPD   Z0, (AX)(DI*8)
 	VMOVUPD   Z1, 64(AX)(DI*8)
 	VMOVUPD   Z2, 128(AX)(DI*8)
@@ -483,39 +566,39 @@ row25:
 	VMOVUPD   Z6, 384(AX)(DI*8)
 	VMOVUPD   Z7, 448(AX)(DI*8)
 	MOVQ      R8, DI
-	JMP       loop23
+	JMP       loop30
 
-done24:
-loop26:
+done31:
+loop33:
 	LEAQ    16(DI), R8
 	CMPQ    R8, DX
-	JGT     done27
+	JGT     done34
 	VMOVUPD (AX)(DI*8), Z0
 	VMOVUPD 64(AX)(DI*8), Z1
 	MOVQ    CX, R9
 	MOVQ    BX, R10
 
-row28:
+row35:
 	VCVTPS2PD (R9)(DI*4), Z2
 	VCVTPS2PD 32(R9)(DI*4), Z3
 	VADDPD    Z2, Z0, Z0
 	VADDPD    Z3, Z1, Z1
 	LEAQ      (R9)(SI*4), R9
 	DECQ      R10
-	JNZ       row28
+	JNZ       row35
 	VMOVUPD   Z0, (AX)(DI*8)
 	VMOVUPD   Z1, 64(AX)(DI*8)
 	MOVQ      R8, DI
-	JMP       loop26
+	JMP       loop33
 
-done27:
+done34:
 	CMPQ    DI, DX
-	JEQ     done29
+	JEQ     done36
 	VMOVUPD (AX)(DI*8), Z0
 	VMOVUPD 64(AX)(DI*8), Z1
 	MOVQ    BX, DX
 
-row30:
+row37:
 	VMOVUPS.Z     (CX)(DI*4), K1, Z2
 	VCVTPS2PD     Y2, Z3
 	VEXTRACTF32X8 $0x01, Z2, Y2
@@ -524,10 +607,10 @@ row30:
 	VADDPD        Z2, Z1, Z1
 	LEAQ          (CX)(SI*4), CX
 	DECQ          DX
-	JNZ           row30
+	JNZ           row37
 	VMOVUPD       Z0, (AX)(DI*8)
 	VMOVUPD       Z1, 64(AX)(DI*8)
 
-done29:
+done36:
 	VZEROUPPER
 	RET

@@ -78,6 +78,67 @@ DATA rest<>+56(SB)/4, $0x00000000
 DATA rest<>+60(SB)/4, $0x00000000
 GLOBL rest<>(SB), RODATA|NOPTR, $64
 
+// func moveRowsAVX2(out []float32, x []float32, n int, stride int)
+// Requires: AVX
+TEXT ·moveRowsAVX2(SB), NOSPLIT, $0-64
+	MOVQ out_base+0(FP), AX
+	MOVQ x_base+24(FP), CX
+	MOVQ out_len+8(FP), DX
+	LEAQ (AX)(DX*4), DX
+	MOVQ n+48(FP), BX
+	MOVQ stride+56(FP), SI
+	MOVQ BX, DI
+	ANDQ $0x07, DI
+	LEAQ rest<>+0(SB), R8
+	SHLQ $0x02, DI
+	SUBQ DI, R8
+
+row8:
+	CMPQ AX, DX
+	JEQ  done9
+	XORQ DI, DI
+
+loop10:
+	LEAQ    32(DI), R9
+	CMPQ    R9, BX
+	JGT     done11
+	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS Y0, (AX)(DI*4)
+	VMOVUPS 32(CX)(DI*4), Y0
+	VMOVUPS Y0, 32(AX)(DI*4)
+	VMOVUPS 64(CX)(DI*4), Y0
+	VMOVUPS Y0, 64(AX)(DI*4)
+	VMOVUPS 96(CX)(DI*4), Y0
+	VMOVUPS Y0, 96(AX)(DI*4)
+	MOVQ    R9, DI
+	JMP     loop10
+
+done11:
+loop12:
+	LEAQ    8(DI), R9
+	CMPQ    R9, BX
+	JGT     done13
+	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS Y0, (AX)(DI*4)
+	MOVQ    R9, DI
+	JMP     loop12
+
+done13:
+	CMPQ       DI, BX
+	JEQ        done14
+	VMOVUPS    32(R8), Y0
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS Y1, Y0, (AX)(DI*4)
+
+done14:
+	LEAQ (AX)(BX*4), AX
+	LEAQ (CX)(SI*4), CX
+	JMP  row8
+
+done9:
+	VZEROUPPER
+	RET
+
 // func transposeAVX2(out []float32, x []float32, rows int, cols int, outStride int, stride int)
 // Requires: AVX
 TEXT ·transposeAVX2(SB), NOSPLIT, $0-80
@@ -92,12 +153,12 @@ TEXT ·transposeAVX2(SB), NOSPLIT, $0-80
 	LEAQ (SI)(SI*2), R8
 	LEAQ (DI)(DI*2), R9
 
-rows8:
+rows15:
 	MOVQ CX, R10
 	MOVQ AX, R11
 	MOVQ BX, R12
 
-cols9:
+cols16:
 	LEAQ       (R10)(DI*4), R13
 	VMOVUPS    (R10), Y0
 	VMOVUPS    (R10)(DI*1), Y1
@@ -143,10 +204,10 @@ cols9:
 	LEAQ       (R10)(DI*8), R10
 	ADDQ       $0x20, R11
 	SUBQ       $0x08, R12
-	JNZ        cols9
+	JNZ        cols16
 	ADDQ       $0x20, CX
 	LEAQ       (AX)(SI*8), AX
 	SUBQ       $0x08, DX
-	JNZ        rows8
+	JNZ        rows15
 	VZEROUPPER
 	RET

@@ -9,6 +9,11 @@ package kernel
 //go:noescape
 func repeatAVX512(out []float32, x []float32, n int, stride int)
 
+// moveRowsAVX512 fills rows of n elements with those of x, which are stride elements apart.
+//
+//go:noescape
+func moveRowsAVX512(out []float32, x []float32, n int, stride int)
+
 // transposeAVX512 sets out[r*outStride+c] to x[c*stride+r], for multiples of 8 rows and columns that are not 0.
 //
 //go:noescape

@@ -59,6 +59,66 @@ done2:
 	VZEROUPPER
 	RET
 
+// func moveRowsAVX512(out []float32, x []float32, n int, stride int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·moveRowsAVX512(SB), NOSPLIT, $0-64
+	MOVQ  out_base+0(FP), AX
+	MOVQ  x_base+24(FP), CX
+	MOVQ  out_len+8(FP), DX
+	LEAQ  (AX)(DX*4), DX
+	MOVQ  n+48(FP), BX
+	MOVQ  stride+56(FP), SI
+	MOVQ  BX, DI
+	ANDQ  $0x0f, DI
+	MOVL  $0x0000ffff, R8
+	BZHIL DI, R8, R8
+	KMOVW R8, K1
+
+row8:
+	CMPQ AX, DX
+	JEQ  done9
+	XORQ DI, DI
+
+loop10:
+	LEAQ    64(DI), R8
+	CMPQ    R8, BX
+	JGT     done11
+	VMOVUPS (CX)(DI*4), Z0
+	VMOVUPS Z0, (AX)(DI*4)
+	VMOVUPS 64(CX)(DI*4), Z0
+	VMOVUPS Z0, 64(AX)(DI*4)
+	VMOVUPS 128(CX)(DI*4), Z0
+	VMOVUPS Z0, 128(AX)(DI*4)
+	VMOVUPS 192(CX)(DI*4), Z0
+	VMOVUPS Z0, 192(AX)(DI*4)
+	MOVQ    R8, DI
+	JMP     loop10
+
+done11:
+loop12:
+	LEAQ    16(DI), R8
+	CMPQ    R8, BX
+	JGT     done13
+	VMOVUPS (CX)(DI*4), Z0
+	VMOVUPS Z0, (AX)(DI*4)
+	MOVQ    R8, DI
+	JMP     loop12
+
+done13:
+	CMPQ      DI, BX
+	JEQ       done14
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS   Z0, K1, (AX)(DI*4)
+
+done14:
+	LEAQ (AX)(BX*4), AX
+	LEAQ (CX)(SI*4), CX
+	JMP  row8
+
+done9:
+	VZEROUPPER
+	RET
+
 // func transposeAVX512(out []float32, x []float32, rows int, cols int, outStride int, stride int)
 // Requires: AVX
 TEXT ·transposeAVX512(SB), NOSPLIT, $0-80
@@ -73,12 +133,12 @@ TEXT ·transposeAVX512(SB), NOSPLIT, $0-80
 	LEAQ (SI)(SI*2), R8
 	LEAQ (DI)(DI*2), R9
 
-rows8:
+rows15:
 	MOVQ CX, R10
 	MOVQ AX, R11
 	MOVQ BX, R12
 
-cols9:
+cols16:
 	LEAQ       (R10)(DI*4), R13
 	VMOVUPS    (R10), Y0
 	VMOVUPS    (R10)(DI*1), Y1
@@ -124,10 +184,10 @@ cols9:
 	LEAQ       (R10)(DI*8), R10
 	ADDQ       $0x20, R11
 	SUBQ       $0x08, R12
-	JNZ        cols9
+	JNZ        cols16
 	ADDQ       $0x20, CX
 	LEAQ       (AX)(SI*8), AX
 	SUBQ       $0x08, DX
-	JNZ        rows8
+	JNZ        rows15
 	VZEROUPPER
 	RET

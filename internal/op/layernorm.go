@@ -49,58 +49,41 @@ func LayerNorm(x, scale, shift *G.Node, axis int, eps float32) (*G.Node, error) 
 			return nil
 		},
 		Grad: func(in G.Nodes, _, g *G.Node) (G.Nodes, error) {
-			dx, err := layerNormInputGrad(in[0], in[1], g, eps)
-			if err != nil {
-				return nil, err
-			}
-			dscale, dshift, err := layerNormParamGrads(in[0], in[1], g, eps)
-			return G.Nodes{dx, dscale, dshift}[:len(in)], err
+			grads, err := layerNormGrads(in[0], in[1], g, eps)
+			return grads[:len(in)], err
 		},
 	}, in...)
 }
 
-func layerNormInputGrad(x, scale, g *G.Node, eps float32) (*G.Node, error) {
-	return apply(Op{
-		Name:    "LayerNormInputGrad",
-		Shape:   x.Shape(),
-		Dtype:   tensor.Float32,
-		InPlace: First,
-		Run: func(c *Call) error {
-			kernel.LayerNormInputGrad(c.Out.F, c.In[2].F, c.In[0].F, c.In[1].F, eps)
-			return nil
-		},
-	}, g, scale, x)
-}
-
-// layerNormParamGrads are the gradients of scale and shift. One pass makes both.
-func layerNormParamGrads(x, scale, g *G.Node, eps float32) (dscale, dshift *G.Node, err error) {
-	n := scale.Shape().TotalSize()
-	both, err := apply(Op{
-		Name:  "LayerNormParamGrads",
-		Shape: tensor.Shape{2 * n},
+// layerNormGrads are the gradients of the input, of scale and of shift. One pass
+// makes all three, behind each other.
+func layerNormGrads(x, scale, g *G.Node, eps float32) (grads G.Nodes, err error) {
+	grads = make(G.Nodes, 3)
+	size, n := x.Shape().TotalSize(), scale.Shape().TotalSize()
+	all, err := apply(Op{
+		Name:  "LayerNormGrads",
+		Shape: tensor.Shape{size + 2*n},
 		Dtype: tensor.Float32,
 		Run: func(c *Call) error {
-			kernel.LayerNormParamGrads(c.Out.F[:n], c.Out.F[n:], c.In[0].F, c.In[1].F, eps)
+			dx, dscale, dshift := c.Out.F[:size], c.Out.F[size:size+n], c.Out.F[size+n:]
+			kernel.LayerNormBackward(dx, dscale, dshift, c.In[0].F, c.In[1].F, c.In[2].F, eps)
 			return nil
 		},
-	}, x, g)
+	}, x, g, scale)
 	if err != nil {
-		return nil, nil, err
+		return grads, err
 	}
-	grads := make([]*G.Node, 2)
+	if grads[0], err = apply(Op{Name: "LayerNormInputGrad", Shape: x.Shape(), Dtype: tensor.Float32, Alias: true}, all); err != nil {
+		return grads, err
+	}
 	for i, name := range []string{"LayerNormScaleGrad", "LayerNormShiftGrad"} {
-		grads[i], err = apply(Op{
-			Name:  name,
-			Shape: scale.Shape(),
-			Dtype: tensor.Float32,
-			Run: func(c *Call) error {
-				copy(c.Out.F, c.In[0].F[i*n:])
-				return nil
-			},
-		}, both)
+		part, err := stretch(name, all, size+i*n, n)
 		if err != nil {
-			return nil, nil, err
+			return grads, err
+		}
+		if grads[1+i], err = Reshape(part, scale.Shape()...); err != nil {
+			return grads, err
 		}
 	}
-	return grads[0], grads[1], nil
+	return grads, nil
 }

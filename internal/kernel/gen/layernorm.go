@@ -30,44 +30,31 @@ func layerNorm(m *machine) {
 	})
 	m.end()
 
-	m.begin("layerNormGradRows", "func(dx, x, dy, scale []float32, n int, eps float32)",
-		"computes the gradient of x in rows of n elements.")
+	m.begin("layerNormGradRows", "func(dx, x, dy, scale, dscale, dshift []float32, n int, eps float32)",
+		"computes the gradient of x in rows of n elements, and adds those of scale and shift to dscale and dshift.")
 	r = m.layerRows("dx", "x", "dy")
-	scale = m.base("scale")
+	scale, dscale, dshift := m.base("scale"), m.base("dscale"), m.base("dshift")
 	r.each(func(mean, inv vec) {
 		// With g = scale·dy and x̂ = (x-mean)·inv, dx = inv·(g - mean(g) - x̂·mean(g·x̂)).
 		sum, product := m.zero(), m.zero()
 		r.row.each(1, func(at cursor) {
-			g := m.mul(at.load(r.p["dy"]), at.load(scale)) // 0 beyond the end
+			dy := at.load(r.p["dy"]) // 0 beyond the end
+			normal := m.mul(m.sub(at.load(r.p["x"]), mean), inv)
+			g := m.mul(dy, at.load(scale))
 			m.VADDPS(g, sum, sum)
-			m.gather(product, g, m.sub(at.load(r.p["x"]), mean))
+			m.gather(product, g, normal)
+			at.store(m.add(dy, at.load(dshift)), dshift)
+			total := at.load(dscale)
+			m.gather(total, dy, normal)
+			at.store(total, dscale)
 		})
 		a := axis{m: m, row: &r.row}
 		offset := m.div(a.fold(sum, m.VADDPS), r.count)
-		slope := m.mul(m.mul(m.div(a.fold(product, m.VADDPS), r.count), inv), inv)
+		slope := m.mul(m.div(a.fold(product, m.VADDPS), r.count), inv)
 		r.row.each(2, func(at cursor) {
 			dx := m.sub(m.mul(at.load(r.p["dy"]), at.load(scale)), offset)
 			m.VFNMADD231PS(slope, m.sub(at.load(r.p["x"]), mean), dx)
 			at.store(m.mul(dx, inv), r.p["dx"])
-		})
-	})
-	m.end()
-
-	m.begin("layerNormSums", "func(dscale, dshift []float64, x, dy []float32, n int, eps float32)",
-		"adds up the gradients of scale and shift from rows of n elements; there is room for a multiple of %d.", m.lanes)
-	r = m.layerRows("x", "dy")
-	dscale, dshift := m.base("dscale"), m.base("dshift")
-	r.each(func(mean, inv vec) {
-		r.row.each(1, func(at cursor) {
-			dy := at.doubles(r.p["dy"])
-			xhat := m.halves(m.mul(m.sub(at.load(r.p["x"]), mean), inv))
-			products, sums := at.readDoubles(dscale), at.readDoubles(dshift)
-			for i := range dy {
-				m.VFMADD231PD(xhat[i], dy[i], products[i])
-				m.VADDPD(dy[i], sums[i], sums[i])
-			}
-			at.writeDoubles(products, dscale)
-			at.writeDoubles(sums, dshift)
 		})
 	})
 	m.end()

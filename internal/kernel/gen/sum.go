@@ -42,6 +42,29 @@ func sum(m *machine) {
 	total.result(0)
 	m.end()
 
+	m.begin("sumRows", "func(out, x []float32, n, stride int, div float64)", "computes the sum of each row of n elements, divided by div. Rows lie stride elements apart.")
+	out, first := m.base("out"), m.base("x")
+	end := m.length("out")
+	m.LEAQ(operand.Mem{Base: out, Index: end, Scale: 4}, end)
+	rowSpan, apart := m.span(m.integer("n")), m.integer("stride")
+	div := m.XMM()
+	m.VMOVSD(m.address(m.Param("div")), div)
+	next, last := m.label("row"), m.label("done")
+	m.Label(next)
+	m.CMPQ(out, end)
+	m.JEQ(operand.LabelRef(last))
+	total = m.totals(4)
+	rowSpan.each(2, func(at cursor) { total.add(at.doubles(first)) })
+	v := total.fold()
+	m.VDIVSD(div, v, v)
+	m.VCVTSD2SS(v, v, v)
+	m.VMOVSS(v, operand.Mem{Base: out})
+	m.ADDQ(operand.U8(4), out)
+	m.LEAQ(operand.Mem{Base: first, Index: apart, Scale: 4}, first)
+	m.JMP(operand.LabelRef(next))
+	m.Label(last)
+	m.end()
+
 	m.begin("sumColumns", "func(sums []float64, x []float32, rows, stride int)",
 		"adds up rows, which lie stride elements apart, into sums, which has room for a multiple of %d. There is at least one row.", m.lanes)
 	sums, first := m.base("sums"), m.base("x")
@@ -116,7 +139,10 @@ func (t *totals) addProducts(a, b [2]vec) {
 }
 
 // result stores the sum of all lanes as a result of the function.
-func (t *totals) result(index int) {
+func (t *totals) result(index int) { t.m.VMOVSD(t.fold(), t.m.address(t.m.ReturnIndex(index))) }
+
+// fold is the sum of all lanes, in the first.
+func (t *totals) fold() reg.Register {
 	m := t.m
 	for n := len(t.parts); n > 1; n /= 2 {
 		for i := range n / 2 {
@@ -138,7 +164,7 @@ func (t *totals) result(index int) {
 	m.VADDPD(high.AsX(), v.AsX(), v.AsX())
 	m.VPERMILPD(operand.U8(1), v.AsX(), high.AsX())
 	m.VADDSD(high.AsX(), v.AsX(), v.AsX())
-	m.VMOVSD(v.AsX(), m.address(m.ReturnIndex(index)))
+	return v.AsX()
 }
 
 // halves are the lower and the upper half of a vector, as float64.
