@@ -8,10 +8,10 @@ import (
 
 // Cast: the input as another element type, given by number. All floating-point
 // types are float32 and all integers int64 while we compute: a change within
-// either kind only takes the bits that do not fit from an integer, and rounding
-// to a narrower floating-point type is not done.
+// either kind only takes the bits that do not fit from an integer, and rounds to
+// floating-point types of eight bits and less, not to those of sixteen.
 // https://onnx.ai/onnx/operators/onnx__Cast.html, opsets 6 to 25. Rejected:
-// strings, complex numbers, floating-point types of eight bits and less.
+// strings, complex numbers, rounding to powers of two other than up.
 func lowerCast(c *call) ([]*value, error) {
 	to, ok := DTypeOf(c.Attrs.Int("to", 0))
 	if !ok {
@@ -40,10 +40,17 @@ func (c *call) castTo(to DType) ([]*value, error) {
 	switch {
 	case to == Bool:
 		x, err = op.ToBool(x)
-	case to.IsFloat() && !from.IsFloat():
+	case to.inFloats():
 		x, err = op.ToFloat(x)
-	case to.IsInt() && !from.IsInt():
+	default:
 		x, err = op.ToInt(x)
+	}
+	if to == Float8E8M0 && c.Attrs.String("round_mode", "up") != "up" {
+		return nil, unsupported(c.Node, "only round_mode up is supported")
+	}
+	if m := minifloats[to]; m != nil && err == nil {
+		saturate := c.Attrs.Int("saturate", 1) != 0
+		x, err = op.Map(op.Rounding(func(x float64) float64 { return m.round(x, saturate) }), x)
 	}
 	return c.wrapped(to, x, err)
 }

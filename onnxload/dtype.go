@@ -99,6 +99,11 @@ func (d DType) IsFloat() bool {
 	return false
 }
 
+// inFloats reports whether values of the type are held as float32: besides those
+// that IsFloat names the formats of eight bits and less, which only serve to store
+// numbers and are not trained.
+func (d DType) inFloats() bool { return d.IsFloat() || minifloats[d] != nil }
+
 // IsInt reports whether values of the type are computed in int64; bool is one.
 func (d DType) IsInt() bool {
 	switch d {

@@ -60,8 +60,8 @@ type Node struct {
 
 // Tensor is an initializer or the value of a Constant node. Exactly one of F
 // and I is set: float types are widened to float32, integers and bool to int64.
-// Types that cannot be computed with (string, complex, the 8-bit and 4-bit
-// floats) leave both nil; a tensor without elements has a slice of length 0.
+// Types that cannot be computed with (string, complex) leave both nil; a tensor
+// without elements has a slice of length 0.
 type Tensor struct {
 	Name  string
 	DType DType

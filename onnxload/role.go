@@ -44,7 +44,7 @@ var precedence = []optim.Role{
 func (m *Model) readParams() {
 	u := newUses(m)
 	for _, t := range m.fileOrder() {
-		if t.F == nil || len(u.readers[t.Name]) == 0 {
+		if !t.DType.IsFloat() || len(u.readers[t.Name]) == 0 {
 			continue
 		}
 		role, by := u.role(t)

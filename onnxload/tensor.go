@@ -94,10 +94,13 @@ func (t *Tensor) decodeRaw(raw []byte, n int, e element) error {
 	if want := byteLen(n, e); len(raw) != want {
 		return formatError("", "shape %v of %s takes %d bytes, the payload has %d", t.Shape, e.dtype, want, len(raw))
 	}
-	if e.dtype.IsFloat() {
+	if e.dtype.inFloats() {
 		t.F = make([]float32, n)
 	} else if e.dtype.IsInt() {
 		t.I = make([]int64, n)
+	}
+	if m := minifloats[e.dtype]; m != nil {
+		m.decode(t.F, func(i int) int64 { return int64(raw[i]) })
 	}
 	le := binary.LittleEndian
 	switch e.dtype {
@@ -187,10 +190,13 @@ func (t *Tensor) decodeTyped(p *onnxpb.TensorProto, n int, e element) error {
 		}
 		return formatError("", "shape %v of %s takes %d values in %s, there are %d", t.Shape, e.dtype, want, field, got)
 	}
-	if e.dtype.IsFloat() {
+	if e.dtype.inFloats() {
 		t.F = make([]float32, n)
 	} else if e.dtype.IsInt() {
 		t.I = make([]int64, n)
+	}
+	if m := minifloats[e.dtype]; m != nil {
+		m.decode(t.F, func(i int) int64 { return int64(p.Int32Data[i]) })
 	}
 	switch e.dtype {
 	case Float32:

@@ -59,8 +59,8 @@ func TestElementTypes(t *testing.T) {
 		{code: onnxpb.TensorProto_STRING, typed: &onnxpb.TensorProto{StringData: [][]byte{{'a'}, {'b'}}}},
 		{code: onnxpb.TensorProto_COMPLEX64, raw: strings.Repeat("\x00", 16), typed: &onnxpb.TensorProto{FloatData: make([]float32, 4)}},
 		{code: onnxpb.TensorProto_COMPLEX128, raw: strings.Repeat("\x00", 32), typed: &onnxpb.TensorProto{DoubleData: make([]float64, 4)}},
-		{code: onnxpb.TensorProto_FLOAT8E4M3FN, raw: "\x00\x01", typed: &onnxpb.TensorProto{Int32Data: []int32{0, 1}}},
-		{code: onnxpb.TensorProto_FLOAT4E2M1, raw: "\x10", typed: &onnxpb.TensorProto{Int32Data: []int32{16}}},
+		{code: onnxpb.TensorProto_FLOAT8E4M3FN, raw: "\x00\x01", typed: &onnxpb.TensorProto{Int32Data: []int32{0, 1}}, f: []float32{0, 1.0 / 512}},
+		{code: onnxpb.TensorProto_FLOAT4E2M1, raw: "\x10", typed: &onnxpb.TensorProto{Int32Data: []int32{16}}, f: []float32{0, 0.5}},
 	} {
 		for _, form := range []string{"raw", "typed"} {
 			t.Run(test.code.String()+" "+form, func(t *testing.T) {

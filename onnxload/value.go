@@ -23,6 +23,10 @@ type value struct {
 
 	node *G.Node // nil until needed for a constant or parameter
 	head *head   // set behind a Softmax or the like
+
+	// smooth is the same numbers as float32 with a gradient, for integers that a
+	// QuantizeLinear made.
+	smooth *G.Node
 }
 
 // elements is the number of elements of a shape. It fails where the size does
@@ -49,7 +53,7 @@ const maxElements = 1 << 31
 // there is one.
 func (d DType) storage() (tensor.Dtype, bool) {
 	switch {
-	case d.IsFloat():
+	case d.inFloats():
 		return tensor.Float32, true
 	case d.IsInt():
 		return tensor.Int64, true

@@ -218,6 +218,17 @@ func Shrink(lambd, bias float64) Function {
 	}
 }
 
+// Rounding is a function that makes numbers coarser. No gradient flows through
+// it.
+func Rounding(f func(x float64) float64) Function { return Function{name: "Rounding", of: f} }
+
+// Straight is a function that makes numbers coarser, through which gradients flow
+// as if it were not there (Bengio et al., Estimating or Propagating Gradients
+// Through Stochastic Neurons, 2013).
+func Straight(f func(x float64) float64) Function {
+	return Function{name: "Straight", of: f, slope: func(float64) float64 { return 1 }}
+}
+
 // sign is -1, 0 or 1; NaN stays.
 func sign(x float64) float64 {
 	switch {

@@ -74,6 +74,7 @@ func TestFunctionsWithoutGradient(t *testing.T) {
 		{Ceil, []float32{-1, 0, 0, 1, 2, 3}},
 		{Round, []float32{-2, 0, 0, 0, 2, 2}},
 		{Sign, []float32{-1, -1, 0, 1, 1, 1}},
+		{Rounding(math.Trunc), []float32{-1, 0, 0, 0, 1, 2}},
 	} {
 		in, out, values := graphOf(t, func(in []*G.Node) (*G.Node, error) { return Map(c.f, in[0]) },
 			[]leaf{floatLeaf([]int{6}, x...)})
@@ -87,6 +88,14 @@ func TestFunctionsWithoutGradient(t *testing.T) {
 			t.Errorf("%s: got a gradient", c.f.name)
 		}
 	}
+}
+
+func TestStraightFunctions(t *testing.T) {
+	build := func(in []*G.Node) (*G.Node, error) { return Map(Straight(math.Round), in[0]) }
+	y, _ := forward(t, build, floatLeaf([]int{2}, 1.25, -0.75))
+	wantFloats(t, y, []float32{1, -1}, 0)
+	g := gradients(t, build, floatLeaf([]int{2}, 1.25, -0.75))
+	wantFloats(t, g[0], []float32{1, 1}, 0)
 }
 
 func TestFunctionsOfIntegers(t *testing.T) {
