@@ -26,7 +26,7 @@ type call struct {
 }
 
 func (l *lowering) newCall(n *Node) (*call, error) {
-	c := &call{Node: n, l: l, rule: operators[n.Op]}
+	c := &call{Node: n, l: l, rule: domains[n.Domain].operators[n.Op]}
 	for i, name := range n.Inputs {
 		v, ok := l.scope.find(name)
 		if !ok {
@@ -40,15 +40,17 @@ func (l *lowering) newCall(n *Node) (*call, error) {
 			return nil, unsupported(n, fmt.Sprintf("input %d (%q) has element type %s", i, name, v.dtype))
 		}
 	}
-	for len(c.in) > c.rule.most && c.in[len(c.in)-1] == nil {
+	inputs := c.rule.in.inputs()
+	most := inputs.most()
+	for len(c.in) > most && c.in[len(c.in)-1] == nil {
 		c.in = c.in[:len(c.in)-1]
 	}
-	if len(c.in) > c.rule.most {
-		return nil, fmt.Errorf("has %d inputs, want at most %d", len(c.in), c.rule.most)
+	if len(c.in) > most {
+		return nil, fmt.Errorf("has %d inputs, want at most %d", len(c.in), most)
 	}
-	for i := range c.rule.least {
-		if !c.has(i) {
-			return nil, fmt.Errorf("input %d is missing, want at least %d", i, c.rule.least)
+	for i, in := range inputs {
+		if !in.Optional && !c.has(i) {
+			return nil, fmt.Errorf("input %d (%s) is missing", i, in.Name)
 		}
 	}
 	c.start()

@@ -14,9 +14,9 @@ import (
 // The operators with subgraphs are unfolded while lowering. They join the table
 // late, because lowering a subgraph looks into it.
 func init() {
-	operators["If"] = &operator{lower: lowerIf, since: 1, least: 1, most: 1, nested: true}
-	operators["Loop"] = &operator{lower: lowerLoop, since: 1, least: 0, most: many, nested: true}
-	operators["Scan"] = &operator{lower: lowerScan, since: 9, least: 1, most: many, nested: true}
+	operators["If"] = &operator{lower: lowerIf, since: 1, in: "cond", nested: true}
+	operators["Loop"] = &operator{lower: lowerLoop, since: 1, in: "M? cond? v_initial'?...", nested: true}
+	operators["Scan"] = &operator{lower: lowerScan, since: 9, in: "initial_state_and_scan_inputs'...", nested: true}
 }
 
 // subgraph is the body in an attribute.

@@ -496,7 +496,7 @@ func TestLowerErrors(t *testing.T) {
 		{"nameless dimension", newDraft(13).input("x", 1, "").node("Relu", names("x"), names("y")), Config{}, []string{`input "x"`, "dimension 1", "no name"}},
 		{"bad size", newDraft(13).input("x", 1, "width").node("Relu", names("x"), names("y")), Config{Dims: map[string]int{"width": -4}}, []string{"width", "-4"}},
 		{"absurd size", newDraft(13).input("x", 1<<20, 1<<20).node("Relu", names("x"), names("y")), Config{}, []string{`input "x"`, "more than"}},
-		{"missing input", x(13).node("Add", names("x", "-"), names("y")), Config{}, []string{"y_node", "Add", "input 1 is missing"}},
+		{"missing input", x(13).node("Add", names("x", "-"), names("y")), Config{}, []string{"y_node", "Add", "input 1 (B) is missing"}},
 		{"too many inputs", x(13).node("Relu", names("x", "x"), names("y")), Config{}, []string{"y_node", "2 inputs, want at most 1"}},
 		{"attribute of the wrong type", x(13).node("Flatten", names("x"), names("y"), attr("axis", "one")), Config{}, []string{"y_node", `"axis"`, "STRING"}},
 		{"axis", x(13).node("Softmax", names("x"), names("y"), attr("axis", 4)), Config{}, []string{"y_node", "Softmax", "opset 13", "axis 4"}},
