@@ -15,10 +15,10 @@ func (u *Update) check() {
 	if len(u.Links) == 0 || u.Links[len(u.Links)-1].Kind != End {
 		panic("kernel: a chain without End")
 	}
-	grad, s, t := false, len(u.S) > 0, len(u.T) > 0
+	grad, s, t, out := false, len(u.S) > 0, len(u.T) > 0, false
 	for _, l := range u.Links {
 		switch l.Kind {
-		case AddWeights, AddSigns, AddAverage, AverageSquares, Average, Descend:
+		case AddWeights, AddSigns, AddAverage, AverageSquares, Average, Descend, Store:
 			grad = true
 		}
 		switch l.Kind {
@@ -29,11 +29,12 @@ func (u *Update) check() {
 		case Average, TakeAverage, AddAverage, Normalize:
 			s = true
 		}
+		out = out || l.Kind == Store
 		if l.Kind >= linkKinds {
 			panic("kernel: a chain with an unknown link")
 		}
 	}
-	if grad && len(u.Grad) != n || s && len(u.S) != n || t && len(u.T) != n || u.Keep != nil && len(u.Keep) != n {
+	if grad && len(u.Grad) != n || s && len(u.S) != n || t && len(u.T) != n || out && len(u.Out) != n || u.Keep != nil && len(u.Keep) != n {
 		panic("kernel: the slices of an update differ in length")
 	}
 }

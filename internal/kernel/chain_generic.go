@@ -25,6 +25,9 @@ func (u *Update) finish(lo int) {
 		if u.Keep != nil {
 			b.Keep = u.Keep[lo:hi]
 		}
+		if u.Out != nil {
+			b.Out = u.Out[lo:hi]
+		}
 		b.links(own[:hi-lo])
 	}
 }
@@ -81,6 +84,8 @@ func (u *Update) links(own []float32) {
 				clearDropped(s, u.Keep)
 				clearDropped(t, u.Keep)
 			}
+		case Store:
+			copy(u.Out, grad)
 		}
 	}
 }

@@ -18,10 +18,12 @@ var chains = map[string][]Link{
 	"out of order": {{Drop, 0, 0}, {Shrink, 0.1, 0}, {Multiply, 2, 0}, {Average, 0.5, 0.5}, {AddAverage, 3, 0},
 		{Normalize, 1, 0}, {AddSigns, 1, 0}, {AddWeights, -1, 0}, {AverageSquares, 0.9, 0.1}, {TakeAverage, 0, 0},
 		{Descend, 0.1, 0}, {Multiply, 0.5, 0}, {Drop, 0, 0}, {Multiply, 3, 0}, {End, 0, 0}},
+	"store": {{AddWeights, 0.1, 0}, {AddSigns, 0.2, 0}, {Store, 0, 0}, {AddWeights, 0.1, 0}, {Store, 0, 0}, {End, 0, 0}},
 }
 
-// naiveChain is the definition, one element at a time.
-func naiveChain(links []Link, w, u, s, t float32, keep bool) (float32, float32, float32) {
+// naiveChain is the definition, one element at a time. It returns w, s, t and out.
+func naiveChain(links []Link, w, u, s, t float32, keep bool) [4]float32 {
+	var out float32
 	for _, l := range links {
 		switch l.Kind {
 		case AddWeights:
@@ -50,9 +52,11 @@ func naiveChain(links []Link, w, u, s, t float32, keep bool) (float32, float32, 
 			if !keep {
 				w, s, t = 0, 0, 0
 			}
+		case Store:
+			out = u
 		}
 	}
-	return w, s, t
+	return [4]float32{w, s, t, out}
 }
 
 func TestChain(t *testing.T) {
@@ -66,11 +70,13 @@ func TestChain(t *testing.T) {
 					rng := rand.New(rand.NewPCG(uint64(n), 1))
 					u := Update{Links: links, Grad: noise(2, n)}
 					grad := slices.Clone(u.Grad)
-					var checks [3]func(string)
+					var checks [4]func(string)
 					u.W, checks[0] = guarded(t, n, n%5)
 					u.S, checks[1] = guarded(t, n, n%3)
 					u.T, checks[2] = guarded(t, n, n%7)
-					want := make([][3]float32, n)
+					u.Out, checks[3] = guarded(t, n, n%11)
+					clear(u.Out)
+					want := make([][4]float32, n)
 					if masked {
 						u.Keep = make([]bool, n)
 					}
@@ -83,7 +89,7 @@ func TestChain(t *testing.T) {
 						if masked && rng.IntN(2) == 0 {
 							keep, u.Keep[i] = true, true
 						}
-						want[i][0], want[i][1], want[i][2] = naiveChain(links, u.W[i], grad[i], u.S[i], u.T[i], keep)
+						want[i] = naiveChain(links, u.W[i], grad[i], u.S[i], u.T[i], keep)
 					}
 					u.Run()
 					for _, check := range checks {
@@ -93,9 +99,9 @@ func TestChain(t *testing.T) {
 						t.Fatalf("%s: the gradient changed", what)
 					}
 					for i := range want {
-						for k, got := range []float32{u.W[i], u.S[i], u.T[i]} {
+						for k, got := range []float32{u.W[i], u.S[i], u.T[i], u.Out[i]} {
 							if !same(got, want[i][k]) {
-								t.Fatalf("%s: element %d of %c: got %g, want %g", what, i, "wst"[k], got, want[i][k])
+								t.Fatalf("%s: element %d of %c: got %g, want %g", what, i, "wsto"[k], got, want[i][k])
 							}
 						}
 					}
@@ -128,6 +134,7 @@ func TestChainPanics(t *testing.T) {
 		"no gradient":      {W: w, Links: []Link{{Descend, 1, 0}, {Kind: End}}},
 		"a short average":  {W: w, S: w[:3], Links: []Link{{Multiply, 1, 0}, {Kind: End}}},
 		"no average":       {W: w, T: w, Links: []Link{{Normalize, 1, 0}, {Kind: End}}},
+		"no room":          {W: w, Grad: w, Links: []Link{{Store, 1, 0}, {Kind: End}}},
 		"a mask too short": {W: w, Keep: []bool{true}, Links: []Link{{Drop, 0, 0}, {Kind: End}}},
 	} {
 		func() {

@@ -15,6 +15,7 @@ type Update struct {
 	Grad  []float32 // u at first; it is left alone
 	S, T  []float32 // s and t, what the optimizer remembers
 	Keep  []bool    // false where w, s and t are 0 for good; nil if nowhere
+	Out   []float32 // where Store puts u; it may be Grad
 
 	whole int // elements that a fast version does; the others are left to plain Go
 }
@@ -43,5 +44,6 @@ const (
 	Descend                 // w ← w - A·u
 	Shrink                  // w ← sign(w)·max(|w| - A, 0), positive zeros
 	Drop                    // w, s, t ← 0 where not kept
+	Store                   // out ← u, for what comes after the chain
 	linkKinds
 )

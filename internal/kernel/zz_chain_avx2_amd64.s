@@ -14,48 +14,49 @@ TEXT ·updateAVX2(SB), NOSPLIT, $0-8
 	MOVQ 72(AX), SI
 	MOVQ 96(AX), DI
 	MOVQ 120(AX), R8
+	MOVQ 168(AX), R9
 	MOVQ 144(AX), AX
-	XORQ R9, R9
+	XORQ R10, R10
 
 round:
-	VMOVUPS (DX)(R9*4), Y0
-	VMOVUPS 32(DX)(R9*4), Y1
+	VMOVUPS (DX)(R10*4), Y0
+	VMOVUPS 32(DX)(R10*4), Y1
 	TESTQ   BX, BX
 	JZ      skip1
-	VMOVUPS (BX)(R9*4), Y2
-	VMOVUPS 32(BX)(R9*4), Y3
+	VMOVUPS (BX)(R10*4), Y2
+	VMOVUPS 32(BX)(R10*4), Y3
 
 skip1:
 	TESTQ   SI, SI
 	JZ      skip2
-	VMOVUPS (SI)(R9*4), Y4
-	VMOVUPS 32(SI)(R9*4), Y5
+	VMOVUPS (SI)(R10*4), Y4
+	VMOVUPS 32(SI)(R10*4), Y5
 
 skip2:
 	TESTQ   DI, DI
 	JZ      skip3
-	VMOVUPS (DI)(R9*4), Y6
-	VMOVUPS 32(DI)(R9*4), Y7
+	VMOVUPS (DI)(R10*4), Y6
+	VMOVUPS 32(DI)(R10*4), Y7
 
 skip3:
-	MOVQ CX, R10
-	MOVL (R10), R11
+	MOVQ CX, R11
+	MOVL (R11), R12
 
 sweep:
-	CMPL         R11, $0x01
+	CMPL         R12, $0x01
 	JNE          notAddWeights4
-	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS 4(R11), Y8
 	VMULPS       Y8, Y0, Y9
 	VADDPS       Y9, Y2, Y2
 	VMULPS       Y8, Y1, Y8
 	VADDPS       Y8, Y3, Y3
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notAddWeights4:
-	CMPL         R11, $0x02
+	CMPL         R12, $0x02
 	JNE          notAddSigns5
-	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS 4(R11), Y8
 	VANDPS       lanes_80000000<>+0(SB), Y0, Y9
 	VORPS        Y9, Y8, Y9
 	VANDPS       lanes_7fffffff<>+0(SB), Y0, Y10
@@ -70,37 +71,37 @@ notAddWeights4:
 	VPCMPEQD     Y10, Y9, Y9
 	VANDNPS      Y8, Y9, Y8
 	VADDPS       Y8, Y3, Y3
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notAddSigns5:
-	CMPL         R11, $0x03
+	CMPL         R12, $0x03
 	JNE          notMultiply6
-	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS 4(R11), Y8
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notMultiply6:
-	CMPL         R11, $0x04
+	CMPL         R12, $0x04
 	JNE          notAverage7
-	VBROADCASTSS 4(R10), Y8
-	VBROADCASTSS 8(R10), Y9
+	VBROADCASTSS 4(R11), Y8
+	VBROADCASTSS 8(R11), Y9
 	VMULPS       Y8, Y4, Y4
 	VMULPS       Y9, Y2, Y10
 	VADDPS       Y10, Y4, Y4
 	VMULPS       Y8, Y5, Y5
 	VMULPS       Y9, Y3, Y8
 	VADDPS       Y8, Y5, Y5
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notAverage7:
-	CMPL         R11, $0x05
+	CMPL         R12, $0x05
 	JNE          notAverageSquares8
-	VBROADCASTSS 4(R10), Y8
-	VBROADCASTSS 8(R10), Y9
+	VBROADCASTSS 4(R11), Y8
+	VBROADCASTSS 8(R11), Y9
 	VMULPS       Y8, Y6, Y6
 	VMULPS       Y9, Y2, Y10
 	VMULPS       Y2, Y10, Y10
@@ -109,65 +110,65 @@ notAverage7:
 	VMULPS       Y9, Y3, Y8
 	VMULPS       Y3, Y8, Y8
 	VADDPS       Y8, Y7, Y7
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notAverageSquares8:
-	CMPL    R11, $0x06
+	CMPL    R12, $0x06
 	JNE     notTakeAverage9
 	VMOVAPS Y4, Y2
 	VMOVAPS Y5, Y3
-	ADDQ    $0x0c, R10
-	MOVL    (R10), R11
+	ADDQ    $0x0c, R11
+	MOVL    (R11), R12
 
 notTakeAverage9:
-	CMPL         R11, $0x07
+	CMPL         R12, $0x07
 	JNE          notAddAverage10
-	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS 4(R11), Y8
 	VMULPS       Y8, Y4, Y9
 	VADDPS       Y9, Y2, Y2
 	VMULPS       Y8, Y5, Y8
 	VADDPS       Y8, Y3, Y3
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notAddAverage10:
-	CMPL         R11, $0x08
+	CMPL         R12, $0x08
 	JNE          notNormalize11
-	VBROADCASTSS 4(R10), Y3
+	VBROADCASTSS 4(R11), Y3
 	VSQRTPS      Y6, Y2
 	VADDPS       Y3, Y2, Y2
 	VDIVPS       Y2, Y4, Y2
 	VSQRTPS      Y7, Y8
 	VADDPS       Y3, Y8, Y3
 	VDIVPS       Y3, Y5, Y3
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notNormalize11:
-	CMPL         R11, $0x09
+	CMPL         R12, $0x09
 	JNE          notDescend12
-	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS 4(R11), Y8
 	VMULPS       Y8, Y2, Y9
 	VSUBPS       Y9, Y0, Y0
 	VMULPS       Y8, Y3, Y8
 	VSUBPS       Y8, Y1, Y1
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notDescend12:
-	CMPL         R11, $0x03
+	CMPL         R12, $0x03
 	JNE          notMultiply13
-	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS 4(R11), Y8
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notMultiply13:
-	CMPL         R11, $0x0a
+	CMPL         R12, $0x0a
 	JNE          notShrink14
-	VBROADCASTSS 4(R10), Y8
+	VBROADCASTSS 4(R11), Y8
 	VANDPS       lanes_7fffffff<>+0(SB), Y0, Y9
 	VSUBPS       Y8, Y9, Y9
 	VCMPPS       $0x16, lanes_00000000<>+0(SB), Y9, Y10
@@ -182,15 +183,15 @@ notMultiply13:
 	VORPS        Y1, Y8, Y1
 	VANDPS       Y1, Y9, Y1
 	VMOVAPS      Y1, Y1
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notShrink14:
-	CMPL      R11, $0x0b
+	CMPL      R12, $0x0b
 	JNE       notDrop15
 	TESTQ     R8, R8
 	JZ        skip16
-	VPMOVZXBD (R8)(R9*1), Y8
+	VPMOVZXBD (R8)(R10*1), Y8
 	VPCMPGTD  lanes_00000000<>+0(SB), Y8, Y8
 	VANDPS    Y0, Y8, Y0
 	VMOVAPS   Y0, Y0
@@ -198,7 +199,7 @@ notShrink14:
 	VMOVAPS   Y4, Y4
 	VANDPS    Y6, Y8, Y6
 	VMOVAPS   Y6, Y6
-	VPMOVZXBD 8(R8)(R9*1), Y8
+	VPMOVZXBD 8(R8)(R10*1), Y8
 	VPCMPGTD  lanes_00000000<>+0(SB), Y8, Y8
 	VANDPS    Y1, Y8, Y1
 	VMOVAPS   Y1, Y1
@@ -208,28 +209,36 @@ notShrink14:
 	VMOVAPS   Y7, Y7
 
 skip16:
-	ADDQ $0x0c, R10
-	MOVL (R10), R11
+	ADDQ $0x0c, R11
+	MOVL (R11), R12
 
 notDrop15:
-	CMPL    R11, $0x00
-	JNE     sweep
-	VMOVUPS Y0, (DX)(R9*4)
-	VMOVUPS Y1, 32(DX)(R9*4)
-	TESTQ   SI, SI
-	JZ      skip17
-	VMOVUPS Y4, (SI)(R9*4)
-	VMOVUPS Y5, 32(SI)(R9*4)
+	CMPL    R12, $0x0c
+	JNE     notStore17
+	VMOVUPS Y2, (AX)(R10*4)
+	VMOVUPS Y3, 32(AX)(R10*4)
+	ADDQ    $0x0c, R11
+	MOVL    (R11), R12
 
-skip17:
-	TESTQ   DI, DI
+notStore17:
+	CMPL    R12, $0x00
+	JNE     sweep
+	VMOVUPS Y0, (DX)(R10*4)
+	VMOVUPS Y1, 32(DX)(R10*4)
+	TESTQ   SI, SI
 	JZ      skip18
-	VMOVUPS Y6, (DI)(R9*4)
-	VMOVUPS Y7, 32(DI)(R9*4)
+	VMOVUPS Y4, (SI)(R10*4)
+	VMOVUPS Y5, 32(SI)(R10*4)
 
 skip18:
-	ADDQ $0x00000010, R9
-	CMPQ R9, AX
+	TESTQ   DI, DI
+	JZ      skip19
+	VMOVUPS Y6, (DI)(R10*4)
+	VMOVUPS Y7, 32(DI)(R10*4)
+
+skip19:
+	ADDQ $0x00000010, R10
+	CMPQ R10, R9
 	JNE  round
 	VZEROUPPER
 	RET

@@ -14,47 +14,48 @@ TEXT ·updateAVX512(SB), NOSPLIT, $0-8
 	MOVQ    72(AX), SI
 	MOVQ    96(AX), DI
 	MOVQ    120(AX), R8
+	MOVQ    168(AX), R9
 	MOVQ    144(AX), AX
 	VMOVUPS lanes_80000000<>+0(SB), Z0
 	VMOVUPS lanes_7fffffff<>+0(SB), Z1
-	XORQ    R9, R9
+	XORQ    R10, R10
 
 round:
-	VMOVUPS (DX)(R9*4), Z2
-	VMOVUPS 64(DX)(R9*4), Z3
-	VMOVUPS 128(DX)(R9*4), Z4
-	VMOVUPS 192(DX)(R9*4), Z5
+	VMOVUPS (DX)(R10*4), Z2
+	VMOVUPS 64(DX)(R10*4), Z3
+	VMOVUPS 128(DX)(R10*4), Z4
+	VMOVUPS 192(DX)(R10*4), Z5
 	TESTQ   BX, BX
 	JZ      skip1
-	VMOVUPS (BX)(R9*4), Z6
-	VMOVUPS 64(BX)(R9*4), Z7
-	VMOVUPS 128(BX)(R9*4), Z8
-	VMOVUPS 192(BX)(R9*4), Z9
+	VMOVUPS (BX)(R10*4), Z6
+	VMOVUPS 64(BX)(R10*4), Z7
+	VMOVUPS 128(BX)(R10*4), Z8
+	VMOVUPS 192(BX)(R10*4), Z9
 
 skip1:
 	TESTQ   SI, SI
 	JZ      skip2
-	VMOVUPS (SI)(R9*4), Z10
-	VMOVUPS 64(SI)(R9*4), Z11
-	VMOVUPS 128(SI)(R9*4), Z12
-	VMOVUPS 192(SI)(R9*4), Z13
+	VMOVUPS (SI)(R10*4), Z10
+	VMOVUPS 64(SI)(R10*4), Z11
+	VMOVUPS 128(SI)(R10*4), Z12
+	VMOVUPS 192(SI)(R10*4), Z13
 
 skip2:
 	TESTQ   DI, DI
 	JZ      skip3
-	VMOVUPS (DI)(R9*4), Z14
-	VMOVUPS 64(DI)(R9*4), Z15
-	VMOVUPS 128(DI)(R9*4), Z16
-	VMOVUPS 192(DI)(R9*4), Z17
+	VMOVUPS (DI)(R10*4), Z14
+	VMOVUPS 64(DI)(R10*4), Z15
+	VMOVUPS 128(DI)(R10*4), Z16
+	VMOVUPS 192(DI)(R10*4), Z17
 
 skip3:
-	MOVQ CX, R10
-	MOVL (R10), R11
+	MOVQ CX, R11
+	MOVL (R11), R12
 
 sweep:
-	CMPL         R11, $0x01
+	CMPL         R12, $0x01
 	JNE          notAddWeights4
-	VBROADCASTSS 4(R10), Z18
+	VBROADCASTSS 4(R11), Z18
 	VMULPS       Z18, Z2, Z19
 	VADDPS       Z19, Z6, Z6
 	VMULPS       Z18, Z3, Z19
@@ -63,13 +64,13 @@ sweep:
 	VADDPS       Z19, Z8, Z8
 	VMULPS       Z18, Z5, Z18
 	VADDPS       Z18, Z9, Z9
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notAddWeights4:
-	CMPL         R11, $0x02
+	CMPL         R12, $0x02
 	JNE          notAddSigns5
-	VBROADCASTSS 4(R10), Z18
+	VBROADCASTSS 4(R11), Z18
 	VANDPS       Z0, Z2, Z19
 	VORPS        Z19, Z18, Z19
 	VANDPS       Z1, Z2, Z20
@@ -94,25 +95,25 @@ notAddWeights4:
 	VPTESTMD     Z19, Z19, K1
 	VMOVAPS.Z    Z18, K1, Z18
 	VADDPS       Z18, Z9, Z9
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notAddSigns5:
-	CMPL         R11, $0x03
+	CMPL         R12, $0x03
 	JNE          notMultiply6
-	VBROADCASTSS 4(R10), Z18
+	VBROADCASTSS 4(R11), Z18
 	VMULPS       Z18, Z2, Z2
 	VMULPS       Z18, Z3, Z3
 	VMULPS       Z18, Z4, Z4
 	VMULPS       Z18, Z5, Z5
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notMultiply6:
-	CMPL         R11, $0x04
+	CMPL         R12, $0x04
 	JNE          notAverage7
-	VBROADCASTSS 4(R10), Z18
-	VBROADCASTSS 8(R10), Z19
+	VBROADCASTSS 4(R11), Z18
+	VBROADCASTSS 8(R11), Z19
 	VMULPS       Z18, Z10, Z10
 	VMULPS       Z19, Z6, Z20
 	VADDPS       Z20, Z10, Z10
@@ -125,14 +126,14 @@ notMultiply6:
 	VMULPS       Z18, Z13, Z13
 	VMULPS       Z19, Z9, Z18
 	VADDPS       Z18, Z13, Z13
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notAverage7:
-	CMPL         R11, $0x05
+	CMPL         R12, $0x05
 	JNE          notAverageSquares8
-	VBROADCASTSS 4(R10), Z18
-	VBROADCASTSS 8(R10), Z19
+	VBROADCASTSS 4(R11), Z18
+	VBROADCASTSS 8(R11), Z19
 	VMULPS       Z18, Z14, Z14
 	VMULPS       Z19, Z6, Z20
 	VMULPS       Z6, Z20, Z20
@@ -149,23 +150,23 @@ notAverage7:
 	VMULPS       Z19, Z9, Z18
 	VMULPS       Z9, Z18, Z18
 	VADDPS       Z18, Z17, Z17
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notAverageSquares8:
-	CMPL    R11, $0x06
+	CMPL    R12, $0x06
 	JNE     notTakeAverage9
 	VMOVAPS Z10, Z6
 	VMOVAPS Z11, Z7
 	VMOVAPS Z12, Z8
 	VMOVAPS Z13, Z9
-	ADDQ    $0x0c, R10
-	MOVL    (R10), R11
+	ADDQ    $0x0c, R11
+	MOVL    (R11), R12
 
 notTakeAverage9:
-	CMPL         R11, $0x07
+	CMPL         R12, $0x07
 	JNE          notAddAverage10
-	VBROADCASTSS 4(R10), Z18
+	VBROADCASTSS 4(R11), Z18
 	VMULPS       Z18, Z10, Z19
 	VADDPS       Z19, Z6, Z6
 	VMULPS       Z18, Z11, Z19
@@ -174,13 +175,13 @@ notTakeAverage9:
 	VADDPS       Z19, Z8, Z8
 	VMULPS       Z18, Z13, Z18
 	VADDPS       Z18, Z9, Z9
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notAddAverage10:
-	CMPL         R11, $0x08
+	CMPL         R12, $0x08
 	JNE          notNormalize11
-	VBROADCASTSS 4(R10), Z9
+	VBROADCASTSS 4(R11), Z9
 	VSQRTPS      Z14, Z6
 	VADDPS       Z9, Z6, Z6
 	VDIVPS       Z6, Z10, Z6
@@ -193,13 +194,13 @@ notAddAverage10:
 	VSQRTPS      Z17, Z18
 	VADDPS       Z9, Z18, Z9
 	VDIVPS       Z9, Z13, Z9
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notNormalize11:
-	CMPL         R11, $0x09
+	CMPL         R12, $0x09
 	JNE          notDescend12
-	VBROADCASTSS 4(R10), Z18
+	VBROADCASTSS 4(R11), Z18
 	VMULPS       Z18, Z6, Z19
 	VSUBPS       Z19, Z2, Z2
 	VMULPS       Z18, Z7, Z19
@@ -208,24 +209,24 @@ notNormalize11:
 	VSUBPS       Z19, Z4, Z4
 	VMULPS       Z18, Z9, Z18
 	VSUBPS       Z18, Z5, Z5
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notDescend12:
-	CMPL         R11, $0x03
+	CMPL         R12, $0x03
 	JNE          notMultiply13
-	VBROADCASTSS 4(R10), Z18
+	VBROADCASTSS 4(R11), Z18
 	VMULPS       Z18, Z2, Z2
 	VMULPS       Z18, Z3, Z3
 	VMULPS       Z18, Z4, Z4
 	VMULPS       Z18, Z5, Z5
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notMultiply13:
-	CMPL         R11, $0x0a
+	CMPL         R12, $0x0a
 	JNE          notShrink14
-	VBROADCASTSS 4(R10), Z18
+	VBROADCASTSS 4(R11), Z18
 	VANDPS       Z1, Z2, Z19
 	VSUBPS       Z18, Z19, Z19
 	VCMPPS       $0x16, lanes_00000000<>+0(SB), Z19, K1
@@ -254,15 +255,15 @@ notMultiply13:
 	VORPS        Z5, Z18, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VMOVAPS      Z5, Z5
-	ADDQ         $0x0c, R10
-	MOVL         (R10), R11
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
 
 notShrink14:
-	CMPL      R11, $0x0b
+	CMPL      R12, $0x0b
 	JNE       notDrop15
 	TESTQ     R8, R8
 	JZ        skip16
-	VMOVDQU8  (R8)(R9*1), X18
+	VMOVDQU8  (R8)(R10*1), X18
 	VPTESTMB  X18, X18, K1
 	VMOVAPS.Z Z2, K1, Z2
 	VMOVAPS   Z2, Z2
@@ -270,7 +271,7 @@ notShrink14:
 	VMOVAPS   Z10, Z10
 	VMOVAPS.Z Z14, K1, Z14
 	VMOVAPS   Z14, Z14
-	VMOVDQU8  16(R8)(R9*1), X18
+	VMOVDQU8  16(R8)(R10*1), X18
 	VPTESTMB  X18, X18, K1
 	VMOVAPS.Z Z3, K1, Z3
 	VMOVAPS   Z3, Z3
@@ -278,7 +279,7 @@ notShrink14:
 	VMOVAPS   Z11, Z11
 	VMOVAPS.Z Z15, K1, Z15
 	VMOVAPS   Z15, Z15
-	VMOVDQU8  32(R8)(R9*1), X18
+	VMOVDQU8  32(R8)(R10*1), X18
 	VPTESTMB  X18, X18, K1
 	VMOVAPS.Z Z4, K1, Z4
 	VMOVAPS   Z4, Z4
@@ -286,7 +287,7 @@ notShrink14:
 	VMOVAPS   Z12, Z12
 	VMOVAPS.Z Z16, K1, Z16
 	VMOVAPS   Z16, Z16
-	VMOVDQU8  48(R8)(R9*1), X18
+	VMOVDQU8  48(R8)(R10*1), X18
 	VPTESTMB  X18, X18, K1
 	VMOVAPS.Z Z5, K1, Z5
 	VMOVAPS   Z5, Z5
@@ -296,34 +297,44 @@ notShrink14:
 	VMOVAPS   Z17, Z17
 
 skip16:
-	ADDQ $0x0c, R10
-	MOVL (R10), R11
+	ADDQ $0x0c, R11
+	MOVL (R11), R12
 
 notDrop15:
-	CMPL    R11, $0x00
-	JNE     sweep
-	VMOVUPS Z2, (DX)(R9*4)
-	VMOVUPS Z3, 64(DX)(R9*4)
-	VMOVUPS Z4, 128(DX)(R9*4)
-	VMOVUPS Z5, 192(DX)(R9*4)
-	TESTQ   SI, SI
-	JZ      skip17
-	VMOVUPS Z10, (SI)(R9*4)
-	VMOVUPS Z11, 64(SI)(R9*4)
-	VMOVUPS Z12, 128(SI)(R9*4)
-	VMOVUPS Z13, 192(SI)(R9*4)
+	CMPL    R12, $0x0c
+	JNE     notStore17
+	VMOVUPS Z6, (AX)(R10*4)
+	VMOVUPS Z7, 64(AX)(R10*4)
+	VMOVUPS Z8, 128(AX)(R10*4)
+	VMOVUPS Z9, 192(AX)(R10*4)
+	ADDQ    $0x0c, R11
+	MOVL    (R11), R12
 
-skip17:
-	TESTQ   DI, DI
+notStore17:
+	CMPL    R12, $0x00
+	JNE     sweep
+	VMOVUPS Z2, (DX)(R10*4)
+	VMOVUPS Z3, 64(DX)(R10*4)
+	VMOVUPS Z4, 128(DX)(R10*4)
+	VMOVUPS Z5, 192(DX)(R10*4)
+	TESTQ   SI, SI
 	JZ      skip18
-	VMOVUPS Z14, (DI)(R9*4)
-	VMOVUPS Z15, 64(DI)(R9*4)
-	VMOVUPS Z16, 128(DI)(R9*4)
-	VMOVUPS Z17, 192(DI)(R9*4)
+	VMOVUPS Z10, (SI)(R10*4)
+	VMOVUPS Z11, 64(SI)(R10*4)
+	VMOVUPS Z12, 128(SI)(R10*4)
+	VMOVUPS Z13, 192(SI)(R10*4)
 
 skip18:
-	ADDQ $0x00000040, R9
-	CMPQ R9, AX
+	TESTQ   DI, DI
+	JZ      skip19
+	VMOVUPS Z14, (DI)(R10*4)
+	VMOVUPS Z15, 64(DI)(R10*4)
+	VMOVUPS Z16, 128(DI)(R10*4)
+	VMOVUPS Z17, 192(DI)(R10*4)
+
+skip19:
+	ADDQ $0x00000040, R10
+	CMPQ R10, R9
 	JNE  round
 	VZEROUPPER
 	RET

@@ -9,7 +9,7 @@ func init() { vectors("chain", chain) }
 
 // links has the kinds of link in the order of package kernel.
 var links = []string{"End", "AddWeights", "AddSigns", "Multiply", "Average", "AverageSquares",
-	"TakeAverage", "AddAverage", "Normalize", "Descend", "Shrink", "Drop"}
+	"TakeAverage", "AddAverage", "Normalize", "Descend", "Shrink", "Drop", "Store"}
 
 // chain writes the interpreter of optimizer chains. A round takes some vectors
 // through all links. The code of the links lies in the order in which chains
@@ -30,6 +30,7 @@ func chain(m *machine) {
 		return v
 	}
 	first, w, grad, s, t, keep, n := field("Links"), field("W"), field("Grad"), field("S"), field("T"), field("Keep"), field("whole")
+	out := field("Out")
 	sign, positive := m.hold(m.pattern(signBit)), m.hold(m.pattern(signBit-1))
 	index, link, kind := m.GP64(), m.GP64(), m.GP32()
 	m.XORQ(index, index)
@@ -146,6 +147,7 @@ func chain(m *machine) {
 			})
 		})
 	})
+	when("Store", func() { move(U, out, true) })
 	m.CMPL(kind, operand.U8(indexOf(links, "End")))
 	m.JNE(operand.LabelRef("sweep"))
 
