@@ -2,6 +2,7 @@ package onnxload
 
 import (
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 
@@ -136,4 +137,55 @@ func lowerNonZero(c *call) ([]*value, error) {
 		data = append(data, r...)
 	}
 	return c.generated(Int64, []int{len(shape), count}, op.Buffer{I: data})
+}
+
+// TensorScatter: the first input, which holds what was seen so far along an axis
+// (by default the last but one), with the second in place from write_indices on,
+// one number an example, by default 0. With mode circular it goes on at the
+// beginning when the end is reached.
+// https://onnx.ai/onnx/operators/onnx__TensorScatter.html, opset 24.
+func lowerTensorScatter(c *call) ([]*value, error) {
+	rank := c.rank(0)
+	at, err := axis(c.Attrs.Int("axis", -2), rank)
+	if err != nil {
+		return nil, err
+	}
+	want := slices.Clone(c.shape(0))
+	if at == 0 || c.rank(1) != rank || c.shape(1)[at] > want[at] {
+		return nil, fmt.Errorf("update %v along axis %d of %v", c.shape(1), at, want)
+	}
+	length, more := want[at], c.shape(1)[at]
+	if want[at] = more; !slices.Equal(c.shape(1), want) {
+		return nil, fmt.Errorf("update %v along axis %d of %v", c.shape(1), at, c.shape(0))
+	}
+	first := c.zero(Int64)
+	if c.has(2) {
+		if !slices.Equal(c.shape(2), want[:1]) {
+			return nil, fmt.Errorf("write_indices have shape %v for %d examples", c.shape(2), want[0])
+		}
+		shape := make([]int, rank)
+		for k := range shape {
+			shape[k] = 1
+		}
+		shape[0] = want[0]
+		if first, err = op.Reshape(c.node(2), shape...); err != nil {
+			return nil, err
+		}
+	}
+	var f formula
+	index := f.add(first, c.counts(more, rank, at))
+	switch mode := c.Attrs.String("mode", "linear"); mode {
+	case "linear":
+	case "circular":
+		index = f.pair(op.Modulo, index, c.constantInts(nil, []int64{int64(length)}))
+	default:
+		return nil, fmt.Errorf("mode %q is none of linear, circular", mode)
+	}
+	if f.err == nil {
+		index = f.then(op.Expand(index, want))
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	return c.result(op.ScatterElements(c.node(0), index, c.node(1), at, op.UpdateSet))
 }
