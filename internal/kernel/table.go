@@ -23,6 +23,7 @@ type table struct {
 	sweep   sweepLoops
 	stencil stencilLoops
 	pool    poolLoops
+	sparse  sparseLoops
 
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs
@@ -48,6 +49,7 @@ var generic = table{
 
 	packRows:    packRowsGeneric,
 	packColumns: packColumnsGeneric,
+	sparse:      sparseGeneric,
 
 	arithmetic: arithmeticGeneric[float32](),
 	point:      pointGeneric,

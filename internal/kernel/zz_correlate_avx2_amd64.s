@@ -101,8 +101,8 @@ next:
 	VSHUFPS      $0xee, Y0, Y4, Y0
 	VADDPS       Y0, Y5, Y0
 	VEXTRACTF128 $0x01, Y0, X4
-	VMOVUPS      first<>+12(SB), X5
 	VADDPS       X4, X0, X0
+	VMOVUPS      first<>+12(SB), X5
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh1
 	VMASKMOVPS   (AX), X5, X4
@@ -123,8 +123,8 @@ fresh1:
 	VSHUFPS      $0xee, Y1, Y0, Y0
 	VADDPS       Y0, Y4, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      first<>+12(SB), X4
 	VADDPS       X1, X0, X0
+	VMOVUPS      first<>+12(SB), X4
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh2
 	VMASKMOVPS   (AX), X4, X1
@@ -145,8 +145,8 @@ fresh2:
 	VSHUFPS      $0xee, Y1, Y0, Y0
 	VADDPS       Y0, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      first<>+12(SB), X2
 	VADDPS       X1, X0, X0
+	VMOVUPS      first<>+12(SB), X2
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh3
 	VMASKMOVPS   (AX), X2, X1
@@ -167,8 +167,8 @@ fresh3:
 	VSHUFPS      $0xee, Y1, Y0, Y0
 	VADDPS       Y0, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      first<>+12(SB), X2
 	VADDPS       X1, X0, X0
+	VMOVUPS      first<>+12(SB), X2
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh4
 	VMASKMOVPS   (AX), X2, X1
@@ -327,8 +327,8 @@ next:
 	VSHUFPS      $0xee, Y0, Y8, Y0
 	VADDPS       Y0, Y4, Y0
 	VEXTRACTF128 $0x01, Y0, X4
-	VMOVUPS      first<>+8(SB), X8
 	VADDPS       X4, X0, X0
+	VMOVUPS      first<>+8(SB), X8
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh5
 	VMASKMOVPS   (AX), X8, X4
@@ -349,8 +349,8 @@ fresh5:
 	VSHUFPS      $0xee, Y1, Y0, Y0
 	VADDPS       Y0, Y4, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      first<>+8(SB), X4
 	VADDPS       X1, X0, X0
+	VMOVUPS      first<>+8(SB), X4
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh6
 	VMASKMOVPS   (AX), X4, X1
@@ -371,8 +371,8 @@ fresh6:
 	VSHUFPS      $0xee, Y1, Y0, Y0
 	VADDPS       Y0, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      first<>+8(SB), X2
 	VADDPS       X1, X0, X0
+	VMOVUPS      first<>+8(SB), X2
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh7
 	VMASKMOVPS   (AX), X2, X1
@@ -393,8 +393,8 @@ fresh7:
 	VSHUFPS      $0xee, Y1, Y0, Y0
 	VADDPS       Y0, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      first<>+8(SB), X2
 	VADDPS       X1, X0, X0
+	VMOVUPS      first<>+8(SB), X2
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh8
 	VMASKMOVPS   (AX), X2, X1
@@ -543,8 +543,8 @@ next:
 	VSHUFPS      $0xee, Y0, Y4, Y0
 	VADDPS       Y0, Y8, Y0
 	VEXTRACTF128 $0x01, Y0, X4
-	VMOVUPS      first<>+4(SB), X8
 	VADDPS       X4, X0, X0
+	VMOVUPS      first<>+4(SB), X8
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh9
 	VMASKMOVPS   (AX), X8, X4
@@ -565,8 +565,8 @@ fresh9:
 	VSHUFPS      $0xee, Y1, Y0, Y0
 	VADDPS       Y0, Y4, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      first<>+4(SB), X4
 	VADDPS       X1, X0, X0
+	VMOVUPS      first<>+4(SB), X4
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh10
 	VMASKMOVPS   (AX), X4, X1
@@ -587,8 +587,8 @@ fresh10:
 	VSHUFPS      $0xee, Y1, Y0, Y0
 	VADDPS       Y0, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      first<>+4(SB), X2
 	VADDPS       X1, X0, X0
+	VMOVUPS      first<>+4(SB), X2
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh11
 	VMASKMOVPS   (AX), X2, X1
@@ -609,8 +609,8 @@ fresh11:
 	VSHUFPS      $0xee, Y1, Y0, Y0
 	VADDPS       Y0, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      first<>+4(SB), X2
 	VADDPS       X1, X0, X0
+	VMOVUPS      first<>+4(SB), X2
 	CMPQ         add+88(FP), $0x00
 	JEQ          fresh12
 	VMASKMOVPS   (AX), X2, X1

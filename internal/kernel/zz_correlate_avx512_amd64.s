@@ -95,9 +95,9 @@ next:
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X4
+	VADDPS        X4, X0, X0
 	MOVL          $0x00000001, DX
 	KMOVW         DX, K1
-	VADDPS        X4, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh1
 	VMOVUPS.Z     (AX), K1, X4
@@ -120,9 +120,9 @@ fresh1:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000001, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh2
 	VMOVUPS.Z     (AX), K1, X1
@@ -145,9 +145,9 @@ fresh2:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000001, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh3
 	VMOVUPS.Z     (AX), K1, X1
@@ -170,9 +170,9 @@ fresh3:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000001, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh4
 	VMOVUPS.Z     (AX), K1, X1
@@ -296,9 +296,9 @@ next:
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X4
+	VADDPS        X4, X0, X0
 	MOVL          $0x00000003, DX
 	KMOVW         DX, K1
-	VADDPS        X4, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh5
 	VMOVUPS.Z     (AX), K1, X4
@@ -321,9 +321,9 @@ fresh5:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000003, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh6
 	VMOVUPS.Z     (AX), K1, X1
@@ -346,9 +346,9 @@ fresh6:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000003, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh7
 	VMOVUPS.Z     (AX), K1, X1
@@ -371,9 +371,9 @@ fresh7:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000003, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh8
 	VMOVUPS.Z     (AX), K1, X1
@@ -514,9 +514,9 @@ next:
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X4
+	VADDPS        X4, X0, X0
 	MOVL          $0x00000007, DX
 	KMOVW         DX, K1
-	VADDPS        X4, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh9
 	VMOVUPS.Z     (AX), K1, X4
@@ -539,9 +539,9 @@ fresh9:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000007, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh10
 	VMOVUPS.Z     (AX), K1, X1
@@ -564,9 +564,9 @@ fresh10:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000007, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh11
 	VMOVUPS.Z     (AX), K1, X1
@@ -589,9 +589,9 @@ fresh11:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000007, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh12
 	VMOVUPS.Z     (AX), K1, X1
@@ -749,9 +749,9 @@ next:
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X4
+	VADDPS        X4, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X4, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh13
 	VMOVUPS.Z     (AX), K1, X4
@@ -774,9 +774,9 @@ fresh13:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh14
 	VMOVUPS.Z     (AX), K1, X1
@@ -799,9 +799,9 @@ fresh14:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh15
 	VMOVUPS.Z     (AX), K1, X1
@@ -824,9 +824,9 @@ fresh15:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh16
 	VMOVUPS.Z     (AX), K1, X1
@@ -1001,9 +1001,9 @@ next:
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X4
+	VADDPS        X4, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X4, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh17
 	VMOVUPS.Z     (AX), K1, X4
@@ -1023,9 +1023,9 @@ fresh17:
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X4
+	VADDPS        X4, X0, X0
 	MOVL          $0x00000001, DX
 	KMOVW         DX, K1
-	VADDPS        X4, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh18
 	VMOVUPS.Z     16(AX), K1, X4
@@ -1048,9 +1048,9 @@ fresh18:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh19
 	VMOVUPS.Z     (AX), K1, X1
@@ -1070,9 +1070,9 @@ fresh19:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000001, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh20
 	VMOVUPS.Z     16(AX), K1, X1
@@ -1095,9 +1095,9 @@ fresh20:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh21
 	VMOVUPS.Z     (AX), K1, X1
@@ -1117,9 +1117,9 @@ fresh21:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000001, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh22
 	VMOVUPS.Z     16(AX), K1, X1
@@ -1142,9 +1142,9 @@ fresh22:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh23
 	VMOVUPS.Z     (AX), K1, X1
@@ -1164,9 +1164,9 @@ fresh23:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000001, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh24
 	VMOVUPS.Z     16(AX), K1, X1
@@ -1358,9 +1358,9 @@ next:
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X4
+	VADDPS        X4, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X4, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh25
 	VMOVUPS.Z     (AX), K1, X4
@@ -1380,9 +1380,9 @@ fresh25:
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X4
+	VADDPS        X4, X0, X0
 	MOVL          $0x00000003, DX
 	KMOVW         DX, K1
-	VADDPS        X4, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh26
 	VMOVUPS.Z     16(AX), K1, X4
@@ -1405,9 +1405,9 @@ fresh26:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh27
 	VMOVUPS.Z     (AX), K1, X1
@@ -1427,9 +1427,9 @@ fresh27:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000003, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh28
 	VMOVUPS.Z     16(AX), K1, X1
@@ -1452,9 +1452,9 @@ fresh28:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh29
 	VMOVUPS.Z     (AX), K1, X1
@@ -1474,9 +1474,9 @@ fresh29:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000003, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh30
 	VMOVUPS.Z     16(AX), K1, X1
@@ -1499,9 +1499,9 @@ fresh30:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x0000000f, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh31
 	VMOVUPS.Z     (AX), K1, X1
@@ -1521,9 +1521,9 @@ fresh31:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000003, DX
 	KMOVW         DX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JEQ           fresh32
 	VMOVUPS.Z     16(AX), K1, X1

@@ -127,35 +127,18 @@ func correlate(m *machine, inputs int) {
 // addTotals stores the totals of up to four vectors one behind the other, or
 // adds them to what is there if the argument add is not 0.
 func (m *machine) addTotals(sums []vec, to operand.Mem) {
-	at := func(i int) vec { return sums[i%len(sums)] }
-	pair := func(a, b vec) vec { // of each 128 bits: a0+a2, b0+b2, a1+a3, b1+b3
-		return m.add(m.binary(m.VUNPCKLPS, a, b), m.binary(m.VUNPCKHPS, a, b))
-	}
-	shuffle := func(order uint8, a, b vec) vec {
-		v := m.vec()
-		m.VSHUFPS(operand.U8(order), b, a, v)
-		return v
-	}
-	a, b := pair(at(0), at(1)), pair(at(2), at(3))
-	v := m.add(shuffle(0x44, a, b), shuffle(0xEE, a, b))
-	total, high, old := v.AsX(), m.XMM(), m.XMM()
+	total, old := m.fourTotals(sums), m.XMM()
 	var mask operand.Op
 	if m.wide() {
-		upper := m.YMM()
-		m.VEXTRACTF64X4(operand.U8(1), v, upper)
-		m.VADDPS(upper, v.AsY(), v.AsY())
-		m.VEXTRACTF32X4(operand.U8(1), v.AsY(), high)
 		bits, k := m.GP32(), m.K()
 		m.MOVL(operand.U32(1<<len(sums)-1), bits)
 		m.KMOVW(bits, k)
 		mask = k
 	} else {
-		m.VEXTRACTF128(operand.U8(1), v, high)
 		lanes := m.XMM()
 		m.VMOVUPS(m.firstTable(len(sums)), lanes)
 		mask = lanes
 	}
-	m.VADDPS(high, total, total)
 	m.CMPQ(m.address(m.Param("add")), operand.U8(0))
 	fresh := m.label("fresh")
 	m.JEQ(operand.LabelRef(fresh))
@@ -171,6 +154,32 @@ func (m *machine) addTotals(sums []vec, to operand.Mem) {
 	} else {
 		m.VMASKMOVPS(total, mask, to)
 	}
+}
+
+// fourTotals is four lanes with the totals of up to four vectors.
+func (m *machine) fourTotals(sums []vec) reg.Register {
+	at := func(i int) vec { return sums[i%len(sums)] }
+	pair := func(a, b vec) vec { // of each 128 bits: a0+a2, b0+b2, a1+a3, b1+b3
+		return m.add(m.binary(m.VUNPCKLPS, a, b), m.binary(m.VUNPCKHPS, a, b))
+	}
+	shuffle := func(order uint8, a, b vec) vec {
+		v := m.vec()
+		m.VSHUFPS(operand.U8(order), b, a, v)
+		return v
+	}
+	a, b := pair(at(0), at(1)), pair(at(2), at(3))
+	v := m.add(shuffle(0x44, a, b), shuffle(0xEE, a, b))
+	total, high := v.AsX(), m.XMM()
+	if m.wide() {
+		upper := m.YMM()
+		m.VEXTRACTF64X4(operand.U8(1), v, upper)
+		m.VADDPS(upper, v.AsY(), v.AsY())
+		m.VEXTRACTF32X4(operand.U8(1), v.AsY(), high)
+	} else {
+		m.VEXTRACTF128(operand.U8(1), v, high)
+	}
+	m.VADDPS(high, total, total)
+	return total
 }
 
 // firstTable is the mask of the first n of four lanes.

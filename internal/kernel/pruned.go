@@ -1,0 +1,47 @@
+package kernel
+
+// Pruned says which weights are zero and will stay so, as those are that a mask
+// has emptied. Products leave them out where that takes less time.
+//
+// Lists of what is left are made at the first use after Set, and cost some bytes
+// for each weight that is not zero. Weights that became zero since then do no
+// harm but take their time; none may come back without Set.
+type Pruned struct {
+	keep    []bool // false where zero; nil where nothing is known
+	kept    int
+	version int
+}
+
+// Set says that the weights are zero where keep is false; nil is nowhere. The
+// slice is kept.
+func (z *Pruned) Set(keep []bool) {
+	z.keep, z.kept = keep, len(keep)-CountFalse(keep)
+	z.version++
+}
+
+// Known reports whether any weight is known to be zero.
+func (z *Pruned) Known() bool { return z != nil && z.kept < len(z.keep) }
+
+// atMost reports whether at most a share of the weights is not zero.
+func (z *Pruned) atMost(share float64) bool {
+	return z.Known() && float64(z.kept) <= share*float64(len(z.keep))
+}
+
+// Clear makes x zero where weights are: x is a gradient of them.
+func (z *Pruned) Clear(x []float32) {
+	if z.Known() {
+		prunedClear.do(len(x), chunk, prunedArgs{z.keep, x})
+	}
+}
+
+type prunedArgs struct {
+	keep []bool
+	x    []float32
+}
+
+var prunedClear = split(func(a *prunedArgs, lo, hi int) {
+	u := Update{Links: dropLinks, W: a.x[lo:hi], Keep: a.keep[lo:hi]}
+	u.Run()
+})
+
+var dropLinks = []Link{{Kind: Drop}, {Kind: End}}
