@@ -160,9 +160,9 @@ func readTensors(set, kind string, n int) ([]*Tensor, error) {
 	return list, nil
 }
 
-// runRecorded lowers m for the shapes of the given inputs and runs it. An input
-// becomes a constant only where an operator insists.
-func runRecorded(m *Model, in []*Tensor) ([]*Tensor, error) {
+// lowerRecorded lowers m for the shapes of the given inputs. An input becomes a
+// constant only where an operator insists.
+func lowerRecorded(m *Model, in []*Tensor) (*Program, error) {
 	cfg := Config{Dims: map[string]int{}, Feed: map[string]*Tensor{}}
 	for i, v := range m.Inputs {
 		for k, d := range v.Dims {
@@ -178,14 +178,18 @@ func runRecorded(m *Model, in []*Tensor) ([]*Tensor, error) {
 	for {
 		missing, ok := errors.AsType[*notConstantError](err)
 		if !ok || !feedFor(m, missing.input, in, cfg.Feed) {
-			break
+			return prog, err
 		}
 		prog, err = m.Lower(cfg)
 	}
+}
+
+// runRecorded runs m on recorded inputs.
+func runRecorded(m *Model, in []*Tensor) ([]*Tensor, error) {
+	prog, err := lowerRecorded(m, in)
 	if err != nil {
 		return nil, err
 	}
-
 	var want []*G.Node
 	for _, p := range prog.Outputs {
 		want = append(want, p.Node)

@@ -43,10 +43,8 @@ func (l operatorInputs) most() int {
 	return len(l)
 }
 
-// gradient reports whether a gradient flows to input i.
-func (l operatorInputs) gradient(i int) bool {
-	return len(l) > 0 && l[min(i, len(l)-1)].Gradient
-}
+// at is input i of a node.
+func (l operatorInputs) at(i int) OperatorInput { return l[min(i, len(l)-1)] }
 
 // Operator is an ONNX operator that Lower knows.
 type Operator struct {
