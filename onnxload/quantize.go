@@ -62,7 +62,7 @@ func lowerQuantizeLinear(c *call) ([]*value, error) {
 			return nil, err
 		}
 	}
-	if x, err = op.Clip(x, float32(low), float32(high)); err != nil {
+	if x, err = op.Map(op.Saturate(low, high), x); err != nil {
 		return nil, err
 	}
 	n, err := op.ToInt(x)

@@ -85,9 +85,9 @@ func Clip(out, x []float32, low, high float32) {
 	point(clip, pointArgs{out: out, x: x, p: low, q: high})
 }
 
-// ClipGrad passes g where low <= x <= high.
-func ClipGrad(out, x, g []float32, low, high float32) {
-	point(clipGrad, pointArgs{out: out, x: x, g: g, p: low, q: high})
+// ClipGrad passes g where low < y < high, for y = Clip(x).
+func ClipGrad(out, y, g []float32, low, high float32) {
+	point(clipGrad, pointArgs{out: out, x: y, g: g, p: low, q: high})
 }
 
 // Exp computes e to the x, with a relative error of at most 1.5e-7.

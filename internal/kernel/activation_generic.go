@@ -42,13 +42,13 @@ var pointGeneric = pointFuncs{
 			out[i] = min(max(x[i], low), high)
 		}
 	},
-	clipGrad: func(out, x, g []float32, low, high float32) {
+	clipGrad: func(out, y, g []float32, low, high float32) {
 		for i := range out {
 			b := math.Float32bits(g[i])
-			if x[i] < low {
+			if y[i] <= low {
 				b = 0
 			}
-			if x[i] > high {
+			if y[i] >= high {
 				b = 0
 			}
 			out[i] = math.Float32frombits(b)

@@ -58,8 +58,8 @@ func testPointwiseInChunks(t *testing.T) {
 		{"Tanh", func(out []float32) { Tanh(out, x) }, func(x, _ float64) float64 { return math.Tanh(x) }},
 		{"TanhGrad", func(out []float32) { TanhGrad(out, x, g) }, func(x, g float64) float64 { return g * (1 - x*x) }},
 		{"Clip", func(out []float32) { Clip(out, x, -1, 2) }, func(x, _ float64) float64 { return min(max(x, -1), 2) }},
-		{"ClipGrad", func(out []float32) { ClipGrad(out, x, g, -1, 2) }, func(x, g float64) float64 {
-			if x < -1 || x > 2 {
+		{"ClipGrad", func(out []float32) { Clip(out, x, -1, 2); ClipGrad(out, out, g, -1, 2) }, func(x, g float64) float64 {
+			if x <= -1 || x >= 2 {
 				return 0
 			}
 			return g

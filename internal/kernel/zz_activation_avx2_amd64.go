@@ -29,7 +29,7 @@ func leakyReluGradAVX2(out []float32, x []float32, g []float32, p float32, q flo
 //go:noescape
 func clipAVX2(out []float32, x []float32, g []float32, p float32, q float32)
 
-// clipGradAVX2 computes out = g where p <= x <= q.
+// clipGradAVX2 computes out = g where p < x < q.
 //
 //go:noescape
 func clipGradAVX2(out []float32, x []float32, g []float32, p float32, q float32)

@@ -29,7 +29,7 @@ func leakyReluGradAVX512(out []float32, x []float32, g []float32, p float32, q f
 //go:noescape
 func clipAVX512(out []float32, x []float32, g []float32, p float32, q float32)
 
-// clipGradAVX512 computes out = g where p <= x <= q.
+// clipGradAVX512 computes out = g where p < x < q.
 //
 //go:noescape
 func clipGradAVX512(out []float32, x []float32, g []float32, p float32, q float32)

@@ -11,28 +11,7 @@ import (
 
 // Relu is max(x, 0). Its gradient at 0 is 0.
 func Relu(x *G.Node) (*G.Node, error) {
-	if err := needFloat("Relu", x); err != nil {
-		return nil, err
-	}
-	return apply(Op{
-		Name: "Relu", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: First, Diff: []bool{true},
-		ending: &ending{part: clamp, on: First, low: 0, high: float32(math.Inf(1))},
-		Run: func(c *Call) error {
-			kernel.Relu(c.Out.F, c.In[0].F)
-			return nil
-		},
-		Grad: func(_ G.Nodes, y, g *G.Node) (G.Nodes, error) {
-			dx, err := apply(Op{
-				Name: "ReluGrad", Shape: y.Shape(), Dtype: tensor.Float32, InPlace: Second,
-				ending: &ending{part: gated, on: Second},
-				Run: func(c *Call) error {
-					kernel.ReluGrad(c.Out.F, c.In[0].F, c.In[1].F)
-					return nil
-				},
-			}, y, g)
-			return G.Nodes{dx}, err
-		},
-	}, x)
+	return limits("Relu", x, 0, float32(math.Inf(1)), kernel.Relu, &ending{part: gated, on: Second}, kernel.ReluGrad)
 }
 
 // LeakyRelu is x where x >= 0, otherwise alpha·x. Its gradient at 0 is alpha.
@@ -57,15 +36,51 @@ func Tanh(x *G.Node) (*G.Node, error) {
 }
 
 // Clip is min(max(x, low), high); infinite limits leave a side open. The
-// gradient passes where low <= x <= high.
+// gradient passes where low < x < high.
 func Clip(x *G.Node, low, high float32) (*G.Node, error) {
-	y, err := pointwise("Clip", x, ofInput,
-		func(out, x []float32) { kernel.Clip(out, x, low, high) },
-		func(out, x, g []float32) { kernel.ClipGrad(out, x, g, low, high) })
-	if err == nil {
-		y.Op().(*Op).ending = &ending{part: clamp, on: First, low: low, high: high}
+	return limits("Clip", x, low, high,
+		func(out, x []float32) { kernel.Clip(out, x, low, high) }, nil,
+		func(out, y, g []float32) { kernel.ClipGrad(out, y, g, low, high) })
+}
+
+// limits is a function that keeps x between two numbers, from which its gradient
+// is that of the result where the result is neither. along is the gradient as
+// part of the operation before it, if it can be.
+func limits(name string, x *G.Node, low, high float32, run func(out, x []float32), along *ending, grad func(out, y, g []float32)) (*G.Node, error) {
+	if err := needFloat(name, x); err != nil {
+		return nil, err
 	}
-	return y, err
+	return apply(Op{
+		Name: name, Shape: x.Shape(), Dtype: tensor.Float32, InPlace: First, Diff: []bool{true},
+		ending: &ending{part: clamp, on: First, low: low, high: high},
+		Run: func(c *Call) error {
+			run(c.Out.F, c.In[0].F)
+			return nil
+		},
+		Grad: func(in G.Nodes, y, g *G.Node) (G.Nodes, error) {
+			dx, err := backward(name+"Grad", y, g, grad)
+			if err == nil {
+				o := dx.Op().(*Op)
+				o.ending, o.gate = along, &gate{of: in[0], grad: g, low: low, high: high}
+			}
+			return G.Nodes{dx}, err
+		},
+	}, x)
+}
+
+// gate is what the gradient of limits is made of: it is grad where of lies
+// between low and high.
+type gate struct {
+	of, grad  *G.Node
+	low, high float32
+}
+
+// gateOf is the gate that g is the gradient behind, if that is a gate of x.
+func gateOf(g, x *G.Node) *gate {
+	if o, ok := g.Op().(*Op); ok && o.gate != nil && o.gate.of == x {
+		return o.gate
+	}
+	return nil
 }
 
 // What the gradient of a pointwise function is computed from. A function that

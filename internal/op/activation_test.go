@@ -46,8 +46,11 @@ func TestActivationGradientAtKinks(t *testing.T) {
 	}{
 		{"Relu", Relu, 0, 0},
 		{"LeakyRelu", func(x *G.Node) (*G.Node, error) { return LeakyRelu(x, 0.25) }, 0, 0.25},
-		{"Clip at its low limit", func(x *G.Node) (*G.Node, error) { return Clip(x, 1, 2) }, 1, 1},
-		{"Clip at its high limit", func(x *G.Node) (*G.Node, error) { return Clip(x, 1, 2) }, 2, 1},
+		{"Clip at its low limit", func(x *G.Node) (*G.Node, error) { return Clip(x, 1, 2) }, 1, 0},
+		{"Clip at its high limit", func(x *G.Node) (*G.Node, error) { return Clip(x, 1, 2) }, 2, 0},
+		{"Saturate at its low limit", func(x *G.Node) (*G.Node, error) { return Map(Saturate(1, 2), x) }, 1, 1},
+		{"Saturate at its high limit", func(x *G.Node) (*G.Node, error) { return Map(Saturate(1, 2), x) }, 2, 1},
+		{"Saturate above it", func(x *G.Node) (*G.Node, error) { return Map(Saturate(1, 2), x) }, 2.5, 0},
 	} {
 		in, out, values := graphOf(t, func(in []*G.Node) (*G.Node, error) { return c.build(in[0]) },
 			[]leaf{floatLeaf([]int{1}, c.x)})

@@ -230,6 +230,22 @@ func Straight(f func(x float64) float64) Function {
 }
 
 // sign is -1, 0 or 1; NaN stays.
+// Saturate is x held to [low, high]. Other than that of Clip, its gradient passes
+// at the limits, where rounded numbers often are.
+func Saturate(low, high float64) Function {
+	return Function{
+		name: "Saturate",
+		of:   func(x float64) float64 { return min(max(x, low), high) },
+		slope: func(x float64) float64 {
+			if x < low || x > high {
+				return 0
+			}
+			return 1
+		},
+		fromInput: true,
+	}
+}
+
 func sign(x float64) float64 {
 	switch {
 	case x > 0:

@@ -105,8 +105,8 @@ func BatchNormTrain(x, scale, shift *G.Node, eps float32) (y, mean, variance *G.
 		Dtype: tensor.Float32,
 		Alias: true,
 		Diff:  []bool{false, true, true, true, false, false},
-		Grad: func(in G.Nodes, _, g *G.Node) (G.Nodes, error) {
-			dx, dscale, dshift, err := batchNormTrainGrads(in[1], in[2], in[4], in[5], g, eps)
+		Grad: func(in G.Nodes, y, g *G.Node) (G.Nodes, error) {
+			dx, dscale, dshift, err := batchNormTrainGrads(in[1], in[2], in[3], in[4], in[5], gateOf(g, y), g, eps)
 			return G.Nodes{nil, dx, dscale, dshift, nil, nil}, err
 		},
 	}, all, x, scale, shift, mean, variance)
@@ -114,23 +114,31 @@ func BatchNormTrain(x, scale, shift *G.Node, eps float32) (y, mean, variance *G.
 }
 
 // batchNormTrainGrads are the gradients of the input, through its statistics too,
-// and of scale and shift. One pass makes all three.
-func batchNormTrainGrads(x, scale, mean, variance, g *G.Node, eps float32) (dx, dscale, dshift *G.Node, err error) {
+// and of scale and shift. One pass makes all three. Behind a gate it starts from
+// the gradient before that: which elements pass can be seen from x, which it reads
+// in any case.
+func batchNormTrainGrads(x, scale, shift, mean, variance *G.Node, behind *gate, g *G.Node, eps float32) (dx, dscale, dshift *G.Node, err error) {
 	channels := channelsOf(x.Shape())
 	size, n := x.Shape().TotalSize(), channels.C
+	norm := kernel.ChannelNorm{Channels: channels, Eps: eps}
+	if behind != nil {
+		g = behind.grad
+		norm.Limited, norm.Low, norm.High = true, behind.low, behind.high
+	}
 	all, err := apply(Op{
 		Name:  "BatchNormTrainGrads",
 		Shape: tensor.Shape{size + 2*n},
 		Dtype: tensor.Float32,
 		Run: func(c *Call) error {
-			norm := kernel.ChannelNorm{Channels: channels, Eps: eps, Scale: c.In[2].F, Mean: c.In[3].F, Variance: c.In[4].F}
+			norm := norm
+			norm.Scale, norm.Shift, norm.Mean, norm.Variance = c.In[2].F, c.In[3].F, c.In[4].F, c.In[5].F
 			norm.Backward(kernel.ChannelGrads{
 				X: c.In[0].F, Dy: c.In[1].F, Train: true,
 				Dx: c.Out.F[:size], Dscale: c.Out.F[size : size+n], Dshift: c.Out.F[size+n:],
 			})
 			return nil
 		},
-	}, x, g, scale, mean, variance)
+	}, x, g, scale, shift, mean, variance)
 	if err != nil {
 		return nil, nil, nil, err
 	}

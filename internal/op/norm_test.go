@@ -2,6 +2,7 @@ package op
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	G "gorgonia.org/gorgonia"
@@ -68,6 +69,44 @@ func TestBatchNormTrain(t *testing.T) {
 func TestBatchNormTrainGrad(t *testing.T) {
 	for _, x := range [][]int{{2, 3, 4}, {4, 3}, {3, 2, 2, 2}} {
 		checkGrad(t, batchNormTrain, noise(1, x...), noise(2, x[1]), noise(3, x[1]))
+	}
+}
+
+// The gradient of limits right behind it becomes part of that of batch
+// normalisation, and must not change a bit.
+func TestBatchNormTrainLimitsGrad(t *testing.T) {
+	for _, limits := range [][2]float32{{0, float32(math.Inf(1))}, {-0.5, 0.75}} {
+		gradients := func(between func(x *G.Node) (*G.Node, error)) [][]float32 {
+			build := func(in []*G.Node) (*G.Node, error) {
+				y, err := batchNormTrain(in)
+				if err == nil {
+					y, err = between(y)
+				}
+				if err != nil {
+					return nil, err
+				}
+				return Clip(y, limits[0], limits[1])
+			}
+			in, out, values := graphOf(t, build, []leaf{noise(1, 3, 2, 5), noise(2, 2), noise(3, 2)})
+			seed := Input(out.Graph(), "seed", out.Dtype(), out.Shape()...)
+			values[seed] = noise(4, 3, 2, 5).data
+			var list [][]float32
+			for _, g := range backprop(t, in, out, seed) {
+				got, err := evaluate(g, values)
+				if err != nil {
+					t.Fatal(err)
+				}
+				list = append(list, got.F)
+			}
+			return list
+		}
+		got := gradients(func(x *G.Node) (*G.Node, error) { return x, nil })
+		want := gradients(func(x *G.Node) (*G.Node, error) { return Reshape(x, x.Shape()...) })
+		for i := range want {
+			if !slices.Equal(got[i], want[i]) || slices.Max(want[i]) == slices.Min(want[i]) {
+				t.Errorf("limits %v, input %d: got %v, want %v", limits, i, got[i], want[i])
+			}
+		}
 	}
 }
 

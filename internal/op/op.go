@@ -89,6 +89,7 @@ type Op struct {
 
 	ending *ending   // what it is behind another operation, if anything; see Fuse
 	finish *finisher // what it can do of operations behind it; Run is its do
+	gate   *gate     // what it is made of, if it is the gradient of limits
 
 	types []hm.Type
 	id    uint64

@@ -30,10 +30,10 @@ func activation(m *machine) {
 		p, q := m.scalar("p"), m.scalar("q")
 		return func(in []vec) vec { return m.min(q, m.max(p, in[0])) }
 	})
-	m.point("clipGrad", "out = g where p <= x <= q", "xg", 4, func() formula {
+	m.point("clipGrad", "out = g where p < x < q", "xg", 4, func() formula {
 		p, q := m.scalar("p"), m.scalar("q")
 		return func(in []vec) vec {
-			return m.keep(m.both(m.where(notLess, in[0], p), m.where(notGreater, in[0], q)), in[1])
+			return m.keep(m.both(m.where(notAtMost, in[0], p), m.where(notAtLeast, in[0], q)), in[1])
 		}
 	})
 	m.point("scale", "out = p·x", "x", 4, func() formula {

@@ -200,8 +200,7 @@ func (m *machine) horner(x vec, c []operand.Op) vec {
 const (
 	less       = 0x11
 	greater    = 0x1E
-	notLess    = 0x15
-	notGreater = 0x1A
+	notAtLeast = 0x19
 	notAtMost  = 0x16
 )
 
