@@ -23,7 +23,7 @@ import (
 	"finetune/internal/onnxpb"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/conformance.txt with the cases that pass")
+var update = flag.Bool("update", false, "rewrite testdata/conformance.txt with the cases that pass, and docs/operators.md")
 
 // TestConformance runs the operator tests of the ONNX project: every case whose
 // operators are all in our table, found below the corpus' onnx-backend or below
