@@ -36,18 +36,19 @@ func (e *DivergedError) Error() string {
 	return b.String()
 }
 
-// checkFinite looks at what a pass came to. Where that is not finite it runs the
-// pass again to find the first operation to blame.
+// checkFinite looks at what a pass came to.
 func (n *network) checkFinite(ctx context.Context, p *pass, step int, loss float64) error {
-	e := &DivergedError{Step: step}
 	switch {
 	case math.IsNaN(loss) || math.IsInf(loss, 0):
-		e.What = fmt.Sprintf("the loss is %v", loss)
+		return n.blame(ctx, p, &DivergedError{Step: step, What: fmt.Sprintf("the loss is %v", loss)})
 	case n.training && !n.gradientsFinite():
-		e.What = "a gradient is not finite"
-	default:
-		return nil
+		return n.blame(ctx, p, &DivergedError{Step: step, What: "a gradient is not finite"})
 	}
+	return nil
+}
+
+// blame runs the pass again to find the first operation to blame for e.
+func (n *network) blame(ctx context.Context, p *pass, e *DivergedError) error {
 	node, err := p.machine.FirstNonFinite(ctx)
 	if err != nil {
 		return err

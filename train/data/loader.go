@@ -3,10 +3,8 @@ package data
 import (
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // LoaderOptions say what a model wants to see. Every value x becomes
@@ -31,9 +29,10 @@ type LoaderOptions struct {
 // Loader fills the buffers of a batch from a Source. It is safe for concurrent
 // use.
 type Loader struct {
-	src     Source
-	inputs  []input
-	scratch sync.Pool // *[]float32, for one example in the source's layout
+	src      Source
+	inputs   []input
+	scratch  sync.Pool // *[]float32, for one example in the source's layout
+	fillings sync.Pool // *filling
 }
 
 // input is how one Field becomes what the model wants: value v of the source,
@@ -94,6 +93,7 @@ func NewLoader(src Source, opt LoaderOptions) (*Loader, error) {
 		buffer := make([]float32, scratch)
 		return &buffer
 	}
+	l.fillings.New = func() any { return &filling{loader: l} }
 	return l, nil
 }
 
@@ -158,10 +158,6 @@ func (l *Loader) Inputs() []Field {
 	return fields
 }
 
-// parallelValues is the size of a batch from which on it is worth to share it
-// among processors.
-const parallelValues = 1 << 16
-
 // Fill reads the examples with the given numbers, in this order: in[k] receives
 // input k, one example after the other, and target the targets. A buffer may be
 // longer than that; its rest is left alone. A nil in[k] leaves input k out, a nil
@@ -171,48 +167,9 @@ func (l *Loader) Fill(idx []int, in [][]float32, target []float32) error {
 	if len(in) != len(l.inputs) {
 		panic(fmt.Sprintf("data: %d input buffers for %d inputs", len(in), len(l.inputs)))
 	}
-	values := 0
-	for k, f := range l.inputs {
-		if in[k] == nil {
-			continue
-		}
-		values += f.Size() * len(idx)
-	}
-	workers := min(runtime.GOMAXPROCS(0), len(idx))
-	if workers <= 1 || values < parallelValues {
-		rows := make([][]float32, len(in))
-		for at := range idx {
-			if err := l.fill(idx, at, in, target, rows); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	errs := make([]error, len(idx))
-	for range workers {
-		wait.Go(func() {
-			rows := make([][]float32, len(in))
-			for {
-				at := int(next.Add(1)) - 1
-				if at >= len(idx) {
-					return
-				}
-				if errs[at] = l.fill(idx, at, in, target, rows); errs[at] != nil {
-					next.Store(int64(len(idx))) // what came before is under way
-				}
-			}
-		})
-	}
-	wait.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	f := l.fillings.Get().(*filling)
+	defer l.fillings.Put(f)
+	return f.run(idx, in, target)
 }
 
 // fill reads example idx[at] into its place in the batch. rows is room for one
