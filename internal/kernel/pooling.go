@@ -11,6 +11,8 @@ type Pool struct {
 	Window
 	area []float32 // for averages: what the sum of each output is divided by
 	plan *poolPlan // nil if plain loops do it
+
+	squares bool // windows of two by two elements cover the planes without gaps
 }
 
 // NewPool makes a pooling that takes maxima or averages. An average divides by
@@ -47,7 +49,19 @@ func NewPool(planes int, w Window, countPadding bool, padEnd []int) *Pool {
 		}
 	}
 	p.plan = newPoolPlan(active, p)
+	p.squares = active.pool.squareMax != nil && w.squares()
 	return p
+}
+
+// squares tells whether windows of two by two elements cover planes without gaps.
+func (w *Window) squares() bool {
+	for axis, size := range [3]int{1, 2, 2} {
+		if w.Kernel[axis] != size || w.Stride[axis] != size || size > 1 && w.Dilation[axis] != 1 ||
+			w.Pad[axis] != 0 || w.In[axis] != size*w.Out[axis] {
+			return false
+		}
+	}
+	return w.outputs() > 0
 }
 
 func (p *Pool) check(x, y []float32) {
@@ -64,6 +78,8 @@ type poolArgs struct {
 
 var (
 	planned         = split(plannedPlanes)
+	squareMax       = split(squareMaxPlanes)
+	squareMaxGrad   = split(squareMaxGradPlanes)
 	maxForward      = split(maxForwardPlanes)
 	maxBackward     = split(maxBackwardPlanes)
 	averageForward  = split(averageForwardPlanes)
@@ -102,6 +118,10 @@ func (p *Pool) grain() int { return max(1, chunk/(p.taps()*p.outputs()+1)) }
 // wins; NaN always does. A window that sees only padding gives -Inf.
 func (p *Pool) Max(x, y []float32) {
 	p.check(x, y)
+	if p.squares {
+		squareMax.do(p.Planes, p.grain(), poolArgs{p: p, x: x, y: y})
+		return
+	}
 	p.do(maxForward, poolArgs{x: x, y: y, pass: maxPlane})
 }
 
@@ -128,7 +148,34 @@ func maxForwardPlanes(a *poolArgs, lo, hi int) {
 func (p *Pool) MaxBackward(x, dy, dx []float32) {
 	p.check(x, dy)
 	p.check(dx, dy)
+	if p.squares {
+		squareMaxGrad.do(p.Planes, p.grain(), poolArgs{p: p, x: x, y: dy, dx: dx})
+		return
+	}
 	p.do(maxBackward, poolArgs{x: x, y: dy, dx: dx, pass: maxBackwardPlane})
+}
+
+func squareMaxPlanes(a *poolArgs, lo, hi int) {
+	a.p.eachSquares(lo, hi, func(at, rows, n int) {
+		active.pool.squareMax(&a.y[at], &a.x[4*at], rows, n)
+	})
+}
+
+func squareMaxGradPlanes(a *poolArgs, lo, hi int) {
+	a.p.eachSquares(lo, hi, func(at, rows, n int) {
+		active.pool.squareMaxGrad(&a.dx[4*at], &a.x[4*at], &a.y[at], rows, n)
+	})
+}
+
+// eachSquares calls f for pieces of the rows of planes, with the place of the
+// first output: loops in assembly cannot be interrupted.
+func (p *Pool) eachSquares(lo, hi int, f func(at, rows, n int)) {
+	n := p.Out[2]
+	most := max(1, chunk/n)
+	end := hi * p.outputs() / n
+	for row := lo * p.outputs() / n; row < end; row += most {
+		f(row*n, min(most, end-row), n)
+	}
 }
 
 func maxBackwardPlanes(a *poolArgs, lo, hi int) {

@@ -165,7 +165,7 @@ func TestPoolShapes(t *testing.T) {
 			w := randomConv(random).Window
 			p := NewPool(1+random.IntN(3), w, random.IntN(2) == 0, nil)
 			plain := *p
-			plain.plan = nil
+			plain.plan, plain.squares = nil, false
 			x, dy := fenced(t, noise(1, p.Planes*p.pixels())), fenced(t, noise(2, p.Planes*p.outputs()))
 			for i := range x {
 				x[i] = float32(math.Round(float64(x[i]) * 2)) // many equal maxima
@@ -195,6 +195,46 @@ func TestPoolShapes(t *testing.T) {
 			p.AverageBackward(dy, gotX)
 			plain.AverageBackward(dy, wantX)
 			closeFloats(t, fmt.Sprintf("gradient of the average under window %+v", w), gotX, wantX)
+		}
+	})
+}
+
+// Squares in rows of all lengths, with fences around what is read and written,
+// give what plain loops do.
+func TestMaxPoolOfSquares(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(3, 4))
+		for _, n := range lengths[1:] {
+			two, none := []int{2, 2}, []int{0, 0}
+			p := NewPool(3, slide{[]int{6, 2 * n}, two, two, []int{1, 1}, none, none}.window(), false, nil)
+			plain := *p
+			plain.plan, plain.squares = nil, false
+			x, dy := fenced(t, noise(1, p.Planes*p.pixels())), fenced(t, noise(2, p.Planes*p.outputs()))
+			for i := range x {
+				x[i] = float32(math.Round(float64(x[i]) * 2))
+				switch random.IntN(20) {
+				case 0:
+					x[i] = float32(math.NaN())
+				case 1:
+					x[i] = float32(math.Inf(-1))
+				}
+			}
+			y, wantY := fenced(t, dirty(len(dy))), make([]float32, len(dy))
+			p.Max(x, y)
+			plain.Max(x, wantY)
+			dx, wantX := fenced(t, dirty(len(x))), make([]float32, len(x))
+			p.MaxBackward(x, dy, dx)
+			plain.MaxBackward(x, dy, wantX)
+			for i := range y {
+				if !same(y[i], wantY[i]) {
+					t.Fatalf("rows of %d: output %d: got %v, want %v", n, i, y[i], wantY[i])
+				}
+			}
+			for i := range dx {
+				if dx[i] != wantX[i] {
+					t.Fatalf("rows of %d: gradient %d: got %v, want %v", n, i, dx[i], wantX[i])
+				}
+			}
 		}
 	})
 }

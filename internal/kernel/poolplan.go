@@ -180,6 +180,11 @@ type poolLoops struct {
 	// sum is the sum, times scale, of which there is an element for each of y.
 	sum func(y, scale *float32, rowY int, x *float32, rowX int, offsets *int32, taps, rows, n int)
 
+	// squareMax and squareMaxGrad are max and its gradient for squares of two by two
+	// elements next to each other: x and dx have 2·rows rows of 2·n elements.
+	squareMax     func(y, x *float32, rows, n int)
+	squareMaxGrad func(dx, x, dy *float32, rows, n int)
+
 	// spread fills rows of n elements with an element of y each, divided by by.
 	spread func(x, y *float32, rows, n int, by float32)
 }

@@ -29,6 +29,16 @@ func poolSumAVX2(y *float32, scale *float32, rowY int, x *float32, rowX int, off
 //go:noescape
 func poolScaledAVX2(y *float32, rowY int, x *float32, about *float32, rowX int, offsets *int32, taps int, rows int, n int)
 
+// squareMaxAVX2 is poolLoops.squareMax.
+//
+//go:noescape
+func squareMaxAVX2(y *float32, x *float32, rows int, n int)
+
+// squareMaxGradAVX2 is poolLoops.squareMaxGrad.
+//
+//go:noescape
+func squareMaxGradAVX2(dx *float32, x *float32, dy *float32, rows int, n int)
+
 // spreadMeansAVX2 is poolLoops.spread.
 //
 //go:noescape

@@ -1105,6 +1105,303 @@ done65:
 	VZEROUPPER
 	RET
 
+// func squareMaxAVX2(y *float32, x *float32, rows int, n int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·squareMaxAVX2(SB), NOSPLIT, $0-32
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    n+24(FP), DX
+	MOVQ    DX, BX
+	ANDQ    $-8, BX
+	MOVQ    DX, SI
+	SUBQ    BX, SI
+	MOVQ    SI, R8
+	XORQ    DI, DI
+	TESTQ   R8, R8
+	CMOVQLT DI, R8
+	MOVQ    $0x00000008, DI
+	CMPQ    R8, DI
+	CMOVQGT DI, R8
+	LEAQ    rest<>+0(SB), DI
+	SHLQ    $0x02, R8
+	SUBQ    R8, DI
+	ADDQ    SI, SI
+	MOVQ    SI, R9
+	XORQ    R8, R8
+	TESTQ   R9, R9
+	CMOVQLT R8, R9
+	MOVQ    $0x00000008, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	LEAQ    rest<>+0(SB), R8
+	SHLQ    $0x02, R9
+	SUBQ    R9, R8
+	SUBQ    $0x08, SI
+	MOVQ    SI, R9
+	XORQ    SI, SI
+	TESTQ   R9, R9
+	CMOVQLT SI, R9
+	MOVQ    $0x00000008, SI
+	CMPQ    R9, SI
+	CMOVQGT SI, R9
+	LEAQ    rest<>+0(SB), SI
+	SHLQ    $0x02, R9
+	SUBQ    R9, SI
+	MOVQ    rows+16(FP), R10
+	TESTQ   R10, R10
+	JZ      end72
+
+row71:
+	XORQ R9, R9
+
+loop73:
+	CMPQ      R9, BX
+	JEQ       tail74
+	VMOVUPS   (CX)(R9*8), Y0
+	VMOVUPS   32(CX)(R9*8), Y1
+	VSHUFPS   $0x88, Y1, Y0, Y2
+	VPERMPD   $0xd8, Y2, Y2
+	VSHUFPS   $0xdd, Y1, Y0, Y0
+	VPERMPD   $0xd8, Y0, Y0
+	MOVQ      n+24(FP), R11
+	LEAQ      (CX)(R11*8), R11
+	VMOVUPS   (R11)(R9*8), Y1
+	VMOVUPS   32(R11)(R9*8), Y3
+	VSHUFPS   $0x88, Y3, Y1, Y4
+	VPERMPD   $0xd8, Y4, Y4
+	VSHUFPS   $0xdd, Y3, Y1, Y1
+	VPERMPD   $0xd8, Y1, Y1
+	VCMPPS    $0x07, Y2, Y2, Y3
+	VMAXPS    Y0, Y2, Y0
+	VBLENDVPS Y3, Y0, Y2, Y2
+	VCMPPS    $0x07, Y2, Y2, Y0
+	VMAXPS    Y4, Y2, Y3
+	VBLENDVPS Y0, Y3, Y2, Y2
+	VCMPPS    $0x07, Y2, Y2, Y0
+	VMAXPS    Y1, Y2, Y1
+	VBLENDVPS Y0, Y1, Y2, Y2
+	VMOVUPS   Y2, (AX)(R9*4)
+	ADDQ      $0x08, R9
+	JMP       loop73
+
+tail74:
+	CMPQ       R9, DX
+	JEQ        next75
+	VMOVUPS    32(R8), Y0
+	VMASKMOVPS (CX)(R9*8), Y0, Y0
+	VMOVUPS    32(SI), Y1
+	VMASKMOVPS 32(CX)(R9*8), Y1, Y1
+	VSHUFPS    $0x88, Y1, Y0, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VSHUFPS    $0xdd, Y1, Y0, Y0
+	VPERMPD    $0xd8, Y0, Y0
+	MOVQ       n+24(FP), R11
+	LEAQ       (CX)(R11*8), R11
+	VMOVUPS    32(R8), Y1
+	VMASKMOVPS (R11)(R9*8), Y1, Y1
+	VMOVUPS    32(SI), Y3
+	VMASKMOVPS 32(R11)(R9*8), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y1, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VSHUFPS    $0xdd, Y3, Y1, Y1
+	VPERMPD    $0xd8, Y1, Y1
+	VCMPPS     $0x07, Y2, Y2, Y3
+	VMAXPS     Y0, Y2, Y0
+	VBLENDVPS  Y3, Y0, Y2, Y2
+	VCMPPS     $0x07, Y2, Y2, Y0
+	VMAXPS     Y4, Y2, Y3
+	VBLENDVPS  Y0, Y3, Y2, Y2
+	VCMPPS     $0x07, Y2, Y2, Y0
+	VMAXPS     Y1, Y2, Y1
+	VBLENDVPS  Y0, Y1, Y2, Y2
+	VMOVUPS    32(DI), Y0
+	VMASKMOVPS Y2, Y0, (AX)(R9*4)
+
+next75:
+	LEAQ (CX)(DX*8), CX
+	LEAQ (CX)(DX*8), CX
+	LEAQ (AX)(DX*4), AX
+	DECQ R10
+	JNZ  row71
+
+end72:
+	VZEROUPPER
+	RET
+
+// func squareMaxGradAVX2(dx *float32, x *float32, dy *float32, rows int, n int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·squareMaxGradAVX2(SB), NOSPLIT, $0-40
+	MOVQ    dx+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    dy+16(FP), DX
+	MOVQ    n+32(FP), BX
+	MOVQ    BX, SI
+	ANDQ    $-8, SI
+	MOVQ    BX, DI
+	SUBQ    SI, DI
+	MOVQ    DI, R9
+	XORQ    R8, R8
+	TESTQ   R9, R9
+	CMOVQLT R8, R9
+	MOVQ    $0x00000008, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	LEAQ    rest<>+0(SB), R8
+	SHLQ    $0x02, R9
+	SUBQ    R9, R8
+	ADDQ    DI, DI
+	MOVQ    DI, R10
+	XORQ    R9, R9
+	TESTQ   R10, R10
+	CMOVQLT R9, R10
+	MOVQ    $0x00000008, R9
+	CMPQ    R10, R9
+	CMOVQGT R9, R10
+	LEAQ    rest<>+0(SB), R9
+	SHLQ    $0x02, R10
+	SUBQ    R10, R9
+	SUBQ    $0x08, DI
+	MOVQ    DI, R10
+	XORQ    DI, DI
+	TESTQ   R10, R10
+	CMOVQLT DI, R10
+	MOVQ    $0x00000008, DI
+	CMPQ    R10, DI
+	CMOVQGT DI, R10
+	LEAQ    rest<>+0(SB), DI
+	SHLQ    $0x02, R10
+	SUBQ    R10, DI
+	MOVQ    rows+24(FP), R11
+	TESTQ   R11, R11
+	JZ      end77
+
+row76:
+	XORQ R10, R10
+
+loop78:
+	CMPQ       R10, SI
+	JEQ        tail79
+	VMOVUPS    (CX)(R10*8), Y0
+	VMOVUPS    32(CX)(R10*8), Y1
+	VSHUFPS    $0x88, Y1, Y0, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VSHUFPS    $0xdd, Y1, Y0, Y0
+	VPERMPD    $0xd8, Y0, Y0
+	MOVQ       n+32(FP), R12
+	LEAQ       (CX)(R12*8), R12
+	VMOVUPS    (R12)(R10*8), Y1
+	VMOVUPS    32(R12)(R10*8), Y3
+	VSHUFPS    $0x88, Y3, Y1, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VSHUFPS    $0xdd, Y3, Y1, Y1
+	VPERMPD    $0xd8, Y1, Y1
+	VCMPPS     $0x16, Y2, Y0, Y3
+	VCMPPS     $0x07, Y2, Y2, Y5
+	VANDPS     Y5, Y3, Y3
+	VBLENDVPS  Y3, Y0, Y2, Y2
+	VCMPPS     $0x16, Y2, Y4, Y0
+	VCMPPS     $0x07, Y2, Y2, Y5
+	VANDPS     Y5, Y0, Y0
+	VBLENDVPS  Y0, Y4, Y2, Y2
+	VCMPPS     $0x16, Y2, Y1, Y1
+	VCMPPS     $0x07, Y2, Y2, Y2
+	VANDPS     Y2, Y1, Y1
+	VMOVUPS    (DX)(R10*4), Y2
+	VANDPS     Y2, Y1, Y1
+	VXORPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VXORPS     Y0, Y2, Y2
+	VANDPS     Y2, Y3, Y3
+	VXORPS     Y3, Y2, Y2
+	VUNPCKLPS  Y3, Y2, Y4
+	VUNPCKHPS  Y3, Y2, Y2
+	VPERM2F128 $0x20, Y2, Y4, Y3
+	VPERM2F128 $0x31, Y2, Y4, Y2
+	VMOVUPS    Y3, (AX)(R10*8)
+	VMOVUPS    Y2, 32(AX)(R10*8)
+	MOVQ       n+32(FP), R12
+	LEAQ       (AX)(R12*8), R12
+	VUNPCKLPS  Y1, Y0, Y2
+	VUNPCKHPS  Y1, Y0, Y0
+	VPERM2F128 $0x20, Y0, Y2, Y1
+	VPERM2F128 $0x31, Y0, Y2, Y0
+	VMOVUPS    Y1, (R12)(R10*8)
+	VMOVUPS    Y0, 32(R12)(R10*8)
+	ADDQ       $0x08, R10
+	JMP        loop78
+
+tail79:
+	CMPQ       R10, BX
+	JEQ        next80
+	VMOVUPS    32(R9), Y0
+	VMASKMOVPS (CX)(R10*8), Y0, Y0
+	VMOVUPS    32(DI), Y1
+	VMASKMOVPS 32(CX)(R10*8), Y1, Y1
+	VSHUFPS    $0x88, Y1, Y0, Y2
+	VPERMPD    $0xd8, Y2, Y2
+	VSHUFPS    $0xdd, Y1, Y0, Y0
+	VPERMPD    $0xd8, Y0, Y0
+	MOVQ       n+32(FP), R12
+	LEAQ       (CX)(R12*8), R12
+	VMOVUPS    32(R9), Y1
+	VMASKMOVPS (R12)(R10*8), Y1, Y1
+	VMOVUPS    32(DI), Y3
+	VMASKMOVPS 32(R12)(R10*8), Y3, Y3
+	VSHUFPS    $0x88, Y3, Y1, Y4
+	VPERMPD    $0xd8, Y4, Y4
+	VSHUFPS    $0xdd, Y3, Y1, Y1
+	VPERMPD    $0xd8, Y1, Y1
+	VCMPPS     $0x16, Y2, Y0, Y3
+	VCMPPS     $0x07, Y2, Y2, Y5
+	VANDPS     Y5, Y3, Y3
+	VBLENDVPS  Y3, Y0, Y2, Y2
+	VCMPPS     $0x16, Y2, Y4, Y0
+	VCMPPS     $0x07, Y2, Y2, Y5
+	VANDPS     Y5, Y0, Y0
+	VBLENDVPS  Y0, Y4, Y2, Y2
+	VCMPPS     $0x16, Y2, Y1, Y1
+	VCMPPS     $0x07, Y2, Y2, Y2
+	VANDPS     Y2, Y1, Y1
+	VMOVUPS    32(R8), Y2
+	VMASKMOVPS (DX)(R10*4), Y2, Y2
+	VANDPS     Y2, Y1, Y1
+	VXORPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VXORPS     Y0, Y2, Y2
+	VANDPS     Y2, Y3, Y3
+	VXORPS     Y3, Y2, Y2
+	VUNPCKLPS  Y3, Y2, Y4
+	VUNPCKHPS  Y3, Y2, Y2
+	VPERM2F128 $0x20, Y2, Y4, Y3
+	VPERM2F128 $0x31, Y2, Y4, Y2
+	VMOVUPS    32(R9), Y4
+	VMASKMOVPS Y3, Y4, (AX)(R10*8)
+	VMOVUPS    32(DI), Y3
+	VMASKMOVPS Y2, Y3, 32(AX)(R10*8)
+	MOVQ       n+32(FP), R12
+	LEAQ       (AX)(R12*8), R12
+	VUNPCKLPS  Y1, Y0, Y2
+	VUNPCKHPS  Y1, Y0, Y0
+	VPERM2F128 $0x20, Y0, Y2, Y1
+	VPERM2F128 $0x31, Y0, Y2, Y0
+	VMOVUPS    32(R9), Y2
+	VMASKMOVPS Y1, Y2, (R12)(R10*8)
+	VMOVUPS    32(DI), Y1
+	VMASKMOVPS Y0, Y1, 32(R12)(R10*8)
+
+next80:
+	LEAQ (CX)(BX*8), CX
+	LEAQ (AX)(BX*8), AX
+	LEAQ (CX)(BX*8), CX
+	LEAQ (AX)(BX*8), AX
+	LEAQ (DX)(BX*4), DX
+	DECQ R11
+	JNZ  row76
+
+end77:
+	VZEROUPPER
+	RET
+
 // func spreadMeansAVX2(x *float32, y *float32, rows int, n int, by float32)
 // Requires: AVX
 TEXT ·spreadMeansAVX2(SB), NOSPLIT, $0-36
@@ -1119,45 +1416,45 @@ TEXT ·spreadMeansAVX2(SB), NOSPLIT, $0-36
 	VBROADCASTSS by+32(FP), Y0
 	MOVQ         rows+16(FP), BX
 	TESTQ        BX, BX
-	JZ           end72
+	JZ           end82
 
-row71:
+row81:
 	VBROADCASTSS (AX), Y1
 	VDIVPS       Y0, Y1, Y1
 	XORQ         DI, DI
 
-loop73:
+loop83:
 	LEAQ    32(DI), R8
 	CMPQ    R8, DX
-	JGT     done74
+	JGT     done84
 	VMOVUPS Y1, (CX)(DI*4)
 	VMOVUPS Y1, 32(CX)(DI*4)
 	VMOVUPS Y1, 64(CX)(DI*4)
 	VMOVUPS Y1, 96(CX)(DI*4)
 	MOVQ    R8, DI
-	JMP     loop73
+	JMP     loop83
 
-done74:
-loop75:
+done84:
+loop85:
 	LEAQ    8(DI), R8
 	CMPQ    R8, DX
-	JGT     done76
+	JGT     done86
 	VMOVUPS Y1, (CX)(DI*4)
 	MOVQ    R8, DI
-	JMP     loop75
+	JMP     loop85
 
-done76:
+done86:
 	CMPQ       DI, DX
-	JEQ        done77
+	JEQ        done87
 	VMOVUPS    32(SI), Y2
 	VMASKMOVPS Y1, Y2, (CX)(DI*4)
 
-done77:
+done87:
 	ADDQ $0x04, AX
 	LEAQ (CX)(DX*4), CX
 	DECQ BX
-	JNZ  row71
+	JNZ  row81
 
-end72:
+end82:
 	VZEROUPPER
 	RET

@@ -29,6 +29,16 @@ func poolSumAVX512(y *float32, scale *float32, rowY int, x *float32, rowX int, o
 //go:noescape
 func poolScaledAVX512(y *float32, rowY int, x *float32, about *float32, rowX int, offsets *int32, taps int, rows int, n int)
 
+// squareMaxAVX512 is poolLoops.squareMax.
+//
+//go:noescape
+func squareMaxAVX512(y *float32, x *float32, rows int, n int)
+
+// squareMaxGradAVX512 is poolLoops.squareMaxGrad.
+//
+//go:noescape
+func squareMaxGradAVX512(dx *float32, x *float32, dy *float32, rows int, n int)
+
 // spreadMeansAVX512 is poolLoops.spread.
 //
 //go:noescape
