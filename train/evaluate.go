@@ -19,6 +19,9 @@ func Evaluate(ctx context.Context, m *onnxload.Model, l *data.Loader, cfg Config
 	if err != nil {
 		return Metrics{}, err
 	}
+	for p, pruned := range n.pruned {
+		pruned.SetZeros(p.Value)
+	}
 	return n.evaluate(ctx)
 }
 

@@ -30,7 +30,8 @@ type network struct {
 	passes map[int]*pass
 
 	trainable []*optim.Param
-	sums      [][]float32 // of gradients over the chunks of a batch; nil until needed
+	pruned    map[*optim.Param]*op.Pruned // what is zero of weights and of their gradients
+	sums      [][]float32                 // of gradients over the chunks of a batch; nil until needed
 
 	costs *costs // of training with Config.Profile
 }
@@ -58,6 +59,7 @@ func newNetwork(m *onnxload.Model, l *data.Loader, cfg Config, training bool) (*
 	if training {
 		n.trainable = trainable(m, cfg.note)
 	}
+	n.pruned = prunedWeights(m)
 	if training && cfg.Profile {
 		n.costs = new(costs)
 	}
@@ -141,6 +143,7 @@ func (n *network) build(examples int) (*pass, error) {
 			n.cfg.warn("node %q has one value per channel when %d examples run at once, which has no variance: its running statistics stay as they are then", s.Node, examples)
 		}
 	}
+	n.bindPruned(prog)
 	if p.machine, err = engine.Compile(outputs, prog.Bind); err != nil {
 		return nil, err
 	}
@@ -182,7 +185,7 @@ func (n *network) addGradients(loss *G.Node, prog *onnxload.Program) ([]*G.Node,
 		if len(param.Grad) != len(param.Value) {
 			param.Grad = make([]float32, len(param.Value))
 		}
-		prog.Bind[g] = op.Buffer{F: param.Grad}
+		prog.Bind[g] = op.Buffer{F: param.Grad, Pruned: n.pruned[param]}
 	}
 	n.trainable = reached
 	return slices.DeleteFunc(grads, func(g *G.Node) bool { return g == nil }), nil

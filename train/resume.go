@@ -160,6 +160,7 @@ func (r *run) load(s snapshot, tensors map[string]Tensor) error {
 		copy(p.Value, tensors[kindParam+p.Name].F)
 		p.Mask = tensors[kindMask+p.Name].Bool
 	}
+	r.masksChanged()
 	r.at = s.At
 	return nil
 }

@@ -84,7 +84,7 @@ func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cf
 			}
 			r.clip()
 			r.update()
-			if err := r.gradual.Step(r.at.Step); err != nil {
+			if err := r.prune(); err != nil {
 				return nil, err
 			}
 			r.advance(len(batch), loss)
@@ -256,6 +256,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	if err := r.last.Step(0); err != nil {
 		return nil, err
 	}
+	r.masksChanged()
 	if r.judge != nil && (len(r.cfg.Prune.Threshold) > 0 || r.result.After == nil) {
 		after, err := r.judge.evaluate(ctx)
 		if err != nil {

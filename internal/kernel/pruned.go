@@ -19,6 +19,26 @@ func (z *Pruned) Set(keep []bool) {
 	z.version++
 }
 
+// SetZeros says that the weights are zero where w is, and stay so: nobody trains
+// them. Few zeros are not worth the memory, and are not noted.
+func (z *Pruned) SetZeros(w []float32) {
+	zeros := 0
+	for _, v := range w {
+		if v == 0 {
+			zeros++
+		}
+	}
+	if 2*zeros < len(w) {
+		z.Set(nil)
+		return
+	}
+	keep := make([]bool, len(w))
+	for i, v := range w {
+		keep[i] = v != 0
+	}
+	z.Set(keep)
+}
+
 // Known reports whether any weight is known to be zero.
 func (z *Pruned) Known() bool { return z != nil && z.kept < len(z.keep) }
 

@@ -252,9 +252,10 @@ func NewSparseGradient(m, n, k int) *SparseGradient {
 	return p
 }
 
-// Pays reports whether the product takes less time than a dense one.
-func (p *SparseGradient) Pays(z *Pruned) bool {
-	return z.atMost(p.isa.dotsPay) && p.k >= p.isa.lanes && len(z.keep) < sparseLimit && p.n*p.bs.width < sparseLimit
+// Pays reports whether the product takes less time than a dense one. There is no
+// other that has an epilogue.
+func (p *SparseGradient) Pays(z *Pruned, then Epilogue) bool {
+	return then.empty() && z.atMost(p.isa.dotsPay) && p.k >= p.isa.lanes && len(z.keep) < sparseLimit && p.n*p.bs.width < sparseLimit
 }
 
 func (p *SparseGradient) update(z *Pruned) {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 )
@@ -128,6 +129,8 @@ func BenchmarkSparse(b *testing.B) {
 
 // benchRatio reports the time of f as a share of that of g, both in turn.
 func benchRatio(b *testing.B, f, g func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	f()
 	g()
 	var ratios []float64

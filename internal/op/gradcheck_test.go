@@ -126,7 +126,7 @@ func checkInPlace(o *Op, c Call) error {
 	}
 	again := Call{Step: c.Step, Scratch: make([]float32, o.Scratch)}
 	for _, b := range c.In {
-		again.In = append(again.In, Buffer{slices.Clone(b.F), slices.Clone(b.I)})
+		again.In = append(again.In, Buffer{F: slices.Clone(b.F), I: slices.Clone(b.I)})
 	}
 	again.Out = again.In[k]
 	if err := o.Run(&again); err != nil {

@@ -128,10 +128,7 @@ func Gemm(a, b, c *G.Node, transA, transB bool, alpha, beta float32) (*G.Node, e
 	if beta == 1 && row+col == 1 {
 		o.finishing(finisher{
 			upTo: gated, done: []doing{{part: addBias, row: row == 1, input: 2}},
-			run: func(c *Call, then kernel.Epilogue) error {
-				p.run(c, then)
-				return nil
-			},
+			run: p.multiply(),
 		})
 	} else {
 		o.Run = func(c *Call) error {

@@ -22,11 +22,13 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Buffer is the storage of a node, row-major and contiguous. Exactly one field
-// is set: F for float32 nodes, I for int64 nodes.
+// Buffer is the storage of a node, row-major and contiguous. One slice is set: F
+// for float32 nodes, I for int64 nodes.
 type Buffer struct {
 	F []float32
 	I []int64
+
+	Pruned *Pruned // what of weights, or of a gradient of them, is zero; nil where nothing is known
 }
 
 // Len is the number of elements.
@@ -34,6 +36,9 @@ func (b Buffer) Len() int { return len(b.F) + len(b.I) }
 
 // First is the storage of the first n elements.
 func (b Buffer) First(n int) Buffer {
+	if n == b.Len() {
+		return b
+	}
 	if b.I != nil {
 		return Buffer{I: b.I[:n:n]}
 	}

@@ -152,7 +152,7 @@ func TestInPlace(t *testing.T) {
 				call := Call{Step: testStep}
 				for _, child := range children(n) {
 					b := values[child]
-					call.In = append(call.In, Buffer{append([]float32(nil), b.F...), append([]int64(nil), b.I...)})
+					call.In = append(call.In, Buffer{F: append([]float32(nil), b.F...), I: append([]int64(nil), b.I...)})
 				}
 				call.Out = call.In[o.InPlace-First]
 				if err := o.Run(&call); err != nil {

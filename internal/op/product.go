@@ -133,10 +133,7 @@ func (p product) node(name string, a, b *G.Node, shape tensor.Shape) (*G.Node, e
 		}
 		return apply(o, a, b)
 	}
-	along := finisher{rows: -1, cols: -1, upTo: gated, run: func(c *Call, then kernel.Epilogue) error {
-		s.run(c, then)
-		return nil
-	}}
+	along := finisher{rows: -1, cols: -1, upTo: gated, run: s.multiply()}
 	if last := len(shape) - 1; last >= 0 && shape[last] == s.n {
 		along.cols = last
 	}
