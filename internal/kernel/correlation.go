@@ -143,7 +143,6 @@ func (s *correlation) weights() int { return s.groups * s.results * s.sources * 
 type correlationArgs struct {
 	s         *correlation
 	x, dy, dw []float32
-	sparse    *sparseCorrelation // if only some weights are wanted
 }
 
 var (
@@ -153,18 +152,15 @@ var (
 
 // run computes the gradient dw of the weights from inputs x and gradients dy of
 // the outputs.
-func (s *correlation) run(x, dy, dw, scratch []float32, sparse *sparseCorrelation) {
+func (s *correlation) run(x, dy, dw, scratch []float32) {
 	sums := dw
 	if s.parts > 1 {
 		sums = scratch[:s.scratch()]
 	}
-	if sparse != nil {
-		clear(sums)
-	}
 	tasks := s.parts * s.groups * blocks(s.sources, s.sourceBlock) * blocks(s.results, s.resultBlock)
 	frames := blocks(s.images*s.axes[0].result, s.parts)
 	work := frames * s.axes[1].result * s.axes[2].result * s.resultBlock * s.sourceBlock * s.taps
-	correlationParts.do(tasks, min(1+(1<<20)/work, blocks(tasks, 2*wantedTasks)), correlationArgs{s, x, dy, sums, sparse})
+	correlationParts.do(tasks, min(1+(1<<20)/work, blocks(tasks, 2*wantedTasks)), correlationArgs{s, x, dy, sums})
 	if s.parts > 1 {
 		correlationSums.do(len(dw), chunk, correlationArgs{s: s, x: sums, dw: dw})
 	}
@@ -196,7 +192,6 @@ type correlationTask struct {
 	*correlationArgs
 	planes, rows []float32 // working memory
 
-	part                                    int
 	group, source, sources, result, results int // channels
 	more                                    int // 1 if sums go on, 0 if they start
 }
@@ -254,10 +249,6 @@ func (t *correlationTask) chunk(dw []float32, frame, frames, row, rows, col, col
 			clear(t.planes[end:min(len(t.planes), end+s.isa.lanes+s.axes[2].shared())])
 		}
 		x, dy = t.planes, t.rows
-	}
-	if t.sparse != nil {
-		t.sparse.add(t, x, dy, frames, n, nextX, nextY)
-		return
 	}
 	k := t.sources * s.taps
 	most := len(s.isa.correlate)
