@@ -64,8 +64,8 @@ var (
 // There is at least one element. Arrays begin at the first plane; some functions
 // leave out some of them.
 type planeLoops struct {
-	sum      func(x []float32, n, stride, size int) float64
-	variance func(x []float32, n, stride, size int, mean float32) float64 // Σ(x-mean)²
+	sum     func(x []float32, n, stride, size int) float64
+	moments func(x []float32, n, stride, size int, around float32) (sum, squares float64) // Σ(x-around) and Σ(x-around)²
 
 	// y = (x - mean)·factor + shift; [1] with limits; [][1] with add.
 	normalize [2][2]normalizeFunc
@@ -132,20 +132,27 @@ func (s Channels) sum(x []float32, c int) float64 {
 	return total
 }
 
-// stats finds the mean and the biased variance of channel c of x.
+// stats finds the mean and the biased variance of channel c of x, from sums
+// around a number that is near the mean.
 func (s Channels) stats(x []float32, c int) (mean, variance float32) {
-	f, squares := s.loops(), 0.0
-	count := float64(s.N * s.Size)
-	exact := s.sum(x, c) / count
-	mean = float32(exact)
+	if s.N*s.Size == 0 {
+		return float32(math.NaN()), float32(math.NaN())
+	}
+	f := s.loops()
+	few := min(s.Size, 64)
+	around := float32(f.sum(s.from(x, 0, c, 0), 1, 0, few) / float64(few))
+	sum, squares := 0.0, 0.0
 	planes, size := s.pieces()
 	for n := 0; n < s.N; n += planes {
 		for i := 0; i < s.Size; i += size {
-			squares += f.variance(s.from(x, n, c, i), min(planes, s.N-n), s.stride(), min(size, s.Size-i), mean)
+			u, v := f.moments(s.from(x, n, c, i), min(planes, s.N-n), s.stride(), min(size, s.Size-i), around)
+			sum += u
+			squares += v
 		}
 	}
-	off := exact - float64(mean)
-	return mean, float32(max(squares/count-off*off, 0))
+	count := float64(s.N * s.Size)
+	off := sum / count
+	return float32(float64(around) + off), float32(max(squares/count-off*off, 0))
 }
 
 // factor is scale/√(variance + ε) of channel c.

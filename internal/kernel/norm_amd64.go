@@ -3,8 +3,8 @@
 package kernel
 
 var planesAVX2 = planeLoops{
-	sum:      planesSumAVX2,
-	variance: planesVarianceAVX2,
+	sum:     planesSumAVX2,
+	moments: planesMomentsAVX2,
 	normalize: [2][2]normalizeFunc{
 		{planesNormalizeAVX2, planesNormalizeAddedAVX2},
 		{planesNormalizeLimitedAVX2, planesNormalizeLimitedAddedAVX2},
@@ -21,8 +21,8 @@ var planesAVX2 = planeLoops{
 }
 
 var planesAVX512 = planeLoops{
-	sum:      planesSumAVX512,
-	variance: planesVarianceAVX512,
+	sum:     planesSumAVX512,
+	moments: planesMomentsAVX512,
 	normalize: [2][2]normalizeFunc{
 		{planesNormalizeAVX512, planesNormalizeAddedAVX512},
 		{planesNormalizeLimitedAVX512, planesNormalizeLimitedAddedAVX512},

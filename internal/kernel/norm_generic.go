@@ -10,15 +10,15 @@ var planesGeneric = planeLoops{
 		}
 		return sum
 	},
-	variance: func(x []float32, n, stride, size int, mean float32) float64 {
-		sum := 0.0
+	moments: func(x []float32, n, stride, size int, around float32) (sum, squares float64) {
 		for i := range n {
 			for _, v := range x[i*stride:][:size] {
-				d := float64(v - mean)
-				sum += d * d
+				d := float64(v - around)
+				sum += d
+				squares += d * d
 			}
 		}
-		return sum
+		return sum, squares
 	},
 	normalize: [2][2]normalizeFunc{
 		{normalizeGeneric(false, false), normalizeGeneric(false, true)},

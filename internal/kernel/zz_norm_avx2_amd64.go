@@ -9,10 +9,10 @@ package kernel
 //go:noescape
 func planesSumAVX2(x []float32, n int, stride int, size int) float64
 
-// planesVarianceAVX2 computes the sum of (x-mean)² in n planes.
+// planesMomentsAVX2 computes the sums of x-around and of its square in n planes.
 //
 //go:noescape
-func planesVarianceAVX2(x []float32, n int, stride int, size int, mean float32) float64
+func planesMomentsAVX2(x []float32, n int, stride int, size int, around float32) (sum float64, squares float64)
 
 // planesNormalizeAVX2 computes (x-mean)·factor + shift + add, between low and high, in n planes.
 //

@@ -16,6 +16,8 @@ TEXT ·planesSumAVX2(SB), NOSPLIT, $0-56
 	LEAQ   rest<>+0(SB), DI
 	SHLQ   $0x02, SI
 	SUBQ   SI, DI
+	LEAQ   (BX)(BX*1), SI
+	ADDQ   SI, SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -111,10 +113,10 @@ DATA rest<>+56(SB)/4, $0x00000000
 DATA rest<>+60(SB)/4, $0x00000000
 GLOBL rest<>(SB), RODATA|NOPTR, $64
 
-// func planesVarianceAVX2(x []float32, n int, stride int, size int, mean float32) float64
-// Requires: AVX, FMA3
-TEXT ·planesVarianceAVX2(SB), NOSPLIT, $0-64
-	VBROADCASTSS mean+48(FP), Y0
+// func planesMomentsAVX2(x []float32, n int, stride int, size int, around float32) (sum float64, squares float64)
+// Requires: AVX, FMA3, MMX+
+TEXT ·planesMomentsAVX2(SB), NOSPLIT, $0-72
+	VBROADCASTSS around+48(FP), Y0
 	MOVQ         x_base+0(FP), AX
 	MOVQ         n+24(FP), CX
 	MOVQ         stride+32(FP), DX
@@ -124,97 +126,105 @@ TEXT ·planesVarianceAVX2(SB), NOSPLIT, $0-64
 	LEAQ         rest<>+0(SB), DI
 	SHLQ         $0x02, SI
 	SUBQ         SI, DI
+	LEAQ         (BX)(BX*1), SI
+	ADDQ         SI, SI
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VXORPS       Y8, Y8, Y8
 
 plane7:
-	XORQ SI, SI
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	XORQ   R8, R8
 
 loop8:
-	LEAQ         32(SI), R8
-	CMPQ         R8, BX
+	LEAQ         32(R8), R9
+	CMPQ         R9, BX
 	JGT          done9
-	VMOVUPS      (AX)(SI*4), Y9
+	VMOVUPS      (AX)(R8*4), Y7
+	VSUBPS       Y0, Y7, Y8
+	LEAQ         (AX)(R8*4), R10
+	PREFETCHT0   (R10)(SI*1)
+	VMOVAPS      Y8, Y7
+	VMULPS       Y8, Y8, Y8
+	VMOVUPS      32(AX)(R8*4), Y9
 	VSUBPS       Y0, Y9, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VFMADD231PD  Y10, Y10, Y2
-	VFMADD231PD  Y9, Y9, Y3
-	VMOVUPS      32(AX)(SI*4), Y9
+	VADDPS       Y9, Y7, Y7
+	VFMADD231PS  Y9, Y9, Y8
+	VMOVUPS      64(AX)(R8*4), Y9
 	VSUBPS       Y0, Y9, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VFMADD231PD  Y10, Y10, Y4
-	VFMADD231PD  Y9, Y9, Y5
-	VMOVUPS      64(AX)(SI*4), Y9
+	LEAQ         64(AX)(R8*4), R10
+	PREFETCHT0   (R10)(SI*1)
+	VADDPS       Y9, Y7, Y7
+	VFMADD231PS  Y9, Y9, Y8
+	VMOVUPS      96(AX)(R8*4), Y9
 	VSUBPS       Y0, Y9, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VFMADD231PD  Y10, Y10, Y6
-	VFMADD231PD  Y9, Y9, Y7
-	VMOVUPS      96(AX)(SI*4), Y9
-	VSUBPS       Y0, Y9, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VFMADD231PD  Y10, Y10, Y8
-	VFMADD231PD  Y9, Y9, Y1
-	MOVQ         R8, SI
+	VADDPS       Y9, Y7, Y7
+	VFMADD231PS  Y9, Y9, Y8
+	VCVTPS2PD    X7, Y9
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y9, Y2, Y2
+	VADDPD       Y7, Y1, Y1
+	VCVTPS2PD    X8, Y7
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y7, Y4, Y4
+	VADDPD       Y8, Y3, Y3
+	MOVQ         R9, R8
 	JMP          loop8
 
 done9:
 loop10:
-	LEAQ         8(SI), R8
-	CMPQ         R8, BX
-	JGT          done11
-	VMOVUPS      (AX)(SI*4), Y9
-	VSUBPS       Y0, Y9, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VFMADD231PD  Y10, Y10, Y2
-	VFMADD231PD  Y9, Y9, Y3
-	MOVQ         R8, SI
-	JMP          loop10
+	LEAQ        8(R8), R9
+	CMPQ        R9, BX
+	JGT         done11
+	VMOVUPS     (AX)(R8*4), Y7
+	VSUBPS      Y0, Y7, Y7
+	LEAQ        (AX)(R8*4), R8
+	PREFETCHT0  (R8)(SI*1)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y7, Y7, Y6
+	MOVQ        R9, R8
+	JMP         loop10
 
 done11:
-	CMPQ         SI, BX
-	JEQ          done12
-	VMOVUPS      32(DI), Y9
-	VMASKMOVPS   (AX)(SI*4), Y9, Y10
-	VSUBPS       Y0, Y10, Y10
-	VANDPS       Y10, Y9, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VFMADD231PD  Y10, Y10, Y4
-	VFMADD231PD  Y9, Y9, Y5
+	CMPQ        R8, BX
+	JEQ         done12
+	VMOVUPS     32(DI), Y7
+	VMASKMOVPS  (AX)(R8*4), Y7, Y8
+	VSUBPS      Y0, Y8, Y8
+	VANDPS      Y8, Y7, Y7
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y7, Y7, Y6
 
 done12:
+	VCVTPS2PD    X5, Y7
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y7, Y2, Y2
+	VADDPD       Y5, Y1, Y1
+	VCVTPS2PD    X6, Y5
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y5, Y4, Y4
+	VADDPD       Y6, Y3, Y3
 	LEAQ         (AX)(DX*4), AX
 	DECQ         CX
 	JNZ          plane7
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y7, Y3, Y3
-	VADDPD       Y8, Y4, Y4
-	VADDPD       Y3, Y1, Y1
-	VADDPD       Y4, Y2, Y2
 	VADDPD       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X1
 	VPERMILPD    $0x01, X1, X0
 	VADDSD       X0, X1, X1
-	VMOVSD       X1, ret+56(FP)
+	VMOVSD       X1, sum+56(FP)
+	VADDPD       Y4, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPD       X0, X3, X3
+	VPERMILPD    $0x01, X3, X0
+	VADDSD       X0, X3, X3
+	VMOVSD       X3, squares+64(FP)
 	VZEROUPPER
 	RET
 
@@ -234,6 +244,8 @@ TEXT ·planesNormalizeAVX2(SB), NOSPLIT, $0-116
 	LEAQ         rest<>+0(SB), R8
 	SHLQ         $0x02, DI
 	SUBQ         DI, R8
+	LEAQ         (SI)(SI*1), DI
+	ADDQ         DI, DI
 
 plane13:
 	XORQ DI, DI
@@ -307,6 +319,8 @@ TEXT ·planesNormalizeAddedAVX2(SB), NOSPLIT, $0-116
 	LEAQ         rest<>+0(SB), R9
 	SHLQ         $0x02, R8
 	SUBQ         R8, R9
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 
 plane19:
 	XORQ R8, R8
@@ -394,6 +408,8 @@ TEXT ·planesNormalizeLimitedAVX2(SB), NOSPLIT, $0-116
 	LEAQ         rest<>+0(SB), R8
 	SHLQ         $0x02, DI
 	SUBQ         DI, R8
+	LEAQ         (SI)(SI*1), DI
+	ADDQ         DI, DI
 
 plane25:
 	XORQ DI, DI
@@ -481,6 +497,8 @@ TEXT ·planesNormalizeLimitedAddedAVX2(SB), NOSPLIT, $0-116
 	LEAQ         rest<>+0(SB), R9
 	SHLQ         $0x02, R8
 	SUBQ         R8, R9
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 
 plane31:
 	XORQ R8, R8
@@ -563,7 +581,7 @@ done36:
 	RET
 
 // func planesGradSumsAVX2(x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32) (sum float64, product float64)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·planesGradSumsAVX2(SB), NOSPLIT, $0-136
 	VBROADCASTSS mean+96(FP), Y0
 	MOVQ         x_base+0(FP), AX
@@ -576,87 +594,101 @@ TEXT ·planesGradSumsAVX2(SB), NOSPLIT, $0-136
 	LEAQ         rest<>+0(SB), R8
 	SHLQ         $0x02, DI
 	SUBQ         DI, R8
+	LEAQ         (SI)(SI*1), DI
+	ADDQ         DI, DI
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
 plane37:
-	XORQ DI, DI
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	XORQ   R9, R9
 
 loop38:
-	LEAQ         16(DI), R9
-	CMPQ         R9, SI
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
 	JGT          done39
-	VMOVUPS      (CX)(DI*4), Y5
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y5, Y1, Y1
-	VMOVUPS      (AX)(DI*4), Y7
-	VSUBPS       Y0, Y7, Y7
-	VCVTPS2PD    X7, Y8
+	VMOVUPS      (CX)(R9*4), Y8
+	VMOVUPS      (AX)(R9*4), Y7
+	VSUBPS       Y0, Y7, Y9
+	LEAQ         (AX)(R9*4), R11
+	PREFETCHT0   (R11)(DI*1)
+	LEAQ         (CX)(R9*4), R11
+	PREFETCHT0   (R11)(DI*1)
+	VMOVAPS      Y8, Y7
+	VMULPS       Y8, Y9, Y8
+	VMOVUPS      32(CX)(R9*4), Y9
+	VMOVUPS      32(AX)(R9*4), Y10
+	VSUBPS       Y0, Y10, Y10
+	VADDPS       Y9, Y7, Y7
+	VFMADD231PS  Y9, Y10, Y8
+	VMOVUPS      64(CX)(R9*4), Y9
+	VMOVUPS      64(AX)(R9*4), Y10
+	VSUBPS       Y0, Y10, Y10
+	LEAQ         64(AX)(R9*4), R11
+	PREFETCHT0   (R11)(DI*1)
+	LEAQ         64(CX)(R9*4), R11
+	PREFETCHT0   (R11)(DI*1)
+	VADDPS       Y9, Y7, Y7
+	VFMADD231PS  Y9, Y10, Y8
+	VMOVUPS      96(CX)(R9*4), Y9
+	VMOVUPS      96(AX)(R9*4), Y10
+	VSUBPS       Y0, Y10, Y10
+	VADDPS       Y9, Y7, Y7
+	VFMADD231PS  Y9, Y10, Y8
+	VCVTPS2PD    X7, Y9
 	VEXTRACTF128 $0x01, Y7, X7
 	VCVTPS2PD    X7, Y7
-	VFMADD231PD  Y8, Y6, Y4
-	VFMADD231PD  Y7, Y5, Y3
-	VMOVUPS      32(CX)(DI*4), Y5
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y5, Y1, Y1
-	VMOVUPS      32(AX)(DI*4), Y7
-	VSUBPS       Y0, Y7, Y7
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VFMADD231PD  Y8, Y6, Y4
-	VFMADD231PD  Y7, Y5, Y3
-	MOVQ         R9, DI
+	VADDPD       Y9, Y2, Y2
+	VADDPD       Y7, Y1, Y1
+	VCVTPS2PD    X8, Y7
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y7, Y4, Y4
+	VADDPD       Y8, Y3, Y3
+	MOVQ         R10, R9
 	JMP          loop38
 
 done39:
 loop40:
-	LEAQ         8(DI), R9
-	CMPQ         R9, SI
-	JGT          done41
-	VMOVUPS      (CX)(DI*4), Y5
-	VCVTPS2PD    X5, Y6
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VADDPD       Y6, Y2, Y2
-	VADDPD       Y5, Y1, Y1
-	VMOVUPS      (AX)(DI*4), Y7
-	VSUBPS       Y0, Y7, Y7
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VFMADD231PD  Y8, Y6, Y4
-	VFMADD231PD  Y7, Y5, Y3
-	MOVQ         R9, DI
-	JMP          loop40
+	LEAQ        8(R9), R10
+	CMPQ        R10, SI
+	JGT         done41
+	VMOVUPS     (CX)(R9*4), Y7
+	VMOVUPS     (AX)(R9*4), Y8
+	VSUBPS      Y0, Y8, Y8
+	LEAQ        (AX)(R9*4), R11
+	PREFETCHT0  (R11)(DI*1)
+	LEAQ        (CX)(R9*4), R9
+	PREFETCHT0  (R9)(DI*1)
+	VADDPS      Y7, Y5, Y5
+	VFMADD231PS Y7, Y8, Y6
+	MOVQ        R10, R9
+	JMP         loop40
 
 done41:
-	CMPQ         DI, SI
-	JEQ          done42
-	VMOVUPS      32(R8), Y5
-	VMASKMOVPS   (CX)(DI*4), Y5, Y6
-	VCVTPS2PD    X6, Y7
-	VEXTRACTF128 $0x01, Y6, X6
-	VCVTPS2PD    X6, Y6
-	VADDPD       Y7, Y2, Y2
-	VADDPD       Y6, Y1, Y1
-	VMASKMOVPS   (AX)(DI*4), Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VCVTPS2PD    X5, Y8
-	VEXTRACTF128 $0x01, Y5, X5
-	VCVTPS2PD    X5, Y5
-	VFMADD231PD  Y8, Y7, Y4
-	VFMADD231PD  Y5, Y6, Y3
+	CMPQ        R9, SI
+	JEQ         done42
+	VMOVUPS     32(R8), Y7
+	VMASKMOVPS  (CX)(R9*4), Y7, Y8
+	VMASKMOVPS  (AX)(R9*4), Y7, Y7
+	VSUBPS      Y0, Y7, Y7
+	VADDPS      Y8, Y5, Y5
+	VFMADD231PS Y8, Y7, Y6
 
 done42:
+	VCVTPS2PD    X5, Y7
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y7, Y2, Y2
+	VADDPD       Y5, Y1, Y1
+	VCVTPS2PD    X6, Y5
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y5, Y4, Y4
+	VADDPD       Y6, Y3, Y3
 	LEAQ         (AX)(BX*4), AX
 	LEAQ         (CX)(BX*4), CX
 	DECQ         DX
@@ -690,6 +722,8 @@ TEXT ·planesGradAVX2(SB), NOSPLIT, $0-172
 	LEAQ         rest<>+0(SB), R8
 	SHLQ         $0x02, DI
 	SUBQ         DI, R8
+	LEAQ         (SI)(SI*1), DI
+	ADDQ         DI, DI
 	VBROADCASTSS factor+148(FP), Y0
 
 plane43:
@@ -750,6 +784,8 @@ TEXT ·planesTrainGradAVX2(SB), NOSPLIT, $0-172
 	LEAQ         rest<>+0(SB), R9
 	SHLQ         $0x02, R8
 	SUBQ         R8, R9
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 	VBROADCASTSS factor+148(FP), Y1
 	VBROADCASTSS offset+164(FP), Y2
 	VBROADCASTSS slope+168(FP), Y3
@@ -815,7 +851,7 @@ done54:
 	RET
 
 // func planesGradSumsGatedXAVX2(x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32) (sum float64, product float64)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·planesGradSumsGatedXAVX2(SB), NOSPLIT, $0-136
 	VBROADCASTSS mean+96(FP), Y0
 	VBROADCASTSS factor+100(FP), Y1
@@ -832,115 +868,143 @@ TEXT ·planesGradSumsGatedXAVX2(SB), NOSPLIT, $0-136
 	LEAQ         rest<>+0(SB), R8
 	SHLQ         $0x02, DI
 	SUBQ         DI, R8
+	LEAQ         (SI)(SI*1), DI
+	ADDQ         DI, DI
 	VXORPS       Y5, Y5, Y5
 	VXORPS       Y6, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VXORPS       Y8, Y8, Y8
 
 plane55:
-	XORQ DI, DI
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	XORQ   R9, R9
 
 loop56:
-	LEAQ         16(DI), R9
-	CMPQ         R9, SI
+	LEAQ         32(R9), R10
+	CMPQ         R10, SI
 	JGT          done57
-	VMOVUPS      (CX)(DI*4), Y9
-	VMOVUPS      (AX)(DI*4), Y10
-	VSUBPS       Y0, Y10, Y10
-	VFMADD213PS  Y2, Y1, Y10
-	VCMPPS       $0x1e, Y3, Y10, Y11
-	VCMPPS       $0x11, Y4, Y10, Y10
-	VANDPS       Y10, Y11, Y10
-	VANDPS       Y9, Y10, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VADDPD       Y10, Y6, Y6
-	VADDPD       Y9, Y5, Y5
-	VMOVUPS      (AX)(DI*4), Y11
-	VSUBPS       Y0, Y11, Y11
-	VCVTPS2PD    X11, Y12
+	VMOVUPS      (CX)(R9*4), Y11
+	VMOVUPS      (AX)(R9*4), Y12
+	VSUBPS       Y0, Y12, Y12
+	VFMADD213PS  Y2, Y1, Y12
+	VCMPPS       $0x1e, Y3, Y12, Y13
+	VCMPPS       $0x11, Y4, Y12, Y12
+	VANDPS       Y12, Y13, Y12
+	VANDPS       Y11, Y12, Y12
+	VMOVUPS      (AX)(R9*4), Y11
+	VSUBPS       Y0, Y11, Y13
+	LEAQ         (AX)(R9*4), R11
+	PREFETCHT0   (R11)(DI*1)
+	LEAQ         (CX)(R9*4), R11
+	PREFETCHT0   (R11)(DI*1)
+	VMOVAPS      Y12, Y11
+	VMULPS       Y12, Y13, Y12
+	VMOVUPS      32(CX)(R9*4), Y13
+	VMOVUPS      32(AX)(R9*4), Y14
+	VSUBPS       Y0, Y14, Y14
+	VFMADD213PS  Y2, Y1, Y14
+	VCMPPS       $0x1e, Y3, Y14, Y15
+	VCMPPS       $0x11, Y4, Y14, Y14
+	VANDPS       Y14, Y15, Y14
+	VANDPS       Y13, Y14, Y13
+	VMOVUPS      32(AX)(R9*4), Y14
+	VSUBPS       Y0, Y14, Y14
+	VADDPS       Y13, Y11, Y11
+	VFMADD231PS  Y13, Y14, Y12
+	VMOVUPS      64(CX)(R9*4), Y13
+	VMOVUPS      64(AX)(R9*4), Y14
+	VSUBPS       Y0, Y14, Y14
+	VFMADD213PS  Y2, Y1, Y14
+	VCMPPS       $0x1e, Y3, Y14, Y15
+	VCMPPS       $0x11, Y4, Y14, Y14
+	VANDPS       Y14, Y15, Y14
+	VANDPS       Y13, Y14, Y13
+	VMOVUPS      64(AX)(R9*4), Y14
+	VSUBPS       Y0, Y14, Y14
+	LEAQ         64(AX)(R9*4), R11
+	PREFETCHT0   (R11)(DI*1)
+	LEAQ         64(CX)(R9*4), R11
+	PREFETCHT0   (R11)(DI*1)
+	VADDPS       Y13, Y11, Y11
+	VFMADD231PS  Y13, Y14, Y12
+	VMOVUPS      96(CX)(R9*4), Y13
+	VMOVUPS      96(AX)(R9*4), Y14
+	VSUBPS       Y0, Y14, Y14
+	VFMADD213PS  Y2, Y1, Y14
+	VCMPPS       $0x1e, Y3, Y14, Y15
+	VCMPPS       $0x11, Y4, Y14, Y14
+	VANDPS       Y14, Y15, Y14
+	VANDPS       Y13, Y14, Y13
+	VMOVUPS      96(AX)(R9*4), Y14
+	VSUBPS       Y0, Y14, Y14
+	VADDPS       Y13, Y11, Y11
+	VFMADD231PS  Y13, Y14, Y12
+	VCVTPS2PD    X11, Y13
 	VEXTRACTF128 $0x01, Y11, X11
 	VCVTPS2PD    X11, Y11
-	VFMADD231PD  Y12, Y10, Y8
-	VFMADD231PD  Y11, Y9, Y7
-	VMOVUPS      32(CX)(DI*4), Y9
-	VMOVUPS      32(AX)(DI*4), Y10
-	VSUBPS       Y0, Y10, Y10
-	VFMADD213PS  Y2, Y1, Y10
-	VCMPPS       $0x1e, Y3, Y10, Y11
-	VCMPPS       $0x11, Y4, Y10, Y10
-	VANDPS       Y10, Y11, Y10
-	VANDPS       Y9, Y10, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VADDPD       Y10, Y6, Y6
-	VADDPD       Y9, Y5, Y5
-	VMOVUPS      32(AX)(DI*4), Y11
-	VSUBPS       Y0, Y11, Y11
-	VCVTPS2PD    X11, Y12
-	VEXTRACTF128 $0x01, Y11, X11
-	VCVTPS2PD    X11, Y11
-	VFMADD231PD  Y12, Y10, Y8
-	VFMADD231PD  Y11, Y9, Y7
-	MOVQ         R9, DI
+	VADDPD       Y13, Y6, Y6
+	VADDPD       Y11, Y5, Y5
+	VCVTPS2PD    X12, Y11
+	VEXTRACTF128 $0x01, Y12, X12
+	VCVTPS2PD    X12, Y12
+	VADDPD       Y11, Y8, Y8
+	VADDPD       Y12, Y7, Y7
+	MOVQ         R10, R9
 	JMP          loop56
 
 done57:
 loop58:
-	LEAQ         8(DI), R9
-	CMPQ         R9, SI
-	JGT          done59
-	VMOVUPS      (CX)(DI*4), Y9
-	VMOVUPS      (AX)(DI*4), Y10
-	VSUBPS       Y0, Y10, Y10
-	VFMADD213PS  Y2, Y1, Y10
-	VCMPPS       $0x1e, Y3, Y10, Y11
-	VCMPPS       $0x11, Y4, Y10, Y10
-	VANDPS       Y10, Y11, Y10
-	VANDPS       Y9, Y10, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VADDPD       Y10, Y6, Y6
-	VADDPD       Y9, Y5, Y5
-	VMOVUPS      (AX)(DI*4), Y11
-	VSUBPS       Y0, Y11, Y11
-	VCVTPS2PD    X11, Y12
-	VEXTRACTF128 $0x01, Y11, X11
-	VCVTPS2PD    X11, Y11
-	VFMADD231PD  Y12, Y10, Y8
-	VFMADD231PD  Y11, Y9, Y7
-	MOVQ         R9, DI
-	JMP          loop58
+	LEAQ        8(R9), R10
+	CMPQ        R10, SI
+	JGT         done59
+	VMOVUPS     (CX)(R9*4), Y11
+	VMOVUPS     (AX)(R9*4), Y12
+	VSUBPS      Y0, Y12, Y12
+	VFMADD213PS Y2, Y1, Y12
+	VCMPPS      $0x1e, Y3, Y12, Y13
+	VCMPPS      $0x11, Y4, Y12, Y12
+	VANDPS      Y12, Y13, Y12
+	VANDPS      Y11, Y12, Y11
+	VMOVUPS     (AX)(R9*4), Y12
+	VSUBPS      Y0, Y12, Y12
+	LEAQ        (AX)(R9*4), R11
+	PREFETCHT0  (R11)(DI*1)
+	LEAQ        (CX)(R9*4), R9
+	PREFETCHT0  (R9)(DI*1)
+	VADDPS      Y11, Y9, Y9
+	VFMADD231PS Y11, Y12, Y10
+	MOVQ        R10, R9
+	JMP         loop58
 
 done59:
-	CMPQ         DI, SI
-	JEQ          done60
-	VMOVUPS      32(R8), Y9
-	VMASKMOVPS   (CX)(DI*4), Y9, Y10
-	VMASKMOVPS   (AX)(DI*4), Y9, Y11
-	VSUBPS       Y0, Y11, Y11
-	VFMADD213PS  Y2, Y1, Y11
-	VCMPPS       $0x1e, Y3, Y11, Y12
-	VCMPPS       $0x11, Y4, Y11, Y11
-	VANDPS       Y11, Y12, Y11
-	VANDPS       Y10, Y11, Y10
-	VCVTPS2PD    X10, Y11
-	VEXTRACTF128 $0x01, Y10, X10
-	VCVTPS2PD    X10, Y10
-	VADDPD       Y11, Y6, Y6
-	VADDPD       Y10, Y5, Y5
-	VMASKMOVPS   (AX)(DI*4), Y9, Y9
-	VSUBPS       Y0, Y9, Y9
-	VCVTPS2PD    X9, Y12
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VFMADD231PD  Y12, Y11, Y8
-	VFMADD231PD  Y9, Y10, Y7
+	CMPQ        R9, SI
+	JEQ         done60
+	VMOVUPS     32(R8), Y11
+	VMASKMOVPS  (CX)(R9*4), Y11, Y12
+	VMASKMOVPS  (AX)(R9*4), Y11, Y13
+	VSUBPS      Y0, Y13, Y13
+	VFMADD213PS Y2, Y1, Y13
+	VCMPPS      $0x1e, Y3, Y13, Y14
+	VCMPPS      $0x11, Y4, Y13, Y13
+	VANDPS      Y13, Y14, Y13
+	VANDPS      Y12, Y13, Y12
+	VMASKMOVPS  (AX)(R9*4), Y11, Y11
+	VSUBPS      Y0, Y11, Y11
+	VADDPS      Y12, Y9, Y9
+	VFMADD231PS Y12, Y11, Y10
 
 done60:
+	VCVTPS2PD    X9, Y11
+	VEXTRACTF128 $0x01, Y9, X9
+	VCVTPS2PD    X9, Y9
+	VADDPD       Y11, Y6, Y6
+	VADDPD       Y9, Y5, Y5
+	VCVTPS2PD    X10, Y9
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       Y9, Y8, Y8
+	VADDPD       Y10, Y7, Y7
 	LEAQ         (AX)(BX*4), AX
 	LEAQ         (CX)(BX*4), CX
 	DECQ         DX
@@ -979,6 +1043,8 @@ TEXT ·planesGradGatedXAVX2(SB), NOSPLIT, $0-172
 	LEAQ         rest<>+0(SB), R9
 	SHLQ         $0x02, R8
 	SUBQ         R8, R9
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 
 plane61:
 	XORQ R8, R8
@@ -1071,6 +1137,8 @@ TEXT ·planesTrainGradGatedXAVX2(SB), NOSPLIT, $0-172
 	LEAQ         rest<>+0(SB), R9
 	SHLQ         $0x02, R8
 	SUBQ         R8, R9
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 	VBROADCASTSS offset+164(FP), Y5
 	VBROADCASTSS slope+168(FP), Y6
 
@@ -1163,7 +1231,7 @@ done72:
 	RET
 
 // func planesGradSumsGatedYAVX2(x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32) (sum float64, product float64)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·planesGradSumsGatedYAVX2(SB), NOSPLIT, $0-136
 	VBROADCASTSS mean+96(FP), Y0
 	VBROADCASTSS low+108(FP), Y1
@@ -1179,107 +1247,131 @@ TEXT ·planesGradSumsGatedYAVX2(SB), NOSPLIT, $0-136
 	LEAQ         rest<>+0(SB), R9
 	SHLQ         $0x02, R8
 	SUBQ         R8, R9
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VXORPS       Y6, Y6, Y6
 
 plane73:
-	XORQ R8, R8
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	XORQ   R10, R10
 
 loop74:
-	LEAQ         16(R8), R10
-	CMPQ         R10, DI
+	LEAQ         32(R10), R11
+	CMPQ         R11, DI
 	JGT          done75
-	VMOVUPS      (CX)(R8*4), Y7
-	VMOVUPS      (DX)(R8*4), Y8
-	VCMPPS       $0x1e, Y1, Y8, Y9
-	VCMPPS       $0x11, Y2, Y8, Y8
-	VANDPS       Y8, Y9, Y8
-	VANDPS       Y7, Y8, Y7
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y8, Y4, Y4
-	VADDPD       Y7, Y3, Y3
-	VMOVUPS      (AX)(R8*4), Y9
-	VSUBPS       Y0, Y9, Y9
-	VCVTPS2PD    X9, Y10
+	VMOVUPS      (CX)(R10*4), Y9
+	VMOVUPS      (DX)(R10*4), Y10
+	VCMPPS       $0x1e, Y1, Y10, Y11
+	VCMPPS       $0x11, Y2, Y10, Y10
+	VANDPS       Y10, Y11, Y10
+	VANDPS       Y9, Y10, Y10
+	VMOVUPS      (AX)(R10*4), Y9
+	VSUBPS       Y0, Y9, Y11
+	LEAQ         (AX)(R10*4), R12
+	PREFETCHT0   (R12)(R8*1)
+	LEAQ         (CX)(R10*4), R12
+	PREFETCHT0   (R12)(R8*1)
+	VMOVAPS      Y10, Y9
+	VMULPS       Y10, Y11, Y10
+	VMOVUPS      32(CX)(R10*4), Y11
+	VMOVUPS      32(DX)(R10*4), Y12
+	VCMPPS       $0x1e, Y1, Y12, Y13
+	VCMPPS       $0x11, Y2, Y12, Y12
+	VANDPS       Y12, Y13, Y12
+	VANDPS       Y11, Y12, Y11
+	VMOVUPS      32(AX)(R10*4), Y12
+	VSUBPS       Y0, Y12, Y12
+	VADDPS       Y11, Y9, Y9
+	VFMADD231PS  Y11, Y12, Y10
+	VMOVUPS      64(CX)(R10*4), Y11
+	VMOVUPS      64(DX)(R10*4), Y12
+	VCMPPS       $0x1e, Y1, Y12, Y13
+	VCMPPS       $0x11, Y2, Y12, Y12
+	VANDPS       Y12, Y13, Y12
+	VANDPS       Y11, Y12, Y11
+	VMOVUPS      64(AX)(R10*4), Y12
+	VSUBPS       Y0, Y12, Y12
+	LEAQ         64(AX)(R10*4), R12
+	PREFETCHT0   (R12)(R8*1)
+	LEAQ         64(CX)(R10*4), R12
+	PREFETCHT0   (R12)(R8*1)
+	VADDPS       Y11, Y9, Y9
+	VFMADD231PS  Y11, Y12, Y10
+	VMOVUPS      96(CX)(R10*4), Y11
+	VMOVUPS      96(DX)(R10*4), Y12
+	VCMPPS       $0x1e, Y1, Y12, Y13
+	VCMPPS       $0x11, Y2, Y12, Y12
+	VANDPS       Y12, Y13, Y12
+	VANDPS       Y11, Y12, Y11
+	VMOVUPS      96(AX)(R10*4), Y12
+	VSUBPS       Y0, Y12, Y12
+	VADDPS       Y11, Y9, Y9
+	VFMADD231PS  Y11, Y12, Y10
+	VCVTPS2PD    X9, Y11
 	VEXTRACTF128 $0x01, Y9, X9
 	VCVTPS2PD    X9, Y9
-	VFMADD231PD  Y10, Y8, Y6
-	VFMADD231PD  Y9, Y7, Y5
-	VMOVUPS      32(CX)(R8*4), Y7
-	VMOVUPS      32(DX)(R8*4), Y8
-	VCMPPS       $0x1e, Y1, Y8, Y9
-	VCMPPS       $0x11, Y2, Y8, Y8
-	VANDPS       Y8, Y9, Y8
-	VANDPS       Y7, Y8, Y7
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y8, Y4, Y4
-	VADDPD       Y7, Y3, Y3
-	VMOVUPS      32(AX)(R8*4), Y9
-	VSUBPS       Y0, Y9, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VFMADD231PD  Y10, Y8, Y6
-	VFMADD231PD  Y9, Y7, Y5
-	MOVQ         R10, R8
+	VADDPD       Y11, Y4, Y4
+	VADDPD       Y9, Y3, Y3
+	VCVTPS2PD    X10, Y9
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       Y9, Y6, Y6
+	VADDPD       Y10, Y5, Y5
+	MOVQ         R11, R10
 	JMP          loop74
 
 done75:
 loop76:
-	LEAQ         8(R8), R10
-	CMPQ         R10, DI
-	JGT          done77
-	VMOVUPS      (CX)(R8*4), Y7
-	VMOVUPS      (DX)(R8*4), Y8
-	VCMPPS       $0x1e, Y1, Y8, Y9
-	VCMPPS       $0x11, Y2, Y8, Y8
-	VANDPS       Y8, Y9, Y8
-	VANDPS       Y7, Y8, Y7
-	VCVTPS2PD    X7, Y8
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VADDPD       Y8, Y4, Y4
-	VADDPD       Y7, Y3, Y3
-	VMOVUPS      (AX)(R8*4), Y9
-	VSUBPS       Y0, Y9, Y9
-	VCVTPS2PD    X9, Y10
-	VEXTRACTF128 $0x01, Y9, X9
-	VCVTPS2PD    X9, Y9
-	VFMADD231PD  Y10, Y8, Y6
-	VFMADD231PD  Y9, Y7, Y5
-	MOVQ         R10, R8
-	JMP          loop76
+	LEAQ        8(R10), R11
+	CMPQ        R11, DI
+	JGT         done77
+	VMOVUPS     (CX)(R10*4), Y9
+	VMOVUPS     (DX)(R10*4), Y10
+	VCMPPS      $0x1e, Y1, Y10, Y11
+	VCMPPS      $0x11, Y2, Y10, Y10
+	VANDPS      Y10, Y11, Y10
+	VANDPS      Y9, Y10, Y9
+	VMOVUPS     (AX)(R10*4), Y10
+	VSUBPS      Y0, Y10, Y10
+	LEAQ        (AX)(R10*4), R12
+	PREFETCHT0  (R12)(R8*1)
+	LEAQ        (CX)(R10*4), R10
+	PREFETCHT0  (R10)(R8*1)
+	VADDPS      Y9, Y7, Y7
+	VFMADD231PS Y9, Y10, Y8
+	MOVQ        R11, R10
+	JMP         loop76
 
 done77:
-	CMPQ         R8, DI
-	JEQ          done78
-	VMOVUPS      32(R9), Y7
-	VMASKMOVPS   (CX)(R8*4), Y7, Y8
-	VMASKMOVPS   (DX)(R8*4), Y7, Y9
-	VCMPPS       $0x1e, Y1, Y9, Y10
-	VCMPPS       $0x11, Y2, Y9, Y9
-	VANDPS       Y9, Y10, Y9
-	VANDPS       Y8, Y9, Y8
-	VCVTPS2PD    X8, Y9
-	VEXTRACTF128 $0x01, Y8, X8
-	VCVTPS2PD    X8, Y8
-	VADDPD       Y9, Y4, Y4
-	VADDPD       Y8, Y3, Y3
-	VMASKMOVPS   (AX)(R8*4), Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VCVTPS2PD    X7, Y10
-	VEXTRACTF128 $0x01, Y7, X7
-	VCVTPS2PD    X7, Y7
-	VFMADD231PD  Y10, Y9, Y6
-	VFMADD231PD  Y7, Y8, Y5
+	CMPQ        R10, DI
+	JEQ         done78
+	VMOVUPS     32(R9), Y9
+	VMASKMOVPS  (CX)(R10*4), Y9, Y10
+	VMASKMOVPS  (DX)(R10*4), Y9, Y11
+	VCMPPS      $0x1e, Y1, Y11, Y12
+	VCMPPS      $0x11, Y2, Y11, Y11
+	VANDPS      Y11, Y12, Y11
+	VANDPS      Y10, Y11, Y10
+	VMASKMOVPS  (AX)(R10*4), Y9, Y9
+	VSUBPS      Y0, Y9, Y9
+	VADDPS      Y10, Y7, Y7
+	VFMADD231PS Y10, Y9, Y8
 
 done78:
+	VCVTPS2PD    X7, Y9
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y9, Y4, Y4
+	VADDPD       Y7, Y3, Y3
+	VCVTPS2PD    X8, Y7
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y7, Y6, Y6
+	VADDPD       Y8, Y5, Y5
 	LEAQ         (AX)(SI*4), AX
 	LEAQ         (CX)(SI*4), CX
 	LEAQ         (DX)(SI*4), DX
@@ -1318,6 +1410,8 @@ TEXT ·planesGradGatedYAVX2(SB), NOSPLIT, $0-172
 	LEAQ         rest<>+0(SB), R10
 	SHLQ         $0x02, R9
 	SUBQ         R9, R10
+	LEAQ         (R8)(R8*1), R9
+	ADDQ         R9, R9
 	VBROADCASTSS factor+148(FP), Y2
 	TESTQ        DX, DX
 	JZ           alone79
@@ -1477,6 +1571,8 @@ TEXT ·planesTrainGradGatedYAVX2(SB), NOSPLIT, $0-172
 	LEAQ         rest<>+0(SB), R11
 	SHLQ         $0x02, R10
 	SUBQ         R10, R11
+	LEAQ         (R9)(R9*1), R10
+	ADDQ         R10, R10
 	VBROADCASTSS factor+148(FP), Y3
 	VBROADCASTSS offset+164(FP), Y4
 	VBROADCASTSS slope+168(FP), Y5

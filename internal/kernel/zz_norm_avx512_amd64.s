@@ -16,6 +16,8 @@ TEXT ·planesSumAVX512(SB), NOSPLIT, $0-56
 	MOVL   $0x0000ffff, DI
 	BZHIL  SI, DI, DI
 	KMOVW  DI, K1
+	LEAQ   (BX)(BX*1), SI
+	ADDQ   SI, SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -94,10 +96,10 @@ done6:
 	VZEROUPPER
 	RET
 
-// func planesVarianceAVX512(x []float32, n int, stride int, size int, mean float32) float64
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
-TEXT ·planesVarianceAVX512(SB), NOSPLIT, $0-64
-	VBROADCASTSS mean+48(FP), Z0
+// func planesMomentsAVX512(x []float32, n int, stride int, size int, around float32) (sum float64, squares float64)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·planesMomentsAVX512(SB), NOSPLIT, $0-72
+	VBROADCASTSS around+48(FP), Z0
 	MOVQ         x_base+0(FP), AX
 	MOVQ         n+24(FP), CX
 	MOVQ         stride+32(FP), DX
@@ -107,90 +109,96 @@ TEXT ·planesVarianceAVX512(SB), NOSPLIT, $0-64
 	MOVL         $0x0000ffff, DI
 	BZHIL        SI, DI, DI
 	KMOVW        DI, K1
+	LEAQ         (BX)(BX*1), SI
+	ADDQ         SI, SI
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
 	VXORPS       Z4, Z4, Z4
-	VXORPS       Z5, Z5, Z5
-	VXORPS       Z6, Z6, Z6
-	VXORPS       Z7, Z7, Z7
-	VXORPS       Z8, Z8, Z8
 
 plane7:
-	XORQ SI, SI
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	XORQ   DI, DI
 
 loop8:
-	LEAQ          64(SI), DI
-	CMPQ          DI, BX
+	LEAQ          64(DI), R8
+	CMPQ          R8, BX
 	JGT           done9
-	VMOVUPS       (AX)(SI*4), Z9
+	VMOVUPS       (AX)(DI*4), Z7
+	VSUBPS        Z0, Z7, Z8
+	LEAQ          (AX)(DI*4), R9
+	PREFETCHT0    (R9)(SI*1)
+	VMOVAPS       Z8, Z7
+	VMULPS        Z8, Z8, Z8
+	VMOVUPS       64(AX)(DI*4), Z9
 	VSUBPS        Z0, Z9, Z9
-	VCVTPS2PD     Y9, Z10
-	VEXTRACTF32X8 $0x01, Z9, Y9
-	VCVTPS2PD     Y9, Z9
-	VFMADD231PD   Z10, Z10, Z2
-	VFMADD231PD   Z9, Z9, Z3
-	VMOVUPS       64(AX)(SI*4), Z9
+	LEAQ          64(AX)(DI*4), R9
+	PREFETCHT0    (R9)(SI*1)
+	VADDPS        Z9, Z7, Z7
+	VFMADD231PS   Z9, Z9, Z8
+	VMOVUPS       128(AX)(DI*4), Z9
 	VSUBPS        Z0, Z9, Z9
-	VCVTPS2PD     Y9, Z10
-	VEXTRACTF32X8 $0x01, Z9, Y9
-	VCVTPS2PD     Y9, Z9
-	VFMADD231PD   Z10, Z10, Z4
-	VFMADD231PD   Z9, Z9, Z5
-	VMOVUPS       128(AX)(SI*4), Z9
+	LEAQ          128(AX)(DI*4), R9
+	PREFETCHT0    (R9)(SI*1)
+	VADDPS        Z9, Z7, Z7
+	VFMADD231PS   Z9, Z9, Z8
+	VMOVUPS       192(AX)(DI*4), Z9
 	VSUBPS        Z0, Z9, Z9
-	VCVTPS2PD     Y9, Z10
-	VEXTRACTF32X8 $0x01, Z9, Y9
-	VCVTPS2PD     Y9, Z9
-	VFMADD231PD   Z10, Z10, Z6
-	VFMADD231PD   Z9, Z9, Z7
-	VMOVUPS       192(AX)(SI*4), Z9
-	VSUBPS        Z0, Z9, Z9
-	VCVTPS2PD     Y9, Z10
-	VEXTRACTF32X8 $0x01, Z9, Y9
-	VCVTPS2PD     Y9, Z9
-	VFMADD231PD   Z10, Z10, Z8
-	VFMADD231PD   Z9, Z9, Z1
-	MOVQ          DI, SI
+	LEAQ          192(AX)(DI*4), DI
+	PREFETCHT0    (DI)(SI*1)
+	VADDPS        Z9, Z7, Z7
+	VFMADD231PS   Z9, Z9, Z8
+	VCVTPS2PD     Y7, Z9
+	VEXTRACTF32X8 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z9, Z2, Z2
+	VADDPD        Z7, Z1, Z1
+	VCVTPS2PD     Y8, Z7
+	VEXTRACTF32X8 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z7, Z4, Z4
+	VADDPD        Z8, Z3, Z3
+	MOVQ          R8, DI
 	JMP           loop8
 
 done9:
 loop10:
-	LEAQ          16(SI), DI
-	CMPQ          DI, BX
-	JGT           done11
-	VMOVUPS       (AX)(SI*4), Z9
-	VSUBPS        Z0, Z9, Z9
-	VCVTPS2PD     Y9, Z10
-	VEXTRACTF32X8 $0x01, Z9, Y9
-	VCVTPS2PD     Y9, Z9
-	VFMADD231PD   Z10, Z10, Z2
-	VFMADD231PD   Z9, Z9, Z3
-	MOVQ          DI, SI
-	JMP           loop10
+	LEAQ        16(DI), R8
+	CMPQ        R8, BX
+	JGT         done11
+	VMOVUPS     (AX)(DI*4), Z7
+	VSUBPS      Z0, Z7, Z7
+	LEAQ        (AX)(DI*4), DI
+	PREFETCHT0  (DI)(SI*1)
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z7, Z7, Z6
+	MOVQ        R8, DI
+	JMP         loop10
 
 done11:
-	CMPQ          SI, BX
-	JEQ           done12
-	VMOVUPS.Z     (AX)(SI*4), K1, Z9
-	VSUBPS        Z0, Z9, Z9
-	VMOVAPS.Z     Z9, K1, Z9
-	VCVTPS2PD     Y9, Z10
-	VEXTRACTF32X8 $0x01, Z9, Y9
-	VCVTPS2PD     Y9, Z9
-	VFMADD231PD   Z10, Z10, Z4
-	VFMADD231PD   Z9, Z9, Z5
+	CMPQ        DI, BX
+	JEQ         done12
+	VMOVUPS.Z   (AX)(DI*4), K1, Z7
+	VSUBPS      Z0, Z7, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+	VADDPS      Z7, Z5, Z5
+	VFMADD231PS Z7, Z7, Z6
 
 done12:
+	VCVTPS2PD     Y5, Z7
+	VEXTRACTF32X8 $0x01, Z5, Y5
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z7, Z2, Z2
+	VADDPD        Z5, Z1, Z1
+	VCVTPS2PD     Y6, Z5
+	VEXTRACTF32X8 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z5, Z4, Z4
+	VADDPD        Z6, Z3, Z3
 	LEAQ          (AX)(DX*4), AX
 	DECQ          CX
 	JNZ           plane7
-	VADDPD        Z5, Z1, Z1
-	VADDPD        Z6, Z2, Z2
-	VADDPD        Z7, Z3, Z3
-	VADDPD        Z8, Z4, Z4
-	VADDPD        Z3, Z1, Z1
-	VADDPD        Z4, Z2, Z2
 	VADDPD        Z2, Z1, Z1
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPD        Y0, Y1, Y1
@@ -198,7 +206,15 @@ done12:
 	VADDPD        X0, X1, X1
 	VPERMILPD     $0x01, X1, X0
 	VADDSD        X0, X1, X1
-	VMOVSD        X1, ret+56(FP)
+	VMOVSD        X1, sum+56(FP)
+	VADDPD        Z4, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X0
+	VADDPD        X0, X3, X3
+	VPERMILPD     $0x01, X3, X0
+	VADDSD        X0, X3, X3
+	VMOVSD        X3, squares+64(FP)
 	VZEROUPPER
 	RET
 
@@ -218,6 +234,8 @@ TEXT ·planesNormalizeAVX512(SB), NOSPLIT, $0-116
 	MOVL         $0x0000ffff, R8
 	BZHIL        DI, R8, R8
 	KMOVW        R8, K1
+	LEAQ         (SI)(SI*1), DI
+	ADDQ         DI, DI
 
 plane13:
 	XORQ DI, DI
@@ -290,6 +308,8 @@ TEXT ·planesNormalizeAddedAVX512(SB), NOSPLIT, $0-116
 	MOVL         $0x0000ffff, R9
 	BZHIL        R8, R9, R9
 	KMOVW        R9, K1
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 
 plane19:
 	XORQ R8, R8
@@ -376,6 +396,8 @@ TEXT ·planesNormalizeLimitedAVX512(SB), NOSPLIT, $0-116
 	MOVL         $0x0000ffff, R8
 	BZHIL        DI, R8, R8
 	KMOVW        R8, K1
+	LEAQ         (SI)(SI*1), DI
+	ADDQ         DI, DI
 
 plane25:
 	XORQ DI, DI
@@ -462,6 +484,8 @@ TEXT ·planesNormalizeLimitedAddedAVX512(SB), NOSPLIT, $0-116
 	MOVL         $0x0000ffff, R9
 	BZHIL        R8, R9, R9
 	KMOVW        R9, K1
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 
 plane31:
 	XORQ R8, R8
@@ -543,7 +567,7 @@ done36:
 	RET
 
 // func planesGradSumsAVX512(x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32) (sum float64, product float64)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·planesGradSumsAVX512(SB), NOSPLIT, $0-136
 	VBROADCASTSS mean+96(FP), Z0
 	MOVQ         x_base+0(FP), AX
@@ -556,6 +580,8 @@ TEXT ·planesGradSumsAVX512(SB), NOSPLIT, $0-136
 	MOVL         $0x0000ffff, R8
 	BZHIL        DI, R8, R8
 	KMOVW        R8, K1
+	LEAQ         (SI)(SI*1), DI
+	ADDQ         DI, DI
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
@@ -566,80 +592,100 @@ TEXT ·planesGradSumsAVX512(SB), NOSPLIT, $0-136
 	VXORPS       Z8, Z8, Z8
 
 plane37:
-	XORQ DI, DI
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	XORQ   R8, R8
 
 loop38:
-	LEAQ          32(DI), R8
-	CMPQ          R8, SI
+	LEAQ          64(R8), R9
+	CMPQ          R9, SI
 	JGT           done39
-	VMOVUPS       (CX)(DI*4), Z9
-	VCVTPS2PD     Y9, Z10
-	VEXTRACTF32X8 $0x01, Z9, Y9
-	VCVTPS2PD     Y9, Z9
-	VADDPD        Z10, Z2, Z2
-	VADDPD        Z9, Z3, Z3
-	VMOVUPS       (AX)(DI*4), Z11
-	VSUBPS        Z0, Z11, Z11
-	VCVTPS2PD     Y11, Z12
+	VMOVUPS       (CX)(R8*4), Z12
+	VMOVUPS       (AX)(R8*4), Z11
+	VSUBPS        Z0, Z11, Z13
+	LEAQ          (AX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	LEAQ          (CX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	VMOVAPS       Z12, Z11
+	VMULPS        Z12, Z13, Z12
+	VMOVUPS       64(CX)(R8*4), Z13
+	VMOVUPS       64(AX)(R8*4), Z14
+	VSUBPS        Z0, Z14, Z14
+	LEAQ          64(AX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	LEAQ          64(CX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	VADDPS        Z13, Z11, Z11
+	VFMADD231PS   Z13, Z14, Z12
+	VMOVUPS       128(CX)(R8*4), Z13
+	VMOVUPS       128(AX)(R8*4), Z14
+	VSUBPS        Z0, Z14, Z14
+	LEAQ          128(AX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	LEAQ          128(CX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	VADDPS        Z13, Z11, Z11
+	VFMADD231PS   Z13, Z14, Z12
+	VMOVUPS       192(CX)(R8*4), Z13
+	VMOVUPS       192(AX)(R8*4), Z14
+	VSUBPS        Z0, Z14, Z14
+	LEAQ          192(AX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	LEAQ          192(CX)(R8*4), R8
+	PREFETCHT0    (R8)(DI*1)
+	VADDPS        Z13, Z11, Z11
+	VFMADD231PS   Z13, Z14, Z12
+	VCVTPS2PD     Y11, Z13
 	VEXTRACTF32X8 $0x01, Z11, Y11
 	VCVTPS2PD     Y11, Z11
-	VFMADD231PD   Z12, Z10, Z6
-	VFMADD231PD   Z11, Z9, Z7
-	VMOVUPS       64(CX)(DI*4), Z9
-	VCVTPS2PD     Y9, Z10
-	VEXTRACTF32X8 $0x01, Z9, Y9
-	VCVTPS2PD     Y9, Z9
-	VADDPD        Z10, Z4, Z4
-	VADDPD        Z9, Z1, Z1
-	VMOVUPS       64(AX)(DI*4), Z11
-	VSUBPS        Z0, Z11, Z11
-	VCVTPS2PD     Y11, Z12
-	VEXTRACTF32X8 $0x01, Z11, Y11
-	VCVTPS2PD     Y11, Z11
-	VFMADD231PD   Z12, Z10, Z8
-	VFMADD231PD   Z11, Z9, Z5
-	MOVQ          R8, DI
+	VADDPD        Z13, Z2, Z2
+	VADDPD        Z11, Z3, Z3
+	VCVTPS2PD     Y12, Z11
+	VEXTRACTF32X8 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z11, Z6, Z6
+	VADDPD        Z12, Z7, Z7
+	MOVQ          R9, R8
 	JMP           loop38
 
 done39:
 loop40:
-	LEAQ          16(DI), R8
-	CMPQ          R8, SI
-	JGT           done41
-	VMOVUPS       (CX)(DI*4), Z9
-	VCVTPS2PD     Y9, Z10
-	VEXTRACTF32X8 $0x01, Z9, Y9
-	VCVTPS2PD     Y9, Z9
-	VADDPD        Z10, Z2, Z2
-	VADDPD        Z9, Z3, Z3
-	VMOVUPS       (AX)(DI*4), Z11
-	VSUBPS        Z0, Z11, Z11
-	VCVTPS2PD     Y11, Z12
-	VEXTRACTF32X8 $0x01, Z11, Y11
-	VCVTPS2PD     Y11, Z11
-	VFMADD231PD   Z12, Z10, Z6
-	VFMADD231PD   Z11, Z9, Z7
-	MOVQ          R8, DI
-	JMP           loop40
+	LEAQ        16(R8), R9
+	CMPQ        R9, SI
+	JGT         done41
+	VMOVUPS     (CX)(R8*4), Z11
+	VMOVUPS     (AX)(R8*4), Z12
+	VSUBPS      Z0, Z12, Z12
+	LEAQ        (AX)(R8*4), R10
+	PREFETCHT0  (R10)(DI*1)
+	LEAQ        (CX)(R8*4), R8
+	PREFETCHT0  (R8)(DI*1)
+	VADDPS      Z11, Z9, Z9
+	VFMADD231PS Z11, Z12, Z10
+	MOVQ        R9, R8
+	JMP         loop40
 
 done41:
-	CMPQ          DI, SI
-	JEQ           done42
-	VMOVUPS.Z     (CX)(DI*4), K1, Z9
-	VCVTPS2PD     Y9, Z10
-	VEXTRACTF32X8 $0x01, Z9, Y9
-	VCVTPS2PD     Y9, Z9
-	VADDPD        Z10, Z4, Z4
-	VADDPD        Z9, Z1, Z1
-	VMOVUPS.Z     (AX)(DI*4), K1, Z11
-	VSUBPS        Z0, Z11, Z11
-	VCVTPS2PD     Y11, Z12
-	VEXTRACTF32X8 $0x01, Z11, Y11
-	VCVTPS2PD     Y11, Z11
-	VFMADD231PD   Z12, Z10, Z8
-	VFMADD231PD   Z11, Z9, Z5
+	CMPQ        R8, SI
+	JEQ         done42
+	VMOVUPS.Z   (CX)(R8*4), K1, Z11
+	VMOVUPS.Z   (AX)(R8*4), K1, Z12
+	VSUBPS      Z0, Z12, Z12
+	VADDPS      Z11, Z9, Z9
+	VFMADD231PS Z11, Z12, Z10
 
 done42:
+	VCVTPS2PD     Y9, Z11
+	VEXTRACTF32X8 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        Z11, Z4, Z4
+	VADDPD        Z9, Z1, Z1
+	VCVTPS2PD     Y10, Z9
+	VEXTRACTF32X8 $0x01, Z10, Y10
+	VCVTPS2PD     Y10, Z10
+	VADDPD        Z9, Z8, Z8
+	VADDPD        Z10, Z5, Z5
 	LEAQ          (AX)(BX*4), AX
 	LEAQ          (CX)(BX*4), CX
 	DECQ          DX
@@ -681,6 +727,8 @@ TEXT ·planesGradAVX512(SB), NOSPLIT, $0-172
 	MOVL         $0x0000ffff, R8
 	BZHIL        DI, R8, R8
 	KMOVW        R8, K1
+	LEAQ         (SI)(SI*1), DI
+	ADDQ         DI, DI
 	VBROADCASTSS factor+148(FP), Z0
 
 plane43:
@@ -740,6 +788,8 @@ TEXT ·planesTrainGradAVX512(SB), NOSPLIT, $0-172
 	MOVL         $0x0000ffff, R9
 	BZHIL        R8, R9, R9
 	KMOVW        R9, K1
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 	VBROADCASTSS factor+148(FP), Z1
 	VBROADCASTSS offset+164(FP), Z2
 	VBROADCASTSS slope+168(FP), Z3
@@ -804,7 +854,7 @@ done54:
 	RET
 
 // func planesGradSumsGatedXAVX512(x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32) (sum float64, product float64)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·planesGradSumsGatedXAVX512(SB), NOSPLIT, $0-136
 	VBROADCASTSS mean+96(FP), Z0
 	VBROADCASTSS factor+100(FP), Z1
@@ -821,6 +871,8 @@ TEXT ·planesGradSumsGatedXAVX512(SB), NOSPLIT, $0-136
 	MOVL         $0x0000ffff, R8
 	BZHIL        DI, R8, R8
 	KMOVW        R8, K1
+	LEAQ         (SI)(SI*1), DI
+	ADDQ         DI, DI
 	VXORPS       Z5, Z5, Z5
 	VXORPS       Z6, Z6, Z6
 	VXORPS       Z7, Z7, Z7
@@ -831,108 +883,142 @@ TEXT ·planesGradSumsGatedXAVX512(SB), NOSPLIT, $0-136
 	VXORPS       Z12, Z12, Z12
 
 plane55:
-	XORQ DI, DI
+	VXORPS Z13, Z13, Z13
+	VXORPS Z14, Z14, Z14
+	XORQ   R8, R8
 
 loop56:
-	LEAQ          32(DI), R8
-	CMPQ          R8, SI
+	LEAQ          64(R8), R9
+	CMPQ          R9, SI
 	JGT           done57
-	VMOVUPS       (CX)(DI*4), Z13
-	VMOVUPS       (AX)(DI*4), Z14
-	VSUBPS        Z0, Z14, Z14
-	VFMADD213PS   Z2, Z1, Z14
-	VCMPPS        $0x1e, Z3, Z14, K2
-	VCMPPS        $0x11, Z4, Z14, K3
+	VMOVUPS       (CX)(R8*4), Z15
+	VMOVUPS       (AX)(R8*4), Z16
+	VSUBPS        Z0, Z16, Z16
+	VFMADD213PS   Z2, Z1, Z16
+	VCMPPS        $0x1e, Z3, Z16, K2
+	VCMPPS        $0x11, Z4, Z16, K3
 	KANDW         K3, K2, K2
-	VMOVAPS.Z     Z13, K2, Z13
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF32X8 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z14, Z6, Z6
-	VADDPD        Z13, Z7, Z7
-	VMOVUPS       (AX)(DI*4), Z15
-	VSUBPS        Z0, Z15, Z15
-	VCVTPS2PD     Y15, Z16
+	VMOVAPS.Z     Z15, K2, Z16
+	VMOVUPS       (AX)(R8*4), Z15
+	VSUBPS        Z0, Z15, Z17
+	LEAQ          (AX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	LEAQ          (CX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	VMOVAPS       Z16, Z15
+	VMULPS        Z16, Z17, Z16
+	VMOVUPS       64(CX)(R8*4), Z17
+	VMOVUPS       64(AX)(R8*4), Z18
+	VSUBPS        Z0, Z18, Z18
+	VFMADD213PS   Z2, Z1, Z18
+	VCMPPS        $0x1e, Z3, Z18, K2
+	VCMPPS        $0x11, Z4, Z18, K3
+	KANDW         K3, K2, K2
+	VMOVAPS.Z     Z17, K2, Z17
+	VMOVUPS       64(AX)(R8*4), Z18
+	VSUBPS        Z0, Z18, Z18
+	LEAQ          64(AX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	LEAQ          64(CX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	VADDPS        Z17, Z15, Z15
+	VFMADD231PS   Z17, Z18, Z16
+	VMOVUPS       128(CX)(R8*4), Z17
+	VMOVUPS       128(AX)(R8*4), Z18
+	VSUBPS        Z0, Z18, Z18
+	VFMADD213PS   Z2, Z1, Z18
+	VCMPPS        $0x1e, Z3, Z18, K2
+	VCMPPS        $0x11, Z4, Z18, K3
+	KANDW         K3, K2, K2
+	VMOVAPS.Z     Z17, K2, Z17
+	VMOVUPS       128(AX)(R8*4), Z18
+	VSUBPS        Z0, Z18, Z18
+	LEAQ          128(AX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	LEAQ          128(CX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	VADDPS        Z17, Z15, Z15
+	VFMADD231PS   Z17, Z18, Z16
+	VMOVUPS       192(CX)(R8*4), Z17
+	VMOVUPS       192(AX)(R8*4), Z18
+	VSUBPS        Z0, Z18, Z18
+	VFMADD213PS   Z2, Z1, Z18
+	VCMPPS        $0x1e, Z3, Z18, K2
+	VCMPPS        $0x11, Z4, Z18, K3
+	KANDW         K3, K2, K2
+	VMOVAPS.Z     Z17, K2, Z17
+	VMOVUPS       192(AX)(R8*4), Z18
+	VSUBPS        Z0, Z18, Z18
+	LEAQ          192(AX)(R8*4), R10
+	PREFETCHT0    (R10)(DI*1)
+	LEAQ          192(CX)(R8*4), R8
+	PREFETCHT0    (R8)(DI*1)
+	VADDPS        Z17, Z15, Z15
+	VFMADD231PS   Z17, Z18, Z16
+	VCVTPS2PD     Y15, Z17
 	VEXTRACTF32X8 $0x01, Z15, Y15
 	VCVTPS2PD     Y15, Z15
-	VFMADD231PD   Z16, Z14, Z10
-	VFMADD231PD   Z15, Z13, Z11
-	VMOVUPS       64(CX)(DI*4), Z13
-	VMOVUPS       64(AX)(DI*4), Z14
-	VSUBPS        Z0, Z14, Z14
-	VFMADD213PS   Z2, Z1, Z14
-	VCMPPS        $0x1e, Z3, Z14, K2
-	VCMPPS        $0x11, Z4, Z14, K3
-	KANDW         K3, K2, K2
-	VMOVAPS.Z     Z13, K2, Z13
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF32X8 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z14, Z8, Z8
-	VADDPD        Z13, Z5, Z5
-	VMOVUPS       64(AX)(DI*4), Z15
-	VSUBPS        Z0, Z15, Z15
-	VCVTPS2PD     Y15, Z16
-	VEXTRACTF32X8 $0x01, Z15, Y15
-	VCVTPS2PD     Y15, Z15
-	VFMADD231PD   Z16, Z14, Z12
-	VFMADD231PD   Z15, Z13, Z9
-	MOVQ          R8, DI
+	VADDPD        Z17, Z6, Z6
+	VADDPD        Z15, Z7, Z7
+	VCVTPS2PD     Y16, Z15
+	VEXTRACTF32X8 $0x01, Z16, Y16
+	VCVTPS2PD     Y16, Z16
+	VADDPD        Z15, Z10, Z10
+	VADDPD        Z16, Z11, Z11
+	MOVQ          R9, R8
 	JMP           loop56
 
 done57:
 loop58:
-	LEAQ          16(DI), R8
-	CMPQ          R8, SI
-	JGT           done59
-	VMOVUPS       (CX)(DI*4), Z13
-	VMOVUPS       (AX)(DI*4), Z14
-	VSUBPS        Z0, Z14, Z14
-	VFMADD213PS   Z2, Z1, Z14
-	VCMPPS        $0x1e, Z3, Z14, K2
-	VCMPPS        $0x11, Z4, Z14, K3
-	KANDW         K3, K2, K2
-	VMOVAPS.Z     Z13, K2, Z13
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF32X8 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z14, Z6, Z6
-	VADDPD        Z13, Z7, Z7
-	VMOVUPS       (AX)(DI*4), Z15
-	VSUBPS        Z0, Z15, Z15
-	VCVTPS2PD     Y15, Z16
-	VEXTRACTF32X8 $0x01, Z15, Y15
-	VCVTPS2PD     Y15, Z15
-	VFMADD231PD   Z16, Z14, Z10
-	VFMADD231PD   Z15, Z13, Z11
-	MOVQ          R8, DI
-	JMP           loop58
+	LEAQ        16(R8), R9
+	CMPQ        R9, SI
+	JGT         done59
+	VMOVUPS     (CX)(R8*4), Z15
+	VMOVUPS     (AX)(R8*4), Z16
+	VSUBPS      Z0, Z16, Z16
+	VFMADD213PS Z2, Z1, Z16
+	VCMPPS      $0x1e, Z3, Z16, K2
+	VCMPPS      $0x11, Z4, Z16, K3
+	KANDW       K3, K2, K2
+	VMOVAPS.Z   Z15, K2, Z15
+	VMOVUPS     (AX)(R8*4), Z16
+	VSUBPS      Z0, Z16, Z16
+	LEAQ        (AX)(R8*4), R10
+	PREFETCHT0  (R10)(DI*1)
+	LEAQ        (CX)(R8*4), R8
+	PREFETCHT0  (R8)(DI*1)
+	VADDPS      Z15, Z13, Z13
+	VFMADD231PS Z15, Z16, Z14
+	MOVQ        R9, R8
+	JMP         loop58
 
 done59:
-	CMPQ          DI, SI
-	JEQ           done60
-	VMOVUPS.Z     (CX)(DI*4), K1, Z13
-	VMOVUPS.Z     (AX)(DI*4), K1, Z14
-	VSUBPS        Z0, Z14, Z14
-	VFMADD213PS   Z2, Z1, Z14
-	VCMPPS        $0x1e, Z3, Z14, K2
-	VCMPPS        $0x11, Z4, Z14, K3
-	KANDW         K3, K2, K2
-	VMOVAPS.Z     Z13, K2, Z13
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF32X8 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VADDPD        Z14, Z8, Z8
-	VADDPD        Z13, Z5, Z5
-	VMOVUPS.Z     (AX)(DI*4), K1, Z15
-	VSUBPS        Z0, Z15, Z15
-	VCVTPS2PD     Y15, Z16
-	VEXTRACTF32X8 $0x01, Z15, Y15
-	VCVTPS2PD     Y15, Z15
-	VFMADD231PD   Z16, Z14, Z12
-	VFMADD231PD   Z15, Z13, Z9
+	CMPQ        R8, SI
+	JEQ         done60
+	VMOVUPS.Z   (CX)(R8*4), K1, Z15
+	VMOVUPS.Z   (AX)(R8*4), K1, Z16
+	VSUBPS      Z0, Z16, Z16
+	VFMADD213PS Z2, Z1, Z16
+	VCMPPS      $0x1e, Z3, Z16, K2
+	VCMPPS      $0x11, Z4, Z16, K3
+	KANDW       K3, K2, K2
+	VMOVAPS.Z   Z15, K2, Z15
+	VMOVUPS.Z   (AX)(R8*4), K1, Z16
+	VSUBPS      Z0, Z16, Z16
+	VADDPS      Z15, Z13, Z13
+	VFMADD231PS Z15, Z16, Z14
 
 done60:
+	VCVTPS2PD     Y13, Z15
+	VEXTRACTF32X8 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        Z15, Z8, Z8
+	VADDPD        Z13, Z5, Z5
+	VCVTPS2PD     Y14, Z13
+	VEXTRACTF32X8 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z13, Z12, Z12
+	VADDPD        Z14, Z9, Z9
 	LEAQ          (AX)(BX*4), AX
 	LEAQ          (CX)(BX*4), CX
 	DECQ          DX
@@ -979,6 +1065,8 @@ TEXT ·planesGradGatedXAVX512(SB), NOSPLIT, $0-172
 	MOVL         $0x0000ffff, R9
 	BZHIL        R8, R9, R9
 	KMOVW        R9, K1
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 
 plane61:
 	XORQ R8, R8
@@ -1070,6 +1158,8 @@ TEXT ·planesTrainGradGatedXAVX512(SB), NOSPLIT, $0-172
 	MOVL         $0x0000ffff, R9
 	BZHIL        R8, R9, R9
 	KMOVW        R9, K1
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 	VBROADCASTSS offset+164(FP), Z5
 	VBROADCASTSS slope+168(FP), Z6
 
@@ -1161,7 +1251,7 @@ done72:
 	RET
 
 // func planesGradSumsGatedYAVX512(x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32) (sum float64, product float64)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·planesGradSumsGatedYAVX512(SB), NOSPLIT, $0-136
 	VBROADCASTSS mean+96(FP), Z0
 	VBROADCASTSS low+108(FP), Z1
@@ -1177,6 +1267,8 @@ TEXT ·planesGradSumsGatedYAVX512(SB), NOSPLIT, $0-136
 	MOVL         $0x0000ffff, R9
 	BZHIL        R8, R9, R9
 	KMOVW        R9, K1
+	LEAQ         (DI)(DI*1), R8
+	ADDQ         R8, R8
 	VXORPS       Z3, Z3, Z3
 	VXORPS       Z4, Z4, Z4
 	VXORPS       Z5, Z5, Z5
@@ -1187,100 +1279,130 @@ TEXT ·planesGradSumsGatedYAVX512(SB), NOSPLIT, $0-136
 	VXORPS       Z10, Z10, Z10
 
 plane73:
-	XORQ R8, R8
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	XORQ   R9, R9
 
 loop74:
-	LEAQ          32(R8), R9
-	CMPQ          R9, DI
+	LEAQ          64(R9), R10
+	CMPQ          R10, DI
 	JGT           done75
-	VMOVUPS       (CX)(R8*4), Z11
-	VMOVUPS       (DX)(R8*4), Z12
-	VCMPPS        $0x1e, Z1, Z12, K2
-	VCMPPS        $0x11, Z2, Z12, K3
+	VMOVUPS       (CX)(R9*4), Z13
+	VMOVUPS       (DX)(R9*4), Z14
+	VCMPPS        $0x1e, Z1, Z14, K2
+	VCMPPS        $0x11, Z2, Z14, K3
 	KANDW         K3, K2, K2
-	VMOVAPS.Z     Z11, K2, Z11
-	VCVTPS2PD     Y11, Z12
-	VEXTRACTF32X8 $0x01, Z11, Y11
-	VCVTPS2PD     Y11, Z11
-	VADDPD        Z12, Z4, Z4
-	VADDPD        Z11, Z5, Z5
-	VMOVUPS       (AX)(R8*4), Z13
-	VSUBPS        Z0, Z13, Z13
-	VCVTPS2PD     Y13, Z14
+	VMOVAPS.Z     Z13, K2, Z14
+	VMOVUPS       (AX)(R9*4), Z13
+	VSUBPS        Z0, Z13, Z15
+	LEAQ          (AX)(R9*4), R11
+	PREFETCHT0    (R11)(R8*1)
+	LEAQ          (CX)(R9*4), R11
+	PREFETCHT0    (R11)(R8*1)
+	VMOVAPS       Z14, Z13
+	VMULPS        Z14, Z15, Z14
+	VMOVUPS       64(CX)(R9*4), Z15
+	VMOVUPS       64(DX)(R9*4), Z16
+	VCMPPS        $0x1e, Z1, Z16, K2
+	VCMPPS        $0x11, Z2, Z16, K3
+	KANDW         K3, K2, K2
+	VMOVAPS.Z     Z15, K2, Z15
+	VMOVUPS       64(AX)(R9*4), Z16
+	VSUBPS        Z0, Z16, Z16
+	LEAQ          64(AX)(R9*4), R11
+	PREFETCHT0    (R11)(R8*1)
+	LEAQ          64(CX)(R9*4), R11
+	PREFETCHT0    (R11)(R8*1)
+	VADDPS        Z15, Z13, Z13
+	VFMADD231PS   Z15, Z16, Z14
+	VMOVUPS       128(CX)(R9*4), Z15
+	VMOVUPS       128(DX)(R9*4), Z16
+	VCMPPS        $0x1e, Z1, Z16, K2
+	VCMPPS        $0x11, Z2, Z16, K3
+	KANDW         K3, K2, K2
+	VMOVAPS.Z     Z15, K2, Z15
+	VMOVUPS       128(AX)(R9*4), Z16
+	VSUBPS        Z0, Z16, Z16
+	LEAQ          128(AX)(R9*4), R11
+	PREFETCHT0    (R11)(R8*1)
+	LEAQ          128(CX)(R9*4), R11
+	PREFETCHT0    (R11)(R8*1)
+	VADDPS        Z15, Z13, Z13
+	VFMADD231PS   Z15, Z16, Z14
+	VMOVUPS       192(CX)(R9*4), Z15
+	VMOVUPS       192(DX)(R9*4), Z16
+	VCMPPS        $0x1e, Z1, Z16, K2
+	VCMPPS        $0x11, Z2, Z16, K3
+	KANDW         K3, K2, K2
+	VMOVAPS.Z     Z15, K2, Z15
+	VMOVUPS       192(AX)(R9*4), Z16
+	VSUBPS        Z0, Z16, Z16
+	LEAQ          192(AX)(R9*4), R11
+	PREFETCHT0    (R11)(R8*1)
+	LEAQ          192(CX)(R9*4), R9
+	PREFETCHT0    (R9)(R8*1)
+	VADDPS        Z15, Z13, Z13
+	VFMADD231PS   Z15, Z16, Z14
+	VCVTPS2PD     Y13, Z15
 	VEXTRACTF32X8 $0x01, Z13, Y13
 	VCVTPS2PD     Y13, Z13
-	VFMADD231PD   Z14, Z12, Z8
-	VFMADD231PD   Z13, Z11, Z9
-	VMOVUPS       64(CX)(R8*4), Z11
-	VMOVUPS       64(DX)(R8*4), Z12
-	VCMPPS        $0x1e, Z1, Z12, K2
-	VCMPPS        $0x11, Z2, Z12, K3
-	KANDW         K3, K2, K2
-	VMOVAPS.Z     Z11, K2, Z11
-	VCVTPS2PD     Y11, Z12
-	VEXTRACTF32X8 $0x01, Z11, Y11
-	VCVTPS2PD     Y11, Z11
-	VADDPD        Z12, Z6, Z6
-	VADDPD        Z11, Z3, Z3
-	VMOVUPS       64(AX)(R8*4), Z13
-	VSUBPS        Z0, Z13, Z13
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF32X8 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VFMADD231PD   Z14, Z12, Z10
-	VFMADD231PD   Z13, Z11, Z7
-	MOVQ          R9, R8
+	VADDPD        Z15, Z4, Z4
+	VADDPD        Z13, Z5, Z5
+	VCVTPS2PD     Y14, Z13
+	VEXTRACTF32X8 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        Z13, Z8, Z8
+	VADDPD        Z14, Z9, Z9
+	MOVQ          R10, R9
 	JMP           loop74
 
 done75:
 loop76:
-	LEAQ          16(R8), R9
-	CMPQ          R9, DI
-	JGT           done77
-	VMOVUPS       (CX)(R8*4), Z11
-	VMOVUPS       (DX)(R8*4), Z12
-	VCMPPS        $0x1e, Z1, Z12, K2
-	VCMPPS        $0x11, Z2, Z12, K3
-	KANDW         K3, K2, K2
-	VMOVAPS.Z     Z11, K2, Z11
-	VCVTPS2PD     Y11, Z12
-	VEXTRACTF32X8 $0x01, Z11, Y11
-	VCVTPS2PD     Y11, Z11
-	VADDPD        Z12, Z4, Z4
-	VADDPD        Z11, Z5, Z5
-	VMOVUPS       (AX)(R8*4), Z13
-	VSUBPS        Z0, Z13, Z13
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF32X8 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VFMADD231PD   Z14, Z12, Z8
-	VFMADD231PD   Z13, Z11, Z9
-	MOVQ          R9, R8
-	JMP           loop76
+	LEAQ        16(R9), R10
+	CMPQ        R10, DI
+	JGT         done77
+	VMOVUPS     (CX)(R9*4), Z13
+	VMOVUPS     (DX)(R9*4), Z14
+	VCMPPS      $0x1e, Z1, Z14, K2
+	VCMPPS      $0x11, Z2, Z14, K3
+	KANDW       K3, K2, K2
+	VMOVAPS.Z   Z13, K2, Z13
+	VMOVUPS     (AX)(R9*4), Z14
+	VSUBPS      Z0, Z14, Z14
+	LEAQ        (AX)(R9*4), R11
+	PREFETCHT0  (R11)(R8*1)
+	LEAQ        (CX)(R9*4), R9
+	PREFETCHT0  (R9)(R8*1)
+	VADDPS      Z13, Z11, Z11
+	VFMADD231PS Z13, Z14, Z12
+	MOVQ        R10, R9
+	JMP         loop76
 
 done77:
-	CMPQ          R8, DI
-	JEQ           done78
-	VMOVUPS.Z     (CX)(R8*4), K1, Z11
-	VMOVUPS.Z     (DX)(R8*4), K1, Z12
-	VCMPPS        $0x1e, Z1, Z12, K2
-	VCMPPS        $0x11, Z2, Z12, K3
-	KANDW         K3, K2, K2
-	VMOVAPS.Z     Z11, K2, Z11
-	VCVTPS2PD     Y11, Z12
-	VEXTRACTF32X8 $0x01, Z11, Y11
-	VCVTPS2PD     Y11, Z11
-	VADDPD        Z12, Z6, Z6
-	VADDPD        Z11, Z3, Z3
-	VMOVUPS.Z     (AX)(R8*4), K1, Z13
-	VSUBPS        Z0, Z13, Z13
-	VCVTPS2PD     Y13, Z14
-	VEXTRACTF32X8 $0x01, Z13, Y13
-	VCVTPS2PD     Y13, Z13
-	VFMADD231PD   Z14, Z12, Z10
-	VFMADD231PD   Z13, Z11, Z7
+	CMPQ        R9, DI
+	JEQ         done78
+	VMOVUPS.Z   (CX)(R9*4), K1, Z13
+	VMOVUPS.Z   (DX)(R9*4), K1, Z14
+	VCMPPS      $0x1e, Z1, Z14, K2
+	VCMPPS      $0x11, Z2, Z14, K3
+	KANDW       K3, K2, K2
+	VMOVAPS.Z   Z13, K2, Z13
+	VMOVUPS.Z   (AX)(R9*4), K1, Z14
+	VSUBPS      Z0, Z14, Z14
+	VADDPS      Z13, Z11, Z11
+	VFMADD231PS Z13, Z14, Z12
 
 done78:
+	VCVTPS2PD     Y11, Z13
+	VEXTRACTF32X8 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        Z13, Z6, Z6
+	VADDPD        Z11, Z3, Z3
+	VCVTPS2PD     Y12, Z11
+	VEXTRACTF32X8 $0x01, Z12, Y12
+	VCVTPS2PD     Y12, Z12
+	VADDPD        Z11, Z10, Z10
+	VADDPD        Z12, Z7, Z7
 	LEAQ          (AX)(SI*4), AX
 	LEAQ          (CX)(SI*4), CX
 	LEAQ          (DX)(SI*4), DX
@@ -1327,6 +1449,8 @@ TEXT ·planesGradGatedYAVX512(SB), NOSPLIT, $0-172
 	MOVL         $0x0000ffff, R10
 	BZHIL        R9, R10, R10
 	KMOVW        R10, K1
+	LEAQ         (R8)(R8*1), R9
+	ADDQ         R9, R9
 	VBROADCASTSS factor+148(FP), Z2
 	TESTQ        DX, DX
 	JZ           alone79
@@ -1484,6 +1608,8 @@ TEXT ·planesTrainGradGatedYAVX512(SB), NOSPLIT, $0-172
 	MOVL         $0x0000ffff, R11
 	BZHIL        R10, R11, R11
 	KMOVW        R11, K1
+	LEAQ         (R9)(R9*1), R10
+	ADDQ         R10, R10
 	VBROADCASTSS factor+148(FP), Z3
 	VBROADCASTSS offset+164(FP), Z4
 	VBROADCASTSS slope+168(FP), Z5

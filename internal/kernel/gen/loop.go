@@ -156,3 +156,14 @@ func (c cursor) store(v vec, array reg.Register) {
 		c.m.VMASKMOVPS(v, c.rest, c.at(array, 4))
 	}
 }
+
+// prefetch reads into the cache what lies so many bytes behind the vector. It may
+// be anything, or nothing.
+func (c cursor) prefetch(array, ahead reg.Register) {
+	if c.rest != nil || c.off*c.m.lanes%16 != 0 {
+		return
+	}
+	at := c.m.GP64()
+	c.m.LEAQ(c.at(array, 4), at)
+	c.m.PREFETCHT0(operand.Mem{Base: at, Index: ahead, Scale: 1})
+}

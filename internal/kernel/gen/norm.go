@@ -16,15 +16,14 @@ func norm(m *machine) {
 	total.result(0)
 	m.end()
 
-	m.begin("planesVariance", "func(x []float32, n, stride, size int, mean float32) float64", "computes the sum of (x-mean)² in n planes.")
-	mean := m.scalar("mean")
+	m.begin("planesMoments", "func(x []float32, n, stride, size int, around float32) (sum, squares float64)", "computes the sums of x-around and of its square in n planes.")
+	around := m.scalar("around")
 	p = m.channel("x")
-	total = m.totals(8)
-	p.each(4, func(at cursor) {
-		d := m.halves(at.only(m.sub(at.load(p.array["x"]), mean)))
-		total.addProducts(d, d)
+	p.pairs(2, func(at cursor) (a, b vec) {
+		d := at.only(m.sub(at.load(p.array["x"]), around))
+		at.prefetch(p.array["x"], p.ahead)
+		return d, d
 	})
-	total.result(0)
 	m.end()
 
 	for _, gate := range []string{"", "Limited"} {
@@ -46,6 +45,7 @@ type channel struct {
 	array     map[string]reg.GPVirtual
 	n, stride reg.GPVirtual
 	size      span
+	ahead     reg.GPVirtual // bytes to the same plane of the next channel
 }
 
 func (m *machine) channel(names ...string) *channel {
@@ -55,6 +55,9 @@ func (m *machine) channel(names ...string) *channel {
 	}
 	p.n, p.stride = m.integer("n"), m.integer("stride")
 	p.size = m.span(m.integer("size"))
+	p.ahead = m.GP64()
+	m.LEAQ(operand.Mem{Base: p.size.n, Index: p.size.n, Scale: 1}, p.ahead)
+	m.ADDQ(p.ahead, p.ahead)
 	return p
 }
 
@@ -64,11 +67,57 @@ func (p *channel) each(unroll int, body func(at cursor)) {
 	plane := m.label("plane")
 	m.Label(plane)
 	p.size.each(unroll, body)
+	p.next(plane)
+}
+
+// next goes on with the next plane, if there is one.
+func (p *channel) next(plane string) {
+	m := p.m
 	for _, name := range p.names {
 		m.LEAQ(operand.Mem{Base: p.array[name], Index: p.stride, Scale: 4}, p.array[name])
 	}
 	m.DECQ(p.n)
 	m.JNZ(operand.LabelRef(plane))
+}
+
+// pairs writes a loop over the vectors of all planes that computes the sums of a
+// and of a·b. Those of a few vectors are float32, added up in float64: there are
+// too few for their rounding to matter.
+func (p *channel) pairs(parts int, of func(at cursor) (a, b vec)) {
+	m := p.m
+	sum, product := m.totals(parts), m.totals(parts)
+	var fewSum, fewProduct vec
+	total := func(s, q vec) {
+		sum.add(m.halves(s))
+		product.add(m.halves(q))
+	}
+	plane := m.label("plane")
+	m.Label(plane)
+	fewSum, fewProduct = m.zero(), m.zero()
+	p.size.groups(4, func(at []cursor) {
+		if len(at) == 1 {
+			a, b := of(at[0])
+			m.VADDPS(a, fewSum, fewSum)
+			m.VFMADD231PS(a, b, fewProduct)
+			return
+		}
+		s, q := m.vec(), m.vec()
+		for i, c := range at {
+			a, b := of(c)
+			if i == 0 {
+				m.VMOVAPS(a, s)
+				m.VMULPS(a, b, q)
+				continue
+			}
+			m.VADDPS(a, s, s)
+			m.VFMADD231PS(a, b, q)
+		}
+		total(s, q)
+	})
+	total(fewSum, fewProduct)
+	p.next(plane)
+	sum.result(0)
+	product.result(1)
 }
 
 // normalize writes y = (x - mean)·factor + shift, plus add, limited to low to
@@ -153,15 +202,13 @@ func (m *machine) gradientSums(name, gate string) {
 	m.begin(name, "func(x, y, dy []float32, n, stride, size int, mean, factor, shift, low, high float32) (sum, product float64)",
 		"computes the sums of dy and of dy·(x-mean) in n planes.")
 	g := m.gradients(gate, "x", "dy")
-	parts := m.lanes / 4 // AVX2 has not enough registers for more
-	sum, product := m.totals(parts), m.totals(parts)
-	g.p.each(2, func(at cursor) {
-		dy := m.halves(g.load(at)) // 0 beyond the end
-		sum.add(dy)
-		product.addProducts(dy, m.halves(m.sub(at.load(g.p.array["x"]), g.mean)))
+	g.p.pairs(m.lanes/4, func(at cursor) (dy, d vec) { // AVX2 has not enough registers for more parts
+		dy = g.load(at) // 0 beyond the end
+		d = m.sub(at.load(g.p.array["x"]), g.mean)
+		at.prefetch(g.p.array["x"], g.p.ahead)
+		at.prefetch(g.p.array["dy"], g.p.ahead)
+		return dy, d
 	})
-	sum.result(0)
-	product.result(1)
 	m.end()
 }
 
