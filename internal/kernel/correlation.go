@@ -143,6 +143,7 @@ func (s *correlation) weights() int { return s.groups * s.results * s.sources * 
 type correlationArgs struct {
 	s         *correlation
 	x, dy, dw []float32
+	sparse    *sparseCorrelation // if only some weights are wanted
 }
 
 var (
@@ -152,15 +153,21 @@ var (
 
 // run computes the gradient dw of the weights from inputs x and gradients dy of
 // the outputs.
-func (s *correlation) run(x, dy, dw, scratch []float32) {
+func (s *correlation) run(x, dy, dw, scratch []float32) { s.compute(x, dy, dw, scratch, nil) }
+
+// compute is run for all weights, or for those that sparse wants.
+func (s *correlation) compute(x, dy, dw, scratch []float32, sparse *sparseCorrelation) {
 	sums := dw
 	if s.parts > 1 {
 		sums = scratch[:s.scratch()]
 	}
+	if sparse != nil {
+		clear(sums)
+	}
 	tasks := s.parts * s.groups * blocks(s.sources, s.sourceBlock) * blocks(s.results, s.resultBlock)
 	frames := blocks(s.images*s.axes[0].result, s.parts)
 	work := frames * s.axes[1].result * s.axes[2].result * s.resultBlock * s.sourceBlock * s.taps
-	correlationParts.do(tasks, min(1+(1<<20)/work, blocks(tasks, 2*wantedTasks)), correlationArgs{s, x, dy, sums})
+	correlationParts.do(tasks, min(1+(1<<20)/work, blocks(tasks, 2*wantedTasks)), correlationArgs{s, x, dy, sums, sparse})
 	if s.parts > 1 {
 		correlationSums.do(len(dw), chunk, correlationArgs{s: s, x: sums, dw: dw})
 	}
@@ -192,6 +199,7 @@ type correlationTask struct {
 	*correlationArgs
 	planes, rows []float32 // working memory
 
+	part                                    int // of the frames
 	group, source, sources, result, results int // channels
 	more                                    int // 1 if sums go on, 0 if they start
 }
@@ -211,6 +219,7 @@ func (t *correlationTask) run(task int) {
 	frames := s.images * s.axes[0].result
 	sets, rows, cols := blocks(frames, s.set), blocks(h, s.rows), blocks(w, s.cols)
 	chunks := sets * rows * cols
+	t.part = task
 	dw := t.dw[task*s.weights()+((t.group*s.results+t.result)*s.sources+t.source)*s.taps:]
 	t.more = 0
 	for i := task * chunks / s.parts; i < (task+1)*chunks/s.parts; i++ {
@@ -249,6 +258,10 @@ func (t *correlationTask) chunk(dw []float32, frame, frames, row, rows, col, col
 			clear(t.planes[end:min(len(t.planes), end+s.isa.lanes+s.axes[2].shared())])
 		}
 		x, dy = t.planes, t.rows
+	}
+	if t.sparse != nil {
+		t.sparse.add(t, x, dy, frames, n, nextX, nextY)
+		return
 	}
 	k := t.sources * s.taps
 	most := len(s.isa.correlate)

@@ -1,5 +1,7 @@
 package kernel
 
+import "sync/atomic"
+
 // Pruned says which weights are zero and will stay so, as those are that a mask
 // has emptied. Products leave them out where that takes less time.
 //
@@ -9,14 +11,16 @@ package kernel
 type Pruned struct {
 	keep    []bool // false where zero; nil where nothing is known
 	kept    int
-	version int
+	version int64 // of all there have been
 }
+
+var prunedVersions atomic.Int64
 
 // Set says that the weights are zero where keep is false; nil is nowhere. The
 // slice is kept.
 func (z *Pruned) Set(keep []bool) {
 	z.keep, z.kept = keep, len(keep)-CountFalse(keep)
-	z.version++
+	z.version = prunedVersions.Add(1)
 }
 
 // SetZeros says that the weights are zero where w is, and stay so: nobody trains

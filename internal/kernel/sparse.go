@@ -36,7 +36,7 @@ type SparseProduct struct {
 // lists are the terms of each row of a sparse matrix.
 type lists struct {
 	isa     *sparseLoops
-	version int     // of the zeros they are made for
+	version int64   // of the zeros they are made for
 	counts  []int32 // of terms of a row
 	first   []int   // term of a row
 	terms   []int32
@@ -60,7 +60,7 @@ func (l *lists) end() {
 }
 
 // close ends the lists.
-func (l *lists) close(version int) {
+func (l *lists) close(version int64) {
 	for range sparseAhead {
 		l.terms = append(l.terms, 0, 0)
 	}
@@ -76,6 +76,9 @@ func (l *lists) run(lo, hi, vectors int, a, b, start, c []float32, rowC, add int
 			next++
 		}
 		l.isa.rows[vectors-1](l.counts[lo:next], l.terms[2*l.first[lo]:], a, b, start, c, 4*rowC, add)
+		if next == hi {
+			return
+		}
 		if start != nil {
 			start = start[next-lo:]
 		}

@@ -25,6 +25,8 @@ type sparseLoops struct {
 	// The largest shares of elements that are not zero at which products with a
 	// sparse matrix, and elements of products, take less time than dense products.
 	rowsPay, dotsPay float64
+	// The same for convolutions: of results and gradients of inputs, and of weights.
+	convPays, correlationPays float64
 }
 
 // sparseAhead is how many terms there must be behind the last one.

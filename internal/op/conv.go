@@ -45,7 +45,7 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 		return fail("%v", err)
 	}
 	shape := append(tensor.Shape{xs[0], ws[0]}, slide.out...)
-	conv := kernel.NewConv(xs[0], xs[1], ws[0], groups, slide.window())
+	conv := newPrunedConv(xs[0], xs[1], ws[0], groups, slide.window())
 	flops := 2 * float64(shape.TotalSize()) * float64(ws.TotalSize()/ws[0])
 	o := Op{
 		Name:  "Conv",
@@ -57,10 +57,7 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 			return convGrads(conv, flops, in, g)
 		},
 	}
-	along := finisher{rows: 1, cols: -1, upTo: gated, weights: ws.TotalSize(), results: shape.TotalSize(), run: func(c *Call, then kernel.Epilogue) error {
-		conv.Forward(c.In[0].F, c.In[1].F, c.Out.F, then)
-		return nil
-	}}
+	along := finisher{rows: 1, cols: -1, upTo: gated, weights: ws.TotalSize(), results: shape.TotalSize(), run: conv.forward}
 	if b == nil {
 		o.finishing(along)
 		return apply(o, x, w)
@@ -78,17 +75,14 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 }
 
 // convGrads are the gradients of input, weights and, if there is one, bias.
-func convGrads(conv *kernel.Conv, flops float64, in G.Nodes, g *G.Node) (G.Nodes, error) {
+func convGrads(conv *prunedConv, flops float64, in G.Nodes, g *G.Node) (G.Nodes, error) {
 	back := Op{
 		Name:  "ConvInputGrad",
 		Shape: in[0].Shape(),
 		Dtype: tensor.Float32,
 		Flops: flops,
 	}
-	back.finishing(finisher{rows: 1, cols: -1, upTo: gated, run: func(c *Call, then kernel.Epilogue) error {
-		conv.BackwardData(c.In[0].F, c.In[1].F, c.Out.F, then)
-		return nil
-	}})
+	back.finishing(finisher{rows: 1, cols: -1, upTo: gated, run: conv.backwardData})
 	dx, err := apply(back, g, in[1])
 	if err != nil {
 		return nil, err
@@ -99,10 +93,7 @@ func convGrads(conv *kernel.Conv, flops float64, in G.Nodes, g *G.Node) (G.Nodes
 		Dtype:   tensor.Float32,
 		Scratch: conv.Scratch(),
 		Flops:   flops,
-		Run: func(c *Call) error {
-			conv.BackwardWeights(c.In[0].F, c.In[1].F, c.Out.F, c.Scratch)
-			return nil
-		},
+		Run:     conv.backwardWeights,
 	}, in[0], g)
 	if err != nil || len(in) == 2 {
 		return G.Nodes{dx, dw}, err

@@ -1,6 +1,10 @@
 package op
 
-import "finetune/internal/kernel"
+import (
+	"sync"
+
+	"finetune/internal/kernel"
+)
 
 // Pruned says which weights are zero and stay so. A leaf or a gradient is bound to
 // a Buffer with one; operations on it then leave out what is zero where that takes
@@ -35,4 +39,43 @@ func (p product) multiply() func(c *Call, then kernel.Epilogue) error {
 		c.Out.Pruned.Clear(c.Out.F)
 		return nil
 	}
+}
+
+// prunedConv is a convolution that may leave out zeros of its weights.
+type prunedConv struct {
+	*kernel.Conv
+	sparse func() *kernel.SparseConv
+}
+
+func newPrunedConv(n, c, m, groups int, w kernel.Window) *prunedConv {
+	conv := kernel.NewConv(n, c, m, groups, w)
+	return &prunedConv{conv, sync.OnceValue(func() *kernel.SparseConv { return kernel.NewSparseConv(conv) })}
+}
+
+func (p *prunedConv) forward(c *Call, then kernel.Epilogue) error {
+	if z := c.In[1].Pruned; z.Known() && p.sparse().ForwardPays(z) {
+		p.sparse().Forward(c.In[0].F, c.In[1].F, c.Out.F, z, then)
+	} else {
+		p.Forward(c.In[0].F, c.In[1].F, c.Out.F, then)
+	}
+	return nil
+}
+
+func (p *prunedConv) backwardData(c *Call, then kernel.Epilogue) error {
+	if z := c.In[1].Pruned; z.Known() && p.sparse().BackwardDataPays(z) {
+		p.sparse().BackwardData(c.In[0].F, c.In[1].F, c.Out.F, z, then)
+	} else {
+		p.BackwardData(c.In[0].F, c.In[1].F, c.Out.F, then)
+	}
+	return nil
+}
+
+func (p *prunedConv) backwardWeights(c *Call) error {
+	if z := c.Out.Pruned; z.Known() && p.sparse().BackwardWeightsPays(z) {
+		p.sparse().BackwardWeights(c.In[0].F, c.In[1].F, c.Out.F, z)
+		return nil
+	}
+	p.BackwardWeights(c.In[0].F, c.In[1].F, c.Out.F, c.Scratch)
+	c.Out.Pruned.Clear(c.Out.F)
+	return nil
 }

@@ -21,6 +21,10 @@ func TestPruned(t *testing.T) {
 		{"Gemm, scaled", func(in []*G.Node) (*G.Node, error) { return Gemm(in[0], in[1], nil, false, true, 0.5, 1) }, []leaf{noise(1, 40, 70), noise(2, 30, 70)}},
 		{"Gemm, other way", func(in []*G.Node) (*G.Node, error) { return Gemm(in[0], in[1], nil, true, false, 1, 1) }, []leaf{noise(1, 70, 40), noise(2, 70, 30)}},
 		{"MatMul", matMul(false, false), []leaf{noise(1, 40, 70), noise(2, 70, 30)}},
+		{"Conv", func(in []*G.Node) (*G.Node, error) {
+			return Conv(in[0], in[1], in[2], ConvSpec{Pads: []int{1, 1, 1, 1}})
+		}, []leaf{noise(1, 2, 6, 9, 9), noise(2, 8, 6, 3, 3), noise(3, 8)}},
+		{"Conv, each channel", func(in []*G.Node) (*G.Node, error) { return Conv(in[0], in[1], nil, ConvSpec{Groups: 6}) }, []leaf{noise(1, 2, 6, 9, 9), noise(2, 6, 1, 3, 3)}},
 		{"MatMul of a batch", matMul(false, false), []leaf{noise(1, 3, 20, 40), noise(2, 40, 30)}},
 	}
 	for _, c := range cases {
