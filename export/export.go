@@ -56,6 +56,7 @@ type ParamReport struct {
 	DType    string
 	Elements int
 	Zeros    int // elements that are 0 in the file, after rounding to DType
+	WasZero  int // elements that are 0 in the input file
 	Changed  int // elements that differ from the input file
 }
 
@@ -144,7 +145,7 @@ func patch(path string, m *onnxload.Model, opt Options, in *sources) ([]byte, []
 		if err != nil {
 			return fail(err)
 		}
-		params = append(params, w.report(m, now, changed))
+		params = append(params, w.report(m, old, now, changed))
 		switch {
 		case changed == 0:
 		case w.outside != nil:
@@ -170,17 +171,23 @@ func patch(path string, m *onnxload.Model, opt Options, in *sources) ([]byte, []
 	return apply(m.Bytes, edits), written, params, nil
 }
 
-// report describes w, whose payload is now.
-func (w weight) report(m *onnxload.Model, now []byte, changed int) ParamReport {
+// report describes w, whose payload was old and is now.
+func (w weight) report(m *onnxload.Model, old, now []byte, changed int) ParamReport {
 	p := m.Params[w.index]
-	r := ParamReport{
+	return ParamReport{
 		Name: p.Name, Role: string(p.Role), Op: p.Op, Layer: p.Layer, Shape: p.Shape, DType: w.name,
-		Elements: len(p.Value), Zeros: len(p.Value) - len(now)/w.size, Changed: changed,
+		Elements: len(p.Value), Zeros: w.zeros(now, len(p.Value)), WasZero: w.zeros(old, len(p.Value)), Changed: changed,
 	}
-	for ; len(now) > 0; now = now[w.size:] {
-		if w.load(now) == 0 {
-			r.Zeros++
+}
+
+// zeros counts the elements that are 0 in a payload. Of a sparse one that is all
+// that are not stored, too.
+func (w weight) zeros(stored []byte, elements int) int {
+	n := elements - len(stored)/w.size
+	for ; len(stored) > 0; stored = stored[w.size:] {
+		if w.load(stored) == 0 {
+			n++
 		}
 	}
-	return r
+	return n
 }

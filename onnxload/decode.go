@@ -20,8 +20,7 @@ const maxDepth = 300
 // decode reads the protobuf message, or says what b is instead. It looks at how
 // the file begins only when it must: any four bytes may begin a model as well.
 func decode(b []byte) (*onnxpb.ModelProto, error) {
-	m := new(onnxpb.ModelProto)
-	err := proto.UnmarshalOptions{RecursionLimit: maxDepth}.Unmarshal(b, m)
+	m, err := unmarshalModel(b)
 	if err == nil && m.Graph != nil {
 		return m, nil
 	}

@@ -61,7 +61,8 @@ type Node struct {
 // Tensor is an initializer or the value of a Constant node. Exactly one of F
 // and I is set: float types are widened to float32, integers and bool to int64.
 // Types that cannot be computed with (string, complex) leave both nil; a tensor
-// without elements has a slice of length 0.
+// without elements has a slice of length 0. F of a parameter is its Value, which
+// training changes; what the file says is in Model.Bytes.
 type Tensor struct {
 	Name  string
 	DType DType

@@ -15,6 +15,7 @@ package onnxload
 import (
 	"os"
 	"path/filepath"
+	"sync/atomic"
 )
 
 // Open reads the model at path. External data is looked for in the folder that
@@ -79,7 +80,25 @@ func readFile(path string) ([]byte, error) {
 	case info.Size() > maxFile:
 		return nil, &FormatError{What: "is larger than 2 GiB, the limit of the format", Hint: "larger models keep their weights as external data"}
 	}
-	return os.ReadFile(path)
+	if !info.Mode().IsRegular() {
+		return os.ReadFile(path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, info.Size())
+	var failed atomic.Pointer[error]
+	inParts(len(b), func(from, to int) {
+		if _, err := f.ReadAt(b[from:to], int64(from)); err != nil {
+			failed.Store(&err)
+		}
+	})
+	if err := failed.Load(); err != nil {
+		return nil, *err
+	}
+	return b, nil
 }
 
 // newestIR is the newest version of the file format that onnx.proto describes.

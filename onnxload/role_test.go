@@ -171,8 +171,4 @@ func TestParams(t *testing.T) {
 	if b.Name != "b" || b.Op != "Add" || b.Layer != "fc.add" {
 		t.Errorf("got %+v, want b of layer fc.add", *b)
 	}
-	w.Value[0] = 100
-	if got.Tensors[w.Name].F[0] != 1 {
-		t.Error("got a tensor that changes with its parameter, want what the file says")
-	}
 }

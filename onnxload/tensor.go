@@ -105,17 +105,21 @@ func (t *Tensor) decodeRaw(raw []byte, n int, e element) error {
 	le := binary.LittleEndian
 	switch e.dtype {
 	case Float32:
-		for i := range t.F {
-			t.F[i] = math.Float32frombits(le.Uint32(raw[4*i:]))
-		}
+		inParts(n, func(from, to int) {
+			for i := from; i < to; i++ {
+				t.F[i] = math.Float32frombits(le.Uint32(raw[4*i:]))
+			}
+		})
 	case Float64:
 		for i := range t.F {
 			t.F[i] = float32(math.Float64frombits(le.Uint64(raw[8*i:])))
 		}
 	case Float16:
-		for i := range t.F {
-			t.F[i] = float16.Frombits(le.Uint16(raw[2*i:])).Float32()
-		}
+		inParts(n, func(from, to int) {
+			for i := from; i < to; i++ {
+				t.F[i] = float16.Frombits(le.Uint16(raw[2*i:])).Float32()
+			}
+		})
 	case BFloat16:
 		for i := range t.F {
 			t.F[i] = math.Float32frombits(uint32(le.Uint16(raw[2*i:])) << 16)

@@ -57,11 +57,10 @@ func (o *outcome) addParams(m *onnxload.Model, report export.Report) {
 		written[p.Name] = p
 	}
 	for _, p := range prunable(m) {
-		base := optim.Param{Value: m.Tensors[p.Name].F}
 		r := written[p.Name]
 		o.Params = append(o.Params, paramOutcome{
 			Name: p.Name, Op: p.Op, Shape: p.Shape, Elements: r.Elements, Zeros: r.Zeros,
-			BaseZeros: base.Zeros(), Sparsity: share(r.Zeros, r.Elements),
+			BaseZeros: r.WasZero, Sparsity: share(r.Zeros, r.Elements),
 		})
 	}
 }
