@@ -10,8 +10,12 @@ type Conv struct {
 	Window
 
 	forward, backward *sweep // nil where plain loops do it
-	correlation       *correlation
-	stencil           *stencil // nil where it is not one
+	patches           struct {
+		forward, backward *winograd
+		weights           *winogradGradient
+	}
+	correlation *correlation
+	stencil     *stencil // nil where it is not one
 }
 
 // NewConv plans a convolution of n images of c channels to m channels.
@@ -23,7 +27,36 @@ func NewConv(n, c, m, groups int, w Window) *Conv {
 	v.forward = newSweep(&active.sweep, v, false)
 	v.backward = newSweep(&active.sweep, v, true)
 	v.correlation = newCorrelation(&active.sweep, v)
+	v.choosePatches()
 	return v
+}
+
+// choosePatches makes patches do what they do faster.
+func (c *Conv) choosePatches() {
+	if active.winograd.lanes < 8 {
+		return
+	}
+	if c.patchGain(patchCost) > 1 {
+		c.patches.forward, c.patches.backward = newWinograd(c, false), newWinograd(c, true)
+	}
+	if c.patchGain(patchGradientCost) > 1 {
+		c.patches.weights = newWinogradGradient(c)
+	}
+}
+
+// The cost of transforming patches for a channel, in what a multiplication by
+// vectors of a direct sum costs per lane.
+const patchCost, patchGradientCost = 25, 40
+
+// patchGain estimates how many times as fast as a direct sum patches are: the
+// unit is a cycle.
+func (c *Conv) patchGain(transform int) float64 {
+	patches := c.N * blocks(c.Out[1], patchStep) * blocks(c.Out[2], patchStep)
+	products := c.C * c.M
+	lanes := active.winograd.lanes
+	channels := (blocks(c.C, lanes) + blocks(c.M, lanes)) * lanes
+	direct := 6 * products * c.N * c.outputs() / (patchStep * patchStep)
+	return float64(direct) / float64(patches*(products*5/4+transform*channels)+9*products)
 }
 
 // weights is the number of weights of one output channel.
@@ -63,6 +96,10 @@ func (c *Conv) Forward(x, w, y []float32, ep Epilogue) {
 		c.stencil.run(&c.stencil.forward, x, w, y, ep)
 		return
 	}
+	if c.patches.forward != nil {
+		c.patches.forward.run(x, w, y, ep)
+		return
+	}
 	if c.forward != nil {
 		c.forward.run(x, w, y, ep)
 		return
@@ -79,6 +116,10 @@ func (c *Conv) BackwardData(dy, w, dx []float32, ep Epilogue) {
 	c.checkEpilogue(&ep, len(dx), c.C)
 	if c.stencil != nil {
 		c.stencil.run(&c.stencil.backward, dy, w, dx, ep)
+		return
+	}
+	if c.patches.backward != nil {
+		c.patches.backward.run(dy, w, dx, ep)
 		return
 	}
 	if c.backward != nil {
@@ -110,6 +151,9 @@ func (c *Conv) Scratch() int {
 	if c.stencil != nil {
 		return 0
 	}
+	if c.patches.weights != nil {
+		return c.patches.weights.scratch()
+	}
 	if c.correlation != nil {
 		return c.correlation.scratch()
 	}
@@ -122,6 +166,10 @@ func (c *Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	c.check(x, dw, dy)
 	if c.stencil != nil {
 		c.stencil.gradient(x, dy, dw)
+		return
+	}
+	if c.patches.weights != nil {
+		c.patches.weights.run(x, dy, dw, scratch)
 		return
 	}
 	if c.correlation != nil {

@@ -260,7 +260,7 @@ func TestConvShapes(t *testing.T) {
 		}
 		uneven := slide{[]int{13, 14}, []int{3, 3}, []int{1, 1}, []int{1, 1}, []int{0, 2}, []int{0, 2}}
 		checkConv(t, NewConv(4, 43, 25, 1, uneven.window()), random, 1) // blocks of channels that are not alike
-		for _, stride := range []int{1, 2} { // several strips
+		for _, stride := range []int{1, 2} {                            // several strips
 			checkConv(t, NewConv(1, 1, 1, 1, square(200, 3, stride, 1)), random, 1)
 		}
 	})

@@ -20,10 +20,11 @@ type table struct {
 	packRows    func(dst, src []float32, k, cols, stride, pitch int)
 	packColumns func(dst, src []float32, k, cols, stride, pitch int)
 
-	sweep   sweepLoops
-	stencil stencilLoops
-	pool    poolLoops
-	sparse  sparseLoops
+	sweep    sweepLoops
+	stencil  stencilLoops
+	winograd winogradLoops
+	pool     poolLoops
+	sparse   sparseLoops
 
 	arithmetic [Div + 1]combination[float32]
 	point      pointFuncs
@@ -57,6 +58,7 @@ var generic = table{
 	planes:     planesGeneric,
 	softmax:    softmaxGeneric,
 	layerNorm:  layerNormGeneric,
+	winograd:   winogradGeneric,
 	rank:       rankGeneric,
 	view:       viewGeneric,
 	chain:      func(*Update) int { return 0 },

@@ -21,6 +21,7 @@ func tables() []*table {
 	avx2.multiply, avx2.dots, avx2.lanes = multiplyAVX2, dotsWithAVX2, 8
 	avx2.packRows, avx2.packColumns = packRowsAVX2, packColumnsWithAVX2
 	avx2.sweep, avx2.stencil, avx2.pool = sweepAVX2, stencilAVX2, poolAVX2
+	avx2.winograd = winogradAVX2
 	avx2.sparse = sparseAVX2
 	list = append(list, &avx2)
 
@@ -37,6 +38,7 @@ func tables() []*table {
 	avx512.crowded = 112
 	avx512.packRows, avx512.packColumns = packRowsAVX512, packColumnsWithAVX512
 	avx512.sweep, avx512.stencil, avx512.pool = sweepAVX512, stencilAVX512, poolAVX512
+	avx512.winograd = winogradAVX512
 	avx512.sparse = sparseAVX512
 	return append(list, &avx512)
 }

@@ -1,0 +1,150 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// randomWinograd is a convolution that patches can do.
+func randomWinograd(random *rand.Rand) *Conv {
+	s := slide{strides: []int{1, 1}, dilations: []int{1, 1}, kernel: []int{3, 3}}
+	for range 2 {
+		s.in = append(s.in, 3+random.IntN(14))
+		s.begin, s.end = append(s.begin, random.IntN(3)), append(s.end, random.IntN(3))
+	}
+	return NewConv(1+random.IntN(4), 1+random.IntN(70), 1+random.IntN(70), 1, s.window())
+}
+
+// byPatches makes patches do all they can.
+func (c *Conv) byPatches() {
+	c.patches.forward, c.patches.backward = newWinograd(c, false), newWinograd(c, true)
+	c.patches.weights = newWinogradGradient(c)
+}
+
+// Transforms do what plain Go does, and touch nothing else.
+func TestPatchMaps(t *testing.T) {
+	const items, vectors = 3, 2
+	maps := []struct {
+		name     string
+		from, to int
+		of       func(l *winogradLoops) patchMap
+	}{
+		{"source", patchEdge, patchEdge, func(l *winogradLoops) patchMap { return l.source }},
+		{"weights", 3, patchEdge, func(l *winogradLoops) patchMap { return l.weights }},
+		{"result", patchEdge, patchStep, func(l *winogradLoops) patchMap { return l.result }},
+		{"gradient", patchStep, patchEdge, func(l *winogradLoops) patchMap { return l.gradient }},
+		{"weightGradient", patchEdge, 3, func(l *winogradLoops) patchMap { return l.weightGradient }},
+	}
+	eachISA(t, func(t *testing.T) {
+		l := &active.winograd
+		random := rand.New(rand.NewPCG(1, 2))
+		for _, m := range maps {
+			n := vectors * l.lanes
+			shuffled := func(edge int) (at []int32) {
+				for _, i := range random.Perm(items * edge * edge) {
+					at = append(at, int32(4*n*i))
+				}
+				return at
+			}
+			srcAt, dstAt := shuffled(m.from), shuffled(m.to)
+			src := fenced(t, noise(1, items*m.from*m.from*n))
+			got, check := guarded(t, items*m.to*m.to*n, 3)
+			want := make([]float32, len(got))
+			room := make([]float32, patchPoints*max(1, l.lanes))
+			for i, to := range [][]float32{want, got} {
+				f, v := m.of(&winogradGeneric), n
+				if i == 1 {
+					f, v = m.of(l), vectors
+				}
+				f(&to[0], &dstAt[0], 0, 4*m.to*m.to, &src[0], &srcAt[0], 0, 4*m.from*m.from, &room[0], v, items)
+			}
+			check(m.name)
+			for i := range want {
+				if !(math.Abs(float64(got[i]-want[i])) <= 1e-5) {
+					t.Fatalf("%s: element %d: got %v, want %v", m.name, i, got[i], want[i])
+				}
+			}
+		}
+	})
+}
+
+// Convolutions by patches are those by definition, with epilogues, and with
+// fences around what they read and write.
+func TestWinograd(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(5, 6))
+		for i := 0; i < 60 && !t.Failed(); i++ {
+			c := randomWinograd(random)
+			c.byPatches()
+			checkConv(t, c, random, 6)
+		}
+	})
+}
+
+// The number of threads changes nothing, and nothing is allocated.
+func TestWinogradThreads(t *testing.T) {
+	eachSweep(t, func(t *testing.T, _ *sweepLoops) {
+		for _, c := range []*Conv{
+			NewConv(2, 40, 70, 1, square(13, 3, 1, 1)),
+			NewConv(1, 16, 300, 1, square(33, 3, 1, 1)), // patches of images first
+			NewConv(10, 64, 64, 1, square(28, 3, 1, 1)), // several rounds
+		} {
+			c.byPatches()
+			x, w, b, dy := operands(c)
+			y, dx, dw, scratch := dirty(len(dy)), dirty(len(x)), dirty(len(w)), dirty(c.Scratch())
+			run := func() {
+				c.Forward(x, w, y, Epilogue{Row: b})
+				c.BackwardData(dy, w, dx, Epilogue{})
+				c.BackwardWeights(x, dy, dw, scratch)
+			}
+			sameBits(t, name(c), func() []float32 {
+				run()
+				return slices.Concat(y, dx, dw)
+			})
+			if allocs := testing.AllocsPerRun(3, run); allocs > 0 && !raceDetector {
+				t.Errorf("%s: allocations: got %v, want 0", name(c), allocs)
+			}
+		}
+	})
+}
+
+// BenchmarkWinograd compares patches with direct sums:
+//
+//	go test ./internal/kernel -run - -bench Winograd/64@56
+//
+// Both are counted with the operations of direct sums, so patches can do more than
+// the peak.
+func BenchmarkWinograd(b *testing.B) {
+	defer SetThreads(Threads())
+	SetThreads(1)
+	for _, l := range layers {
+		if l.kernel != 3 || l.stride != 1 || l.groups > 1 {
+			continue
+		}
+		c := NewConv(l.n, l.c, l.m, l.groups, square(l.size, l.kernel, l.stride, l.pad))
+		x, w, bias, dy := operands(c)
+		y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
+		c.patches.forward, c.patches.backward, c.patches.weights = nil, nil, nil
+		for _, way := range []string{"direct", "patches"} {
+			if way == "patches" {
+				c.byPatches()
+			}
+			scratch := make([]float32, c.Scratch())
+			for _, pass := range []struct {
+				name string
+				run  func()
+			}{
+				{"forward", func() { c.Forward(x, w, y, Epilogue{Row: bias}) }},
+				{"data", func() { c.BackwardData(dy, w, dx, Epilogue{}) }},
+				{"weights", func() { c.BackwardWeights(x, dy, dw, scratch) }},
+			} {
+				b.Run(fmt.Sprintf("%s/%s/%s", l.name, pass.name, way), func(b *testing.B) {
+					benchShare(b, 2*len(dy)*c.weights(), 1, pass.run)
+				})
+			}
+		}
+	}
+}
