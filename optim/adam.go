@@ -21,16 +21,27 @@ import (
 // The corrections are computed in float64 and taken out of the loop. With r =
 // √(1−β₂ᵗ) the step is ηr/(1−β₁ᵗ) · m/(√v + εr).
 
-func adamSlots(Hyper) []string { return []string{"exp_avg", "exp_avg_sq"} }
+func adamSlots(*Param, Hyper) []slot { return []slot{{name: "exp_avg"}, {name: "exp_avg_sq"}} }
 
-func adam(c []kernel.Link, h Hyper, lr float64, step int) []kernel.Link {
-	correction1 := 1 - math.Pow(h.Beta1, float64(step))
-	root := math.Sqrt(1 - math.Pow(h.Beta2, float64(step)))
-	return append(c,
-		meanGradient(h.Beta1),
-		meanSquare(h.Beta2),
-		adaptive(h.Eps*root),
-		descend(lr*root/correction1))
+func adam(c *chain, x *tensor) {
+	correction, root := x.corrections()
+	c.add(
+		meanGradient(x.h.Beta1),
+		meanSquare(x.h.Beta2),
+		adaptive(x.h.Eps*root),
+		descend(x.h.LR*root/correction))
+}
+
+// corrections are 1−β₁ᵗ and √(1−β₂ᵗ).
+func (x *tensor) corrections() (first, root float64) {
+	t := float64(x.step)
+	return 1 - math.Pow(x.h.Beta1, t), math.Sqrt(1 - math.Pow(x.h.Beta2, t))
+}
+
+// adamRates are the learning rates of the coordinates, ηr / (√v + εr).
+func adamRates(x *tensor) rates {
+	_, root := x.corrections()
+	return rates{slot: 1, lr: x.h.LR * root, eps: x.h.Eps * root}
 }
 
 // meanGradient is the first moment: m ← βm + (1−β)u.
@@ -47,3 +58,6 @@ func meanSquare(beta float64) kernel.Link {
 func adaptive(eps float64) kernel.Link {
 	return kernel.Link{Kind: kernel.Normalize, A: float32(eps)}
 }
+
+// descend ends most rules: w ← w − ηu.
+func descend(lr float64) kernel.Link { return kernel.Link{Kind: kernel.Descend, A: float32(lr)} }

@@ -83,8 +83,8 @@ func fusedStep(o *Optimizer) {
 	keep, l1, l2 := float32(1-h.LR*h.WeightDecay), math.Float32bits(float32(h.L1)), float32(h.L2)
 	kernel.Parallel(len(o.tasks), func(i int) {
 		k := o.tasks[i]
-		w, g, mask := k.param.Value[k.lo:k.hi], k.param.Grad[k.lo:k.hi], k.param.Mask[k.lo:k.hi]
-		m, v := k.update.S, k.update.T
+		w, g, mask := k.x.Value[k.lo:k.hi], k.x.Grad[k.lo:k.hi], k.x.Mask[k.lo:k.hi]
+		m, v := k.x.slots[0][k.lo:k.hi], k.x.slots[1][k.lo:k.hi]
 		g, mask, m, v = g[:len(w)], mask[:len(w)], m[:len(w)], v[:len(w)]
 		for i, x := range w {
 			bits := math.Float32bits(x)

@@ -1,47 +1,173 @@
 package optim
 
-import "finetune/internal/kernel"
+import (
+	"sync"
 
-// An optimizer is a chain of small links, each a formula with coefficients for
-// one step. The kernel takes a few elements through the whole chain before it
-// turns to the next, so main memory is passed once per step, as a loop that does
-// everything at once would.
+	"finetune/internal/kernel"
+)
+
+// A step takes each block of a parameter through a chain of small links, each a
+// formula with coefficients for that step, before it turns to the next block. So
+// main memory is passed once per step, as by a loop that does everything at once,
+// and each formula is written, read and tested by itself.
+//
+// There are two kinds of link. Those that most rules share are vector code of
+// package kernel, which takes a few elements through many of them in registers.
+// The others are loops in the file of their rule, over blocks that stay in the
+// fastest cache. Both round every product to float32.
 
 // taskLen is how many elements one task of the thread pool takes. It depends on
 // nothing, so neither do the results.
 const taskLen = 16 << 10
 
-// maxSlots is the most state that a rule keeps per element.
-const maxSlots = 2
+// blockLen is how many elements a loop gets: with all that a rule keeps of them,
+// they fill about half of a 32 KiB cache.
+const blockLen = 1 << 10
 
-// chain appends what one step does to a group. lr is its learning rate at this
-// step, which is counted from 1.
-func (o *Optimizer) chain(c []kernel.Link, h Hyper, lr float64, step int) []kernel.Link {
-	if h.L2 != 0 {
-		c = append(c, addL2(h.L2))
-	}
-	if h.L1 != 0 && o.cfg.L1Mode != Proximal {
-		c = append(c, addL1(h.L1))
-	}
-	decay := 1 - float64(lr*h.WeightDecay)
-	if o.cfg.DecayMode == Absolute {
-		decay = 1 - h.WeightDecay
-	}
-	if decay != 1 && o.rule.decayFirst {
-		c = append(c, shrink(decay))
-	}
-	c = o.rule.update(c, h, lr, step)
-	if decay != 1 && !o.rule.decayFirst {
-		c = append(c, shrink(decay))
-	}
-	if h.L1 != 0 && o.cfg.L1Mode == Proximal {
-		c = append(c, softThreshold(lr*h.L1))
-	}
-	return append(c, applyMask(), end)
+// block is a run of the elements of a parameter on its way through a chain.
+type block struct {
+	w []float32 // the weights
+	u []float32 // the update so far: at first the gradient
+	x *tensor   // whose elements they are
+	// lo is the index of the first element in the parameter, for loops that must know.
+	lo int
 }
 
-// end ends every chain.
-var end = kernel.Link{Kind: kernel.End}
+// slot is the part of a slot that belongs to the block.
+func (b *block) slot(i int) []float32 { return b.x.slots[i][b.lo : b.lo+len(b.w)] }
 
-// descend ends every rule: w ← w − ηu.
-func descend(lr float64) kernel.Link { return kernel.Link{Kind: kernel.Descend, A: float32(lr)} }
+// loop is a link in plain Go. It changes w, u and slots of the block, element by
+// element, with coefficients k.
+type loop func(b *block, k *factors)
+
+// factors are the coefficients of a loop at one step.
+type factors struct {
+	lr           float32
+	mu           float32 // memory of the momentum
+	beta1, rest1 float32 // memory of the mean, and 1 − that
+	beta2, rest2 float32 // memory of the mean square, and 1 − that
+	eps          float32
+	low, high    float32 // limits of something
+	slot         int
+}
+
+// chain is what one stage of a step does to a tensor.
+type chain struct {
+	links  []kernel.Link // of all pieces, those of each ended by kernel.End
+	pieces []piece
+}
+
+// piece is a loop, or a run of links of the kernel.
+type piece struct {
+	loop   loop
+	k      factors
+	lo, hi int // of chain.links
+}
+
+// add appends links of the kernel.
+func (c *chain) add(links ...kernel.Link) {
+	if n := len(c.pieces); n == 0 || c.pieces[n-1].loop != nil {
+		c.pieces = append(c.pieces, piece{lo: len(c.links)})
+	}
+	c.links = append(c.links, links...)
+}
+
+// each appends a loop.
+func (c *chain) each(f loop, k factors) {
+	c.end(true)
+	c.pieces = append(c.pieces, piece{loop: f, k: k})
+}
+
+// end ends the run of links that the chain may end with. store says whether
+// something comes after that needs the update.
+func (c *chain) end(store bool) {
+	n := len(c.pieces)
+	if n == 0 || c.pieces[n-1].loop != nil {
+		return
+	}
+	if store {
+		c.links = append(c.links, kernel.Link{Kind: kernel.Store})
+	}
+	c.links = append(c.links, kernel.Link{Kind: kernel.End})
+	c.pieces[n-1].hi = len(c.links)
+}
+
+// hasLoops reports whether the chain is more than one run of links.
+func (c *chain) hasLoops() bool {
+	return len(c.pieces) > 1 || len(c.pieces) == 1 && c.pieces[0].loop != nil
+}
+
+func (c *chain) reset() { c.links, c.pieces = c.links[:0], c.pieces[:0] }
+
+// needsMoments reports whether one of links reads or writes slots.
+func needsMoments(links []kernel.Link) bool {
+	for _, l := range links {
+		switch l.Kind {
+		case kernel.Average, kernel.AverageSquares, kernel.TakeAverage, kernel.AddAverage, kernel.Normalize:
+			return true
+		}
+	}
+	return false
+}
+
+// task is a run of one parameter's elements, [lo, hi), at most taskLen long.
+type task struct {
+	x      *tensor
+	lo, hi int
+	update kernel.Update
+}
+
+var spareBlocks = sync.Pool{New: func() any { return new([blockLen]float32) }}
+
+// run takes the elements of the task through the chain of their tensor.
+func (t *task) run() {
+	x := t.x
+	c := &x.chain
+	switch {
+	case len(c.pieces) == 0:
+		return
+	case !c.hasLoops():
+		out := x.update
+		if out != nil {
+			out = out[t.lo:t.hi]
+		}
+		t.vectors(c.links, t.lo, t.hi, x.source[t.lo:t.hi], out, true)
+		return
+	}
+	own := spareBlocks.Get().(*[blockLen]float32)
+	for lo := t.lo; lo < t.hi; lo += blockLen {
+		hi := min(lo+blockLen, t.hi)
+		b := block{w: x.Value[lo:hi], u: own[:hi-lo], x: x, lo: lo}
+		if x.update != nil {
+			b.u = x.update[lo:hi]
+		}
+		copy(b.u, x.source[lo:hi])
+		for i := range c.pieces {
+			if p := &c.pieces[i]; p.loop != nil {
+				p.loop(&b, &p.k)
+			} else {
+				links := c.links[p.lo:p.hi]
+				t.vectors(links, lo, hi, b.u, b.u, needsMoments(links))
+			}
+		}
+	}
+	spareBlocks.Put(own)
+}
+
+// vectors takes elements [lo, hi) through links of the kernel. Without moments,
+// the links do not touch the slots.
+func (t *task) vectors(links []kernel.Link, lo, hi int, in, out []float32, moments bool) {
+	x := t.x
+	t.update = kernel.Update{Links: links, W: x.Value[lo:hi], Grad: in, Out: out}
+	if x.Mask != nil {
+		t.update.Keep = x.Mask[lo:hi]
+	}
+	if moments {
+		for i, moment := range []*[]float32{&t.update.S, &t.update.T} {
+			if i < len(x.slots) && x.elementwise(i) {
+				*moment = x.slots[i][lo:hi]
+			}
+		}
+	}
+	t.update.Run()
+}

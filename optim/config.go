@@ -14,6 +14,15 @@ const (
 	Proximal    L1Mode = "proximal"    // w = sign(w)·max(|w| − ηλ, 0): exact zeros
 )
 
+// L1Step says by how much proximal L1 shortens a weight.
+type L1Step string
+
+// The steps of proximal L1. The empty step is Uniform.
+const (
+	Uniform    L1Step = "uniform"    // ηλ for all weights
+	Coordinate L1Step = "coordinate" // η_i·λ, with the rate that the rule gives weight i
+)
+
 // DecayMode says what weight decay is measured by.
 type DecayMode string
 
@@ -21,82 +30,89 @@ type DecayMode string
 const (
 	Decoupled DecayMode = "decoupled" // w *= 1 − ηλ: follows the learning rate
 	Absolute  DecayMode = "absolute"  // w *= 1 − λ: the same at every step
+	Coupled   DecayMode = "coupled"   // g += λw: an L2 penalty, which the rule scales
 )
 
 // Config says how parameters are trained. Each field is a list of settings, the
 // last match wins; a parameter that none matches gets the rule's default, which
 // is PyTorch's. Values are checked when they are resolved, NaN included, and a
-// field that the rule does not use must be empty.
+// field that the rule does not use must be empty. [Fields] says what each field
+// is, [Rules] which rule has which.
 type Config struct {
-	Rule string // "sgd", "adam" or "adamw"
+	Rule string // the name of one of Rules
 
-	LR          Settings // learning rate, [0, inf); default 1e-3
-	Momentum    Settings // sgd, [0, 1); default 0
-	Dampening   Settings // sgd, share of the gradient kept out of the momentum, [0, 1]; default 0
-	Nesterov    Settings // sgd, 1 looks ahead along the momentum, 0 does not; default 0
-	Beta1       Settings // adam, adamw: memory of the mean gradient, [0, 1); default 0.9
-	Beta2       Settings // adam, adamw: memory of the mean square, [0, 1); default 0.999
-	Eps         Settings // adam, adamw: keeps the quotient finite, [0, inf); default 1e-8
-	L1          Settings // λ₁ of λ₁|w|, [0, inf); default 0
-	L2          Settings // λ₂ of λ₂/2·w², in the gradient, [0, inf); default 0
-	WeightDecay Settings // λ beside the gradient, [0, inf), absolute [0, 1]; default 0, adamw 0.01
+	LR Settings // learning rate
 
-	L1Mode    L1Mode
+	Momentum, Dampening, Nesterov      Settings
+	Beta1, Beta2, Eps                  Settings
+	Alpha, Rho, Centered               Settings
+	MomentumDecay, LRDecay, InitialSum Settings
+	EtaMinus, EtaPlus                  Settings
+	StepMin, StepMax                   Settings
+	Lambda, Power, T0                  Settings
+	Trust, Beta2Decay, ClipThreshold   Settings
+	NSSteps                            Settings
+
+	L1          Settings // λ of λ|w|
+	L2          Settings // λ of λ/2·w², in the gradient
+	WeightDecay Settings // λ beside the gradient
+	Group       Settings // λ of λ√n·‖w_g‖ for groups g of n weights
+	L1SP, L2SP  Settings // λ of λ|w − w₀| and λ/2·(w − w₀)², w₀ the weights at the start
+
+	L1Mode    L1Mode // of L1 and L1SP
+	L1Step    L1Step // of L1, if proximal
 	DecayMode DecayMode
+	Groups    Grouping // which weights are a group
+
+	// LayerDecay multiplies the learning rate of a layer by itself for each layer
+	// between it and the last: rates fall towards the input, where features are
+	// general. (0, 1]; 0 is 1. See Param.Depth.
+	LayerDecay float64
+
+	// Run is the length of training, which schedules of settings refer to. It may
+	// be zero if there are none.
+	Run Run
 }
 
 // Default is the configuration that leaves everything as PyTorch has it, except
-// that the weight decay of adamw spares what is not [Param.Decayed].
+// that weight decay spares what is not [Param.Decayed].
 func Default(rule string) Config {
 	return Config{Rule: rule, L1Mode: Subgradient, DecayMode: Decoupled}
 }
 
-// Hyper holds the hyperparameters of one parameter. Those its rule does not use
-// are zero.
+// Hyper holds the hyperparameters of one parameter, each as the [Field] of its
+// name says. Those its rule does not use are zero.
 type Hyper struct {
-	LR                  float64
-	Momentum, Dampening float64
-	Nesterov            float64 // 1 or 0
-	Beta1, Beta2, Eps   float64
-	L1, L2, WeightDecay float64
-}
-
-// field is one line of Config: where its settings are, what they may be, what
-// parameters it is for, and where the value goes.
-type field struct {
-	name     string
-	settings Settings
-	span     span
-	in       scope
-	value    func(*Hyper) *float64
+	LR                                 float64
+	Momentum, Dampening, Nesterov      float64
+	Beta1, Beta2, Eps                  float64
+	Alpha, Rho, Centered               float64
+	MomentumDecay, LRDecay, InitialSum float64
+	EtaMinus, EtaPlus                  float64
+	StepMin, StepMax                   float64
+	Lambda, Power, T0                  float64
+	Trust, Beta2Decay, ClipThreshold   float64
+	NSSteps                            float64
+	L1, L2, WeightDecay                float64
+	Group, L1SP, L2SP                  float64
 }
 
 // fields lists what the rule uses, in the order in which it is explained.
-func (c Config) fields(r *rule) ([]field, error) {
-	decay := nonNegative
-	if c.DecayMode == Absolute {
-		decay = fraction
-	}
-	all := []field{
-		{"lr", c.LR, nonNegative, everywhere, func(h *Hyper) *float64 { return &h.LR }},
-		{"momentum", c.Momentum, belowOne, everywhere, func(h *Hyper) *float64 { return &h.Momentum }},
-		{"dampening", c.Dampening, fraction, everywhere, func(h *Hyper) *float64 { return &h.Dampening }},
-		{"nesterov", c.Nesterov, fraction, everywhere, func(h *Hyper) *float64 { return &h.Nesterov }},
-		{"beta1", c.Beta1, belowOne, everywhere, func(h *Hyper) *float64 { return &h.Beta1 }},
-		{"beta2", c.Beta2, belowOne, everywhere, func(h *Hyper) *float64 { return &h.Beta2 }},
-		{"eps", c.Eps, nonNegative, everywhere, func(h *Hyper) *float64 { return &h.Eps }},
-		{"l1", c.L1, nonNegative, decayedOnly, func(h *Hyper) *float64 { return &h.L1 }},
-		{"l2", c.L2, nonNegative, decayedOnly, func(h *Hyper) *float64 { return &h.L2 }},
-		{"weight-decay", c.WeightDecay, decay, decayedOnly, func(h *Hyper) *float64 { return &h.WeightDecay }},
-	}
-	var used []field
-	for _, f := range all {
+func (c Config) fields(r *rule) ([]Field, error) {
+	var used []Field
+	for _, f := range fields {
 		switch {
-		case r.uses(f.name):
-			used = append(used, f)
-		case len(f.settings) > 0:
-			return nil, fmt.Errorf("%s: rule %s has none; %s", f.name, r.Name, whoUses(f.name))
+		case !r.uses(f.Name):
+			if len(*f.Settings(&c)) > 0 {
+				return nil, fmt.Errorf("%s: rule %s has none; %s", f.Name, r.Name, whoUses(f.Name))
+			}
+			continue
+		case f.Name == "weight-decay" && c.DecayMode == Absolute:
+			f.span = fraction
+		case f.Name == "rho" && r.Name == "adadelta":
+			f.span = fraction
 		}
+		used = append(used, f)
 	}
 	return used, nil
 }
@@ -111,17 +127,35 @@ func whoUses(field string) string {
 	return "it belongs to " + strings.Join(names, ", ")
 }
 
-// checkModes reports a mode that does not exist.
-func (c Config) checkModes() error {
+// checkModes reports a mode that does not exist or does not fit the rule.
+func (c Config) checkModes(r *rule) error {
 	switch c.L1Mode {
 	case "", Subgradient, Proximal:
 	default:
 		return fmt.Errorf("l1 mode: %q is not one of subgradient, proximal", c.L1Mode)
 	}
-	switch c.DecayMode {
-	case "", Decoupled, Absolute:
+	switch c.L1Step {
+	case "", Uniform:
+	case Coordinate:
+		if r.rates == nil {
+			return fmt.Errorf("l1 step: rule %s has one learning rate for all coordinates of a tensor, or none that L1 could follow", r.Name)
+		}
 	default:
-		return fmt.Errorf("decay mode: %q is not one of decoupled, absolute", c.DecayMode)
+		return fmt.Errorf("l1 step: %q is not one of uniform, coordinate", c.L1Step)
+	}
+	switch c.DecayMode {
+	case "", Decoupled, Absolute, Coupled:
+	default:
+		return fmt.Errorf("decay mode: %q is not one of decoupled, absolute, coupled", c.DecayMode)
+	}
+	if c.DecayMode == Absolute && r.decay == within {
+		return fmt.Errorf("decay mode: absolute is not for rule %s, in which decay is part of the step", r.Name)
+	}
+	if _, _, err := c.Groups.size(1, 1); err != nil {
+		return err
+	}
+	if !(c.LayerDecay >= 0 && c.LayerDecay <= 1) {
+		return fmt.Errorf("layer decay: %g is not in (0, 1]", c.LayerDecay)
 	}
 	return nil
 }

@@ -45,8 +45,7 @@ func Example_l1OnWeights() {
 			fmt.Println(err)
 			return
 		}
-		l1, _ := opt.Penalty()
-		fmt.Printf("%s: penalty %.4f\n", selector, l1)
+		fmt.Printf("%s: penalty %.4f\n", selector, opt.Penalty().L1)
 		opt.Step(1)
 		show(params)
 	}

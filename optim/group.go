@@ -10,6 +10,15 @@ type Plan struct {
 	Param *Param
 	Hyper Hyper
 	Why   []Reason // one per field that the rule uses; empty unless Trainable
+
+	courses []course
+}
+
+// course is a field that has a schedule of its own.
+type course struct {
+	field    Field
+	text     string
+	schedule Schedule
 }
 
 // Reason says where the value of a field comes from.
@@ -19,7 +28,7 @@ type Reason struct {
 	From  string // the setting that decided, as written, or "default"
 }
 
-// Group holds the parameters that share all hyperparameters.
+// Group holds the parameters that share all hyperparameters and their schedules.
 type Group struct {
 	Hyper  Hyper
 	Params []*Param
@@ -34,7 +43,7 @@ func Resolve(params []*Param, cfg Config) ([]Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cfg.checkModes(); err != nil {
+	if err := cfg.checkModes(r); err != nil {
 		return nil, err
 	}
 	fields, err := cfg.fields(r)
@@ -42,47 +51,80 @@ func Resolve(params []*Param, cfg Config) ([]Plan, error) {
 		return nil, err
 	}
 	for _, f := range fields {
-		if err := f.settings.check(f.name, f.span, f.in, params); err != nil {
+		if err := f.Settings(&cfg).check(f.Name, f.span, f.in, params); err != nil {
 			return nil, err
+		}
+	}
+	deepest := 0
+	for _, p := range params {
+		if p.Trainable {
+			deepest = max(deepest, p.Depth)
 		}
 	}
 	plans := make([]Plan, len(params))
 	for i, p := range params {
-		plans[i].Param = p
+		plan := &plans[i]
+		plan.Param = p
 		if !p.Trainable {
 			continue
 		}
 		for _, f := range fields {
-			reason := f.reason(p, r.Defaults)
-			plans[i].Why = append(plans[i].Why, reason)
-			*f.value(&plans[i].Hyper) = reason.Value
+			if err := plan.decide(f, cfg, r.Defaults); err != nil {
+				return nil, err
+			}
 		}
-		if err := plans[i].Hyper.check(); err != nil {
+		if cfg.LayerDecay > 0 {
+			plan.slowDown(cfg.LayerDecay, deepest-p.Depth)
+		}
+		if err := plan.Hyper.check(); err != nil {
 			return nil, fmt.Errorf("parameter %q: %w", p.Name, err)
 		}
 	}
 	return plans, nil
 }
 
-// reason finds the value of f for p.
-func (f field) reason(p *Param, defaults Hyper) Reason {
-	if s, ok := f.settings.decide(p, f.in); ok {
-		return Reason{Field: f.name, Value: s.Value, From: s.String()}
+// decide finds the value of f and notes why.
+func (plan *Plan) decide(f Field, cfg Config, defaults Hyper) error {
+	why := Reason{Field: f.Name, From: "default"}
+	if s, ok := f.Settings(&cfg).decide(plan.Param, f.in); ok {
+		why.Value, why.From = s.Value, s.String()
+		switch {
+		case s.Course.IsZero():
+		case s.Course.Plateau != nil:
+			return fmt.Errorf("%s %q: plateau is a schedule of all learning rates together only", f.Name, s.String())
+		default:
+			plan.courses = append(plan.courses, course{f, s.Course.String(), s.Course.Schedule(cfg.Run, 0)})
+		}
+	} else if f.in(plan.Param) {
+		why.Value = *f.Value(&defaults)
 	}
-	why := Reason{Field: f.name, From: "default"}
-	if f.in(p) {
-		why.Value = *f.value(&defaults)
+	plan.Why = append(plan.Why, why)
+	*f.Value(&plan.Hyper) = why.Value
+	return nil
+}
+
+// slowDown lowers the learning rate of a parameter that is so many layers below
+// the last.
+//
+// Howard and Ruder, "Universal Language Model Fine-tuning for Text
+// Classification", ACL 2018, section 3.2.
+func (plan *Plan) slowDown(decay float64, layers int) {
+	plan.Hyper.LR *= math.Pow(decay, float64(layers))
+	for i := range plan.Why {
+		if why := &plan.Why[i]; why.Field == "lr" && layers > 0 {
+			why.Value = plan.Hyper.LR
+			why.From = fmt.Sprintf("%s, %d layers before the last", why.From, layers)
+		}
 	}
-	return why
 }
 
 // check reports hyperparameters that exclude each other.
 func (h Hyper) check() error {
-	if h.Nesterov != 0 && h.Nesterov != 1 {
-		return fmt.Errorf("nesterov: %g is neither 0 nor 1", h.Nesterov)
-	}
 	if h.Nesterov == 1 && (h.Momentum == 0 || h.Dampening != 0) {
 		return fmt.Errorf("nesterov needs momentum above 0 and dampening 0, not %g and %g", h.Momentum, h.Dampening)
+	}
+	if h.StepMin > h.StepMax {
+		return fmt.Errorf("step-min is %g, which is above step-max, %g", h.StepMin, h.StepMax)
 	}
 	return nil
 }
@@ -91,15 +133,23 @@ func (h Hyper) check() error {
 // order in which these first occur.
 func groups(plans []Plan) []Group {
 	var list []Group
-	index := make(map[Hyper]int)
+	type key struct {
+		h       Hyper
+		courses string
+	}
+	index := make(map[key]int)
 	for _, plan := range plans {
 		if !plan.Param.Trainable {
 			continue
 		}
-		i, ok := index[plan.Hyper]
+		k := key{h: plan.Hyper}
+		for _, c := range plan.courses {
+			k.courses += c.field.Name + "@" + c.text + "\n"
+		}
+		i, ok := index[k]
 		if !ok {
 			i = len(list)
-			index[plan.Hyper] = i
+			index[k] = i
 			list = append(list, Group{Hyper: plan.Hyper})
 		}
 		list[i].Params = append(list[i].Params, plan.Param)

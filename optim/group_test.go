@@ -53,7 +53,7 @@ func TestResolve(t *testing.T) {
 
 func TestGroups(t *testing.T) {
 	cfg := Default("sgd")
-	cfg.LR = Settings{{Value: 0.1}, {MustSelector("layer:fc*"), 0.01}}
+	cfg.LR = Settings{{Value: 0.1}, {Select: MustSelector("layer:fc*"), Value: 0.01}}
 	cfg.L2 = Set(1e-4)
 	opt, err := New(network(), cfg)
 	if err != nil {

@@ -14,8 +14,51 @@ func addL1(lambda float64) kernel.Link {
 //
 // Daubechies, Defrise and De Mol, "An iterative thresholding algorithm for
 // linear inverse problems with a sparsity constraint", Communications on Pure
-// and Applied Mathematics 57, 2004. With rules that scale each coordinate, such
-// as Adam, t stays ηλ for all.
+// and Applied Mathematics 57, 2004.
 func softThreshold(t float64) kernel.Link {
 	return kernel.Link{Kind: kernel.Shrink, A: float32(t)}
+}
+
+// rates are the learning rates of the coordinates under a rule that scales each:
+// lr / (√s + eps), where s is a slot; lr where the slot is -1.
+type rates struct {
+	slot    int
+	lr, eps float64
+}
+
+// proximalL1 appends the soft threshold. With rules such as Adam, a threshold ηλ
+// for all coordinates makes zeros where the rule would have the weights move far,
+// as well as where not; with Config.L1Step Coordinate each has the rate that the
+// rule gives it, which is the proximal step in the rule's own metric: Yun, Lozano
+// and Yang, "Adaptive Proximal Gradient Methods for Structured Neural Networks",
+// NeurIPS 2021.
+func (c *chain) proximalL1(x *tensor, r *rule, step L1Step) {
+	if step == Coordinate {
+		if rates := r.rates(x); rates.slot >= 0 {
+			c.each(coordinateThreshold, factors{slot: rates.slot, lr: float32(rates.lr * x.h.L1), eps: float32(rates.eps)})
+			return
+		}
+	}
+	c.add(softThreshold(x.h.LR * x.h.L1))
+}
+
+// coordinateThreshold is softThreshold with t/(√s + ε) in place of t.
+func coordinateThreshold(b *block, k *factors) {
+	w, s := b.w, b.slot(k.slot)
+	for i, v := range w {
+		w[i] = towards(v, 0, k.lr/(sqrt(s[i])+k.eps))
+	}
+}
+
+// towards moves v towards a target by t and stops there.
+func towards(v, target, t float32) float32 {
+	switch d := v - target; {
+	case d > t:
+		return v - t
+	case d < -t:
+		return v + t
+	case d != d:
+		return d
+	}
+	return target
 }

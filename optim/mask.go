@@ -6,6 +6,21 @@ import "finetune/internal/kernel"
 // mask is false, so that no momentum brings a weight back.
 func applyMask() kernel.Link { return kernel.Link{Kind: kernel.Drop} }
 
+// dropSlots does the same to the slots, in chains whose rule keeps them by loops.
+func dropSlots(b *block, _ *factors) {
+	keep := b.x.Mask[b.lo:][:len(b.w)]
+	for i := range b.x.slots {
+		if b.x.elementwise(i) {
+			s := b.slot(i)
+			for j, kept := range keep {
+				if !kept {
+					s[j] = 0
+				}
+			}
+		}
+	}
+}
+
 // ApplyMask sets the pruned weights of p to zero. Steps do it by themselves; it
 // is for whoever writes Value in another way.
 func (p *Param) ApplyMask() {
@@ -14,7 +29,7 @@ func (p *Param) ApplyMask() {
 	}
 	kernel.Parallel((len(p.Value)+taskLen-1)/taskLen, func(i int) {
 		lo, hi := i*taskLen, min((i+1)*taskLen, len(p.Value))
-		u := kernel.Update{Links: []kernel.Link{applyMask(), end}, W: p.Value[lo:hi], Keep: p.Mask[lo:hi]}
+		u := kernel.Update{Links: []kernel.Link{applyMask(), {Kind: kernel.End}}, W: p.Value[lo:hi], Keep: p.Mask[lo:hi]}
 		u.Run()
 	})
 }

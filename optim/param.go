@@ -27,6 +27,7 @@ type Param struct {
 	Role  Role
 	Op    string // operator type that reads it, such as "Conv"
 	Layer string // name of the node that reads it
+	Depth int    // how many layers with weights lie between it and the inputs
 	Shape []int
 	DType string // element type in the file: "float32", "float16", "bfloat16", "float64"
 

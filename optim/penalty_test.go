@@ -10,9 +10,10 @@ func TestPenalty(t *testing.T) {
 	b := one([]float32{4, -0.5}, nil)
 	b.Name, b.Layer = "b", "fc"
 	cfg := Default("sgd")
-	cfg.L1 = Settings{{Value: 0.1}, {MustSelector("layer:fc"), 1}}
-	cfg.L2 = Settings{{Value: 0.5}, {MustSelector("layer:fc"), 0}}
-	l1, l2 := mustNew(t, []*Param{a, b}, cfg).Penalty()
+	cfg.L1 = Settings{{Value: 0.1}, {Select: MustSelector("layer:fc"), Value: 1}}
+	cfg.L2 = Settings{{Value: 0.5}, {Select: MustSelector("layer:fc"), Value: 0}}
+	p := mustNew(t, []*Param{a, b}, cfg).Penalty()
+	l1, l2 := p.L1, p.L2
 	if want := 0.1*3 + 1*4.5; math.Abs(l1-want) > 1e-12 {
 		t.Errorf("l1: got %g, want %g", l1, want)
 	}

@@ -92,7 +92,7 @@ func TestPrunerScope(t *testing.T) {
 	}
 	params[0].Trainable = false // frozen: not meant by a bare value
 	pr, err := NewPruner(params, Pruning{
-		Threshold: Settings{{MustSelector("*"), 2}},
+		Threshold: Settings{{Select: MustSelector("*"), Value: 2}},
 		Sparsity:  Set(0.5),
 	})
 	if err != nil {
@@ -122,7 +122,7 @@ func TestNewPrunerErrors(t *testing.T) {
 		"prune begin: step -1 is not in [0, inf)":       {Ramp: Ramp{Begin: -1}},
 		"prune end: step 4 is before the begin, step 5": {Ramp: Ramp{Begin: 5, End: 4}},
 		"prune every: -1 steps is not in [0, inf)":      {Ramp: Ramp{Every: -1}},
-		`sparsity: selector "op:cnov" selects none of the 8 parameters; nearest: "op:Conv", "op:Add", "op:Gemm"`: {Sparsity: Settings{{MustSelector("op:cnov"), 0.5}}},
+		`sparsity: selector "op:cnov" selects none of the 8 parameters; nearest: "op:Conv", "op:Add", "op:Gemm"`: {Sparsity: Settings{{Select: MustSelector("op:cnov"), Value: 0.5}}},
 		"sparsity 0.995 asks for 243 zeros, which empties one of the 3 parameters":                               {Sparsity: Set(0.995), Global: true},
 	} {
 		if _, err := NewPruner(network(), cfg); err == nil || err.Error() != want {

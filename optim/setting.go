@@ -9,7 +9,8 @@ import (
 )
 
 // Setting gives a value to the parameters of a selector. Written out it is
-// VALUE or SELECTOR=VALUE: 1e-5, layer:fc*=1e-4.
+// VALUE or SELECTOR=VALUE: 1e-5, layer:fc*=1e-4. A [Course] may follow, by which
+// the value changes in the course of the run: 1e-5@linear:from=0,to=1.
 //
 // A field is meant for certain parameters: all of them for learning rates,
 // momentum, betas and eps; those that are [Param.Decayed] for L1, L2, weight
@@ -20,12 +21,25 @@ import (
 type Setting struct {
 	Select Selector
 	Value  float64
+	Course Course // how the value changes with the steps; the zero Course is not at all
 }
 
-// ParseSetting reads VALUE or SELECTOR=VALUE. The last = separates the two.
-func ParseSetting(text string) (Setting, error) {
+// ParseSetting reads VALUE or SELECTOR=VALUE, either with @COURSE behind it. The
+// last = before the course separates the two.
+func ParseSetting(whole string) (Setting, error) {
 	var s Setting
-	number := text
+	text, number := whole, whole
+	if i := strings.LastIndexByte(text, '@'); i >= 0 {
+		if _, err := strconv.ParseFloat(strings.TrimSpace(text[strings.LastIndexByte(text[:i], '=')+1:i]), 64); err == nil {
+			course, err := ParseCourse(text[i+1:])
+			if err != nil {
+				return Setting{}, fmt.Errorf("setting %q: %w", whole, err)
+			}
+			s.Course = course
+			text = text[:i]
+			number = text
+		}
+	}
 	if i := strings.LastIndexByte(text, '='); i >= 0 {
 		sel, err := ParseSelector(text[:i])
 		if err != nil {
@@ -35,7 +49,7 @@ func ParseSetting(text string) (Setting, error) {
 	}
 	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if err != nil {
-		return Setting{}, fmt.Errorf("setting %q: want VALUE or SELECTOR=VALUE, and %q is not a number", text, number)
+		return Setting{}, fmt.Errorf("setting %q: want VALUE or SELECTOR=VALUE, and %q is not a number", whole, number)
 	}
 	s.Value = v
 	return s, nil
@@ -44,6 +58,9 @@ func ParseSetting(text string) (Setting, error) {
 // String is the setting in the form that ParseSetting reads.
 func (s Setting) String() string {
 	value := strconv.FormatFloat(s.Value, 'g', -1, 64)
+	if !s.Course.IsZero() {
+		value += "@" + s.Course.String()
+	}
 	if s.Select.IsZero() {
 		return value
 	}
@@ -104,10 +121,12 @@ func (s Setting) concerns(p *Param, in scope) bool {
 	return s.Select.Match(p) && (in(p) || s.Select.names(p))
 }
 
-// span is a range of allowed values; the upper end is excluded where open.
+// span is a range of allowed values; the upper end is excluded where open, and
+// all between whole numbers where whole.
 type span struct {
 	lo, hi float64
 	open   bool
+	whole  bool
 }
 
 var (
@@ -115,20 +134,34 @@ var (
 	nonNegative = span{lo: 0, hi: math.MaxFloat32}
 	fraction    = span{lo: 0, hi: 1}
 	belowOne    = span{lo: 0, hi: 1, open: true}
+	insideOne   = span{lo: math.SmallestNonzeroFloat64, hi: 1, open: true}
+	positive    = span{lo: math.SmallestNonzeroFloat64, hi: math.MaxFloat32}
+	either      = span{lo: 0, hi: 1, whole: true}
 )
 
 func (r span) contains(v float64) bool {
-	return v >= r.lo && (v < r.hi || v == r.hi && !r.open) // false for NaN
+	// False for NaN.
+	return v >= r.lo && (v < r.hi || v == r.hi && !r.open) && (!r.whole || v == math.Trunc(v))
 }
 
 func (r span) String() string {
-	switch {
-	case r.hi == math.MaxFloat32:
-		return fmt.Sprintf("[%g, inf)", r.lo)
-	case r.open:
-		return fmt.Sprintf("[%g, %g)", r.lo, r.hi)
+	if r == either {
+		return "{0, 1}"
 	}
-	return fmt.Sprintf("[%g, %g]", r.lo, r.hi)
+	lo, hi, end := fmt.Sprintf("[%g", r.lo), fmt.Sprintf("%g", r.hi), "]"
+	if r.lo == math.SmallestNonzeroFloat64 {
+		lo = "(0"
+	}
+	if r.hi == math.MaxFloat32 {
+		hi, end = "inf", ")"
+	}
+	if r.open {
+		end = ")"
+	}
+	if r.whole {
+		end += " without fractions"
+	}
+	return lo + ", " + hi + end
 }
 
 // check reports a value outside r, or a selector that selects nothing that the

@@ -77,7 +77,7 @@ func TestRanges(t *testing.T) {
 		{"sgd", func(c *Config, s Settings) { c.LR = s }, "lr", "[0, inf)", []float64{0, 10}, []float64{-1e-9, inf, nan, 1e39}},
 		{"sgd", func(c *Config, s Settings) { c.Momentum = s }, "momentum", "[0, 1)", []float64{0, 0.999}, []float64{-0.1, 1, nan}},
 		{"sgd", func(c *Config, s Settings) { c.Dampening = s }, "dampening", "[0, 1]", []float64{0, 1}, []float64{-0.1, 1.1, nan}},
-		{"sgd", func(c *Config, s Settings) { c.Nesterov = s; c.Momentum = Set(0.9) }, "nesterov", "[0, 1]", []float64{0, 1}, []float64{-1, 2, nan}},
+		{"sgd", func(c *Config, s Settings) { c.Nesterov = s; c.Momentum = Set(0.9) }, "nesterov", "{0, 1}", []float64{0, 1}, []float64{-1, 0.5, 2, nan}},
 		{"adam", func(c *Config, s Settings) { c.Beta1 = s }, "beta1", "[0, 1)", []float64{0, 0.99}, []float64{-0.1, 1, nan}},
 		{"adam", func(c *Config, s Settings) { c.Beta2 = s }, "beta2", "[0, 1)", []float64{0, 0.99}, []float64{-0.1, 1, nan}},
 		{"adamw", func(c *Config, s Settings) { c.Eps = s }, "eps", "[0, inf)", []float64{0, 1}, []float64{-1e-8, inf, nan}},
@@ -116,17 +116,16 @@ func TestConfigErrors(t *testing.T) {
 		return s
 	}
 	for want, cfg := range map[string]Config{
-		`rule: "sdg" is not one of sgd, adam, adamw`:               {Rule: "sdg"},
-		`momentum: rule adam has none; it belongs to sgd`:          {Rule: "adam", Momentum: Set(0.9)},
-		`beta2: rule sgd has none; it belongs to adam, adamw`:      {Rule: "sgd", Beta2: Set(0.9)},
-		`l1 mode: "soft" is not one of subgradient, proximal`:      {Rule: "sgd", L1Mode: "soft"},
-		`decay mode: "relative" is not one of decoupled, absolute`: {Rule: "sgd", DecayMode: "relative"},
-		`lr "op:conv=-1": -1 is not in [0, inf)`:                   {Rule: "sgd", LR: settings("op:conv=-1")},
-		`l1: NaN is not in [0, inf)`:                               {Rule: "sgd", L1: settings("nan")},
-		`l1: selector "fc.bias" selects none of the 8 parameters; nearest: "fc1.bias", "features.0.bias", "features.1.bias"`: {Rule: "sgd", L1: settings("fc.bias=1")},
-		`parameter "features.0.weight": nesterov needs momentum above 0 and dampening 0, not 0 and 0`:                        {Rule: "sgd", Nesterov: Set(1)},
-		`parameter "features.0.weight": nesterov needs momentum above 0 and dampening 0, not 0.9 and 0.1`:                    {Rule: "sgd", Nesterov: Set(1), Momentum: Set(0.9), Dampening: Set(0.1)},
-		`parameter "features.0.weight": nesterov: 0.5 is neither 0 nor 1`:                                                    {Rule: "sgd", Nesterov: Set(0.5), Momentum: Set(0.9)},
+		`rule: "sdg" is not one of sgd, adam, adamw, amsgrad, nadam, radam, adamax, adabelief, adagrad, adadelta, rmsprop, rprop, asgd, lion, lamb, lars, adafactor, muon, sophia`: {Rule: "sdg"},
+		`momentum: rule adam has none; it belongs to sgd, rmsprop, lars, muon`:                                                                                                     {Rule: "adam", Momentum: Set(0.9)},
+		`beta2: rule sgd has none; it belongs to adam, adamw, amsgrad, nadam, radam, adamax, adabelief, lion, lamb, muon, sophia`:                                                  {Rule: "sgd", Beta2: Set(0.9)},
+		`l1 mode: "soft" is not one of subgradient, proximal`:                                                                                                                      {Rule: "sgd", L1Mode: "soft"},
+		`decay mode: "relative" is not one of decoupled, absolute, coupled`:                                                                                                        {Rule: "sgd", DecayMode: "relative"},
+		`lr "op:conv=-1": -1 is not in [0, inf)`:                                                                                                                                   {Rule: "sgd", LR: settings("op:conv=-1")},
+		`l1: NaN is not in [0, inf)`:                                                                                                                                               {Rule: "sgd", L1: settings("nan")},
+		`l1: selector "fc.bias" selects none of the 8 parameters; nearest: "fc1.bias", "features.0.bias", "features.1.bias"`:                                                       {Rule: "sgd", L1: settings("fc.bias=1")},
+		`parameter "features.0.weight": nesterov needs momentum above 0 and dampening 0, not 0 and 0`:                                                                              {Rule: "sgd", Nesterov: Set(1)},
+		`parameter "features.0.weight": nesterov needs momentum above 0 and dampening 0, not 0.9 and 0.1`:                                                                          {Rule: "sgd", Nesterov: Set(1), Momentum: Set(0.9), Dampening: Set(0.1)},
 	} {
 		if _, err := New(network(), cfg); err == nil || err.Error() != want {
 			t.Errorf("got error %v\nwant %s", err, want)

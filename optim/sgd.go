@@ -13,27 +13,27 @@ import "finetune/internal/kernel"
 // initialization and momentum in deep learning", ICML 2013, except that the
 // learning rate multiplies the whole velocity, not the gradient in it.
 
-func sgdSlots(h Hyper) []string {
+func momentumSlots(_ *Param, h Hyper) []slot {
 	if h.Momentum == 0 {
 		return nil
 	}
-	return []string{"momentum"}
+	return []slot{{name: "momentum"}}
 }
 
-func sgd(c []kernel.Link, h Hyper, lr float64, step int) []kernel.Link {
-	if h.Momentum != 0 {
-		if step == 1 {
-			c = append(c, momentum(0, 1))
+func sgd(c *chain, x *tensor) {
+	if h := x.h; x.slots != nil {
+		if x.step == 1 {
+			c.add(momentum(0, 1))
 		} else {
-			c = append(c, momentum(h.Momentum, 1-h.Dampening))
+			c.add(momentum(h.Momentum, 1-h.Dampening))
 		}
 		if h.Nesterov == 1 {
-			c = append(c, nesterov(h.Momentum))
+			c.add(nesterov(h.Momentum))
 		} else {
-			c = append(c, followMomentum())
+			c.add(followMomentum())
 		}
 	}
-	return append(c, descend(lr))
+	c.add(descend(x.h.LR))
 }
 
 // momentum gathers the gradients: b ← μb + (1−τ)u.

@@ -13,9 +13,10 @@ type State struct {
 	Rule string
 	Step int // steps made
 
-	// Slots holds what a rule keeps for each element of a parameter: by the
-	// name of the slot ("momentum", "exp_avg", "exp_avg_sq"), then by the name
-	// of the parameter.
+	// Slots holds what a rule keeps of a parameter, mostly a number for each
+	// element: by the name of the slot ("momentum", "exp_avg", "exp_avg_sq"), then
+	// by the name of the parameter. Penalties that pull towards the weights at the
+	// start keep these in slot "start".
 	Slots map[string]map[string][]float32
 }
 
@@ -71,14 +72,21 @@ func sameKeys[V any](what string, got, want map[string]V) error {
 	return nil
 }
 
-// add makes the named slots for p and returns them in order.
-func (s *State) add(names []string, p *Param) (slots [maxSlots][]float32) {
-	for i, name := range names {
-		if s.Slots[name] == nil {
-			s.Slots[name] = make(map[string][]float32)
-		}
-		slots[i] = make([]float32, len(p.Value))
-		s.Slots[name][p.Name] = slots[i]
+// add makes a slot of p.
+func (s *State) add(kind slot, p *Param) []float32 {
+	if s.Slots[kind.name] == nil {
+		s.Slots[kind.name] = make(map[string][]float32)
 	}
-	return slots
+	n := len(p.Value)
+	if kind.size > 0 {
+		n = kind.size
+	}
+	values := make([]float32, n)
+	if kind.first != 0 {
+		for i := range values {
+			values[i] = kind.first
+		}
+	}
+	s.Slots[kind.name][p.Name] = values
+	return values
 }

@@ -40,11 +40,11 @@ type Config struct {
 	// Optim says how parameters are updated. Where weights are pruned on the way,
 	// the default learning rate of adam and adamw is PruningLR.
 	Optim optim.Config
-	// Schedule is the course of the learning rates over the run: "constant",
-	// "linear" or "cosine", the latter two towards zero. They fall once pruning has
-	// reached its sparsity: until then weights have to make up for those that go.
-	// Warmup is the length of the climb before that, in steps, or as a share of the
-	// run below 1.
+	// Schedule is the course of the learning rates over the run, an optim.Course
+	// such as "constant", "cosine" or "step:every=2ep,gamma=0.5". They fall once
+	// pruning has reached its sparsity: until then weights have to make up for those
+	// that go. Warmup is the length of the climb before that, in steps, or as a share
+	// of the run below 1.
 	Schedule string
 	Warmup   float64
 	Clip     Clip
@@ -139,7 +139,7 @@ func (c Config) Check() error {
 	if c.Resume && c.Checkpoint == "" {
 		return fmt.Errorf("there is no checkpoint to resume from")
 	}
-	if _, err := c.schedule(1); err != nil {
+	if _, _, err := c.schedule(optim.Run{Steps: 1, PerEpoch: 1}); err != nil {
 		return err
 	}
 	switch c.BatchNorm {
@@ -149,24 +149,24 @@ func (c Config) Check() error {
 	return fmt.Errorf("batch normalisation: %q is not one of %s, %s", c.BatchNorm, onnxload.BatchNormFrozen, onnxload.BatchNormTrain)
 }
 
-// schedule is the course of the learning rates over a run of the given length.
-func (c Config) schedule(steps int) (optim.Schedule, error) {
-	warmup := c.Warmup
-	if warmup < 1 {
-		warmup *= float64(steps)
-	}
-	climb := int(warmup)
-	s, err := optim.ParseSchedule(c.Schedule, 0)
+// schedule is the course of the learning rates over a run, and what it has to be
+// told at the end of an epoch, if anything.
+func (c Config) schedule(run optim.Run) (optim.Schedule, *optim.Plateau, error) {
+	course, err := optim.ParseCourse(c.Schedule)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, end := c.Prune.span(steps); len(c.Prune.Sparsity) > 0 && end > climb {
-		s = optim.Hold(end-climb, s)
+	if c.Warmup > 0 {
+		if course.HasWarmup() {
+			return nil, nil, fmt.Errorf("warm-up is given twice: %v, and in schedule %q", c.Warmup, c.Schedule)
+		}
+		course = course.Warmed(optim.Length{N: c.Warmup})
 	}
-	if climb > 0 {
-		s = optim.Warmup(climb, s)
+	hold := 0
+	if len(c.Prune.Sparsity) > 0 {
+		_, hold = c.Prune.span(run.Steps)
 	}
-	return s, nil
+	return course.Schedule(run, hold), course.Plateau, nil
 }
 
 // Update is Optim with the default that depends on the rest of the configuration,

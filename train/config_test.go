@@ -24,11 +24,11 @@ func TestConfigCheck(t *testing.T) {
 		{`unknown loss "mae"`, func(c *Config) { c.Loss = "mae" }},
 		{`no output "z"`, func(c *Config) { c.Output = "z" }},
 		{`"moving" is not one of`, func(c *Config) { c.BatchNorm = "moving" }},
-		{`rule: "adamax"`, func(c *Config) { c.Optim.Rule = "adamax" }},
+		{`rule: "adamix"`, func(c *Config) { c.Optim.Rule = "adamix" }},
 		{"lr: NaN", func(c *Config) { c.Optim.LR = optim.Set(nan) }},
 		{"l1: -1", func(c *Config) { c.Optim.L1 = optim.Set(-1) }},
 		{"momentum: rule adamw has none", func(c *Config) { c.Optim.Momentum = optim.Set(0.9) }},
-		{`schedule: "step"`, func(c *Config) { c.Schedule = "step" }},
+		{`schedule: "steps"`, func(c *Config) { c.Schedule = "steps" }},
 		{`schedule: ""`, func(c *Config) { c.Schedule = "" }},
 		{"warm-up is -1", func(c *Config) { c.Warmup = -1 }},
 		{"warm-up is NaN", func(c *Config) { c.Warmup = nan }},
@@ -105,7 +105,7 @@ func TestPruningChangesTheLearningRate(t *testing.T) {
 		cfg := DefaultConfig()
 		cfg.Schedule = "linear"
 		test.change(&cfg)
-		s, err := cfg.schedule(101)
+		s, _, err := cfg.schedule(optim.Run{Steps: 101, PerEpoch: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,10 @@
 package train
 
-import "time"
+import (
+	"time"
+
+	"finetune/optim"
+)
 
 // Event is something worth telling while Run works. Kind says which of the
 // fields are set.
@@ -14,9 +18,8 @@ type Event struct {
 
 	// Loss is the mean training loss of the epoch so far, without penalties.
 	Loss float64 `json:"loss"`
-	// L1 and L2 are the penalties that are added to it: Σ λ₁|w| and Σ ½λ₂w².
-	L1 float64 `json:"l1_penalty,omitempty"`
-	L2 float64 `json:"l2_penalty,omitempty"`
+	// Penalty is what is added to it, by term.
+	optim.Penalty
 	// LearningRate is that of the last step, of the first parameter that is trained.
 	LearningRate float64 `json:"learning_rate,omitempty"`
 	// Sparsity is the share of zeros in the parameters that pruning is for, 0 to 1.

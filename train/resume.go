@@ -46,6 +46,8 @@ type position struct {
 	Loss   float64  `json:"loss"`      // sum over the examples of this epoch so far
 	Before *Metrics `json:"before"`    // of the model before the first step
 	Last   float64  `json:"last_loss"` // mean loss of the epoch before
+
+	Plateau *optim.PlateauState `json:"plateau,omitempty"` // of the schedule, if it has one
 }
 
 // Names of tensors in a checkpoint: kind, then the parameter's name.
@@ -162,6 +164,9 @@ func (r *run) load(s snapshot, tensors map[string]Tensor) error {
 	}
 	r.masksChanged()
 	r.at = s.At
+	if r.plateau != nil && r.at.Plateau != nil {
+		r.plateau.State = *r.at.Plateau
+	}
 	return nil
 }
 

@@ -111,7 +111,8 @@ type run struct {
 	changing  []*optim.Param // what the run may change, so what a checkpoint holds
 	origin    origin
 	schedule  optim.Schedule
-	steps     int // of the whole run
+	plateau   *optim.Plateau // if the schedule follows the loss
+	steps     int            // of the whole run
 	at        position
 	started   time.Time
 	saved     time.Time
@@ -125,7 +126,7 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	r := &run{cfg: cfg, model: m, training: training, held: held, started: time.Now(), saved: time.Now()}
 	r.steps = cfg.Epochs * r.stepsFor(training.Len())
 	var err error
-	if r.schedule, err = cfg.schedule(r.steps); err != nil {
+	if r.schedule, r.plateau, err = cfg.schedule(r.length()); err != nil {
 		return nil, err
 	}
 	tempered := cfg
@@ -148,7 +149,9 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 			return nil, fmt.Errorf("%v is to be learned, but the held-out examples are for %v", r.network.task, r.judge.task)
 		}
 	}
-	if r.optimizer, err = optim.New(m.Params, cfg.Update()); err != nil {
+	update := cfg.Update()
+	update.Run = r.length()
+	if r.optimizer, err = optim.New(m.Params, update); err != nil {
 		return nil, err
 	}
 	if r.gradual, r.last, err = cfg.Prune.pruners(m.Params, r.steps); err != nil {
@@ -210,7 +213,21 @@ func (r *run) clip() {
 // update moves the weights.
 func (r *run) update() {
 	defer r.network.costs.add("optimizer", r.network.costs.start())
-	r.optimizer.Step(r.schedule(r.at.Step, r.steps))
+	r.optimizer.Step(r.scale(r.at.Step))
+}
+
+// scale is the factor of the learning rates at a step, from 0.
+func (r *run) scale(step int) float64 {
+	s := r.schedule(step, r.steps)
+	if r.plateau != nil {
+		s *= r.plateau.Scale()
+	}
+	return s
+}
+
+// length is that of the run.
+func (r *run) length() optim.Run {
+	return optim.Run{Steps: r.steps, PerEpoch: r.stepsFor(r.training.Len())}
 }
 
 // advance notes that a batch is done.
@@ -234,6 +251,14 @@ func (r *run) endEpoch(ctx context.Context) error {
 	}
 	r.tell(EpochDone, held)
 	r.at.Last = r.meanLoss()
+	if r.plateau != nil {
+		loss := r.at.Last
+		if held != nil {
+			loss = held.Loss
+		}
+		r.plateau.Observe(loss)
+		r.at.Plateau = &r.plateau.State
+	}
 	r.at.Epoch, r.at.Done, r.at.Loss = r.at.Epoch+1, 0, 0
 	if r.cfg.CheckpointEvery == 0 {
 		return r.save()
@@ -281,9 +306,9 @@ func (r *run) tell(kind EventKind, held *Metrics) {
 		Loss: r.meanLoss(), Held: held, Elapsed: time.Since(r.started),
 	}
 	if kind == EpochDone {
-		e.L1, e.L2 = r.optimizer.Penalty()
+		e.Penalty = r.optimizer.Penalty()
 		e.Sparsity = optim.Sparsity(r.prunable)
-		e.LearningRate = r.schedule(max(r.at.Step-1, 0), r.steps) * r.optimizer.Groups()[0].Hyper.LR
+		e.LearningRate = r.scale(max(r.at.Step-1, 0)) * r.optimizer.Groups()[0].Hyper.LR
 	}
 	r.cfg.Observe(e)
 }

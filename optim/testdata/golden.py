@@ -2,10 +2,13 @@
 
     python3 golden.py > golden.json        (made with PyTorch 1.13)
 
-Two parameters, a 2x3 weight and a bias of 2, take 50 steps. The gradient of a
-step is noise, recorded once for all runs, plus half the parameter: halving is
-exact, so both sides compute the same gradient from the same parameter, and an
-error is fed back as in real training.
+Two parameters, a 2x3 weight and a bias of 2, take 50 steps; some of them are
+recorded. The gradient of a step is noise, recorded once for all runs, plus half
+the parameter: halving is exact, so both sides compute the same gradient from the
+same parameter, and an error is fed back as in real training.
+
+Each run holds what it is called here and the settings that say the same to
+package optim. PyTorch decays, and the runs regularise, every parameter: "*=".
 """
 
 import json
@@ -13,9 +16,39 @@ import json
 import torch
 
 STEPS = 50
+RECORDED = [1, 2, 3, 5, 8, 13, 21, 34, 42, 50]
 torch.manual_seed(7)
 start = {"weight": torch.randn(2, 3), "bias": torch.randn(2)}
 noise = {k: torch.randn(STEPS, *v.shape) for k, v in start.items()}
+
+
+class NAdam(torch.optim.NAdam):
+    """NAdam as PyTorch has it since 2.0: before, mu counted twice in the product
+    that corrects the momentum of the next step."""
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    state["step"] = 0
+                    state["product"] = torch.tensor(1.0)
+                    state["m"] = torch.zeros_like(p)
+                    state["v"] = torch.zeros_like(p)
+                state["step"] += 1
+                t, grad = state["step"], p.grad
+                if group["weight_decay"]:
+                    grad = grad.add(p, alpha=group["weight_decay"])
+                mu, after = (beta1 * (1 - 0.5 * 0.96 ** (i * group["momentum_decay"])) for i in (t, t + 1))
+                state["product"] *= mu
+                state["m"].mul_(beta1).add_(grad, alpha=1 - beta1)
+                state["v"].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+                denom = state["v"].div(1 - beta2**t).sqrt_().add_(group["eps"])
+                product = state["product"].item()
+                p.addcdiv_(grad, denom, value=-group["lr"] * (1 - mu) / (1 - product))
+                p.addcdiv_(state["m"], denom, value=-group["lr"] * after / (1 - product * after))
 
 
 def flat(t):
@@ -23,9 +56,12 @@ def flat(t):
     return [float(f"{x:.9g}") for x in t.detach().reshape(-1).tolist()]
 
 
-def run(make, l1=0.0):
+def run(cls, l1=0.0, lr_bias=None, **kw):
     params = {k: v.clone().requires_grad_() for k, v in start.items()}
-    opt = make(params["weight"], params["bias"])
+    groups = [{"params": [p]} for p in params.values()]
+    if lr_bias is not None:
+        groups[1]["lr"] = lr_bias
+    opt = cls(groups, **kw)
     record = {k: [] for k in params}
     for t in range(STEPS):
         for k, p in params.items():
@@ -33,41 +69,79 @@ def run(make, l1=0.0):
             if l1:
                 p.grad = p.grad.add(torch.sign(p.detach()), alpha=l1)
         opt.step()
-        for k, p in params.items():
-            record[k].append(flat(p))
+        if t + 1 in RECORDED:
+            for k, p in params.items():
+                record[k].append(flat(p))
     return record
 
 
 O = torch.optim
-
-
-def one(cls, **kw):
-    return lambda w, b: cls([w, b], **kw)
-
-
-def two(cls, lr_bias, **kw):
-    return lambda w, b: cls([{"params": [w]}, {"params": [b], "lr": lr_bias}], **kw)
-
-
-runs = {
-    "sgd": run(one(O.SGD, lr=0.1)),
-    "sgd l2": run(one(O.SGD, lr=0.1, weight_decay=0.05)),
-    "sgd l1": run(one(O.SGD, lr=0.1), l1=0.02),
-    "sgd momentum": run(one(O.SGD, lr=0.05, momentum=0.9)),
-    "sgd dampening": run(one(O.SGD, lr=0.05, momentum=0.8, dampening=0.3)),
-    "sgd nesterov": run(one(O.SGD, lr=0.05, momentum=0.9, nesterov=True)),
-    "sgd momentum l1 l2": run(one(O.SGD, lr=0.05, momentum=0.9, weight_decay=0.05), l1=0.02),
-    "sgd groups": run(two(O.SGD, 0.01, lr=0.1, momentum=0.9)),
-    "adam": run(one(O.Adam)),
-    "adam l2": run(one(O.Adam, lr=0.01, weight_decay=0.05)),
-    "adam betas": run(one(O.Adam, lr=0.01, betas=(0.8, 0.95), eps=1e-3)),
-    "adam l1": run(one(O.Adam, lr=0.01), l1=0.02),
-    "adam groups": run(two(O.Adam, 0.001, lr=0.01)),
-    "adamw": run(one(O.AdamW)),
-    "adamw betas": run(one(O.AdamW, lr=0.01, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1)),
-    "adamw l1": run(one(O.AdamW, lr=0.01), l1=0.02),
-    "adamw groups": run(two(O.AdamW, 0.001, lr=0.01)),
+# What keyword arguments are called in package optim.
+FIELDS = {
+    "lr": "lr", "momentum": "momentum", "dampening": "dampening", "nesterov": "nesterov", "eps": "eps",
+    "momentum_decay": "momentum-decay", "lr_decay": "lr-decay", "initial_accumulator_value": "initial-sum",
+    "rho": "rho", "alpha": "alpha", "centered": "centered", "lambd": "lambda", "t0": "t0",
 }
+RENAMED = {"asgd": {"alpha": "power"}}
+runs = {}
+
+
+def add(rule, case, cls, hidden={}, **kw):
+    """Records a run; hidden arguments are part of what the rule is."""
+    text = {}
+    for k, v in kw.items():
+        if k == "betas":
+            text["beta1"], text["beta2"] = [str(v[0])], [str(v[1])]
+        elif k == "etas":
+            text["eta-minus"], text["eta-plus"] = [str(v[0])], [str(v[1])]
+        elif k == "step_sizes":
+            text["step-min"], text["step-max"] = [str(v[0])], [str(v[1])]
+        elif k == "weight_decay":
+            text["weight-decay" if rule == "adamw" else "l2"] = [f"*={v}"]
+        elif k == "l1":
+            text["l1"] = [f"*={v}"]
+        elif k == "lr_bias":
+            text["lr"].append(f"bias={v}")
+        else:
+            text[RENAMED.get(rule, {}).get(k, FIELDS[k])] = [str(float(v))]
+    if rule == "adamw" and "weight_decay" not in kw:
+        text["weight-decay"] = ["*=0.01"]
+    runs[f"{rule} {case}"] = {"rule": rule, "settings": text, **run(cls, **kw, **hidden)}
+
+
+def family(rule, cls, lr, off, hidden={}, decay=0.05):
+    """The cases that every rule has: off is everything off its default."""
+    add(rule, "plain", cls, hidden)
+    if decay:
+        add(rule, "l2", cls, hidden, lr=lr, weight_decay=decay)
+    add(rule, "l1", cls, hidden, lr=lr, l1=0.02)
+    add(rule, "off defaults", cls, hidden, lr=lr, **off)
+    add(rule, "groups", cls, hidden, lr=lr, lr_bias=lr / 10)
+
+
+add("sgd", "plain", O.SGD, lr=0.1)
+add("sgd", "l2", O.SGD, lr=0.1, weight_decay=0.05)
+add("sgd", "l1", O.SGD, lr=0.1, l1=0.02)
+add("sgd", "momentum", O.SGD, lr=0.05, momentum=0.9)
+add("sgd", "dampening", O.SGD, lr=0.05, momentum=0.8, dampening=0.3)
+add("sgd", "nesterov", O.SGD, lr=0.05, momentum=0.9, nesterov=True)
+add("sgd", "momentum l1 l2", O.SGD, lr=0.05, momentum=0.9, weight_decay=0.05, l1=0.02)
+add("sgd", "groups", O.SGD, lr=0.1, lr_bias=0.01, momentum=0.9)
+betas = dict(betas=(0.8, 0.95), eps=1e-3)
+family("adam", O.Adam, 0.01, betas)
+family("adamw", O.AdamW, 0.01, dict(betas, weight_decay=0.1))
+family("amsgrad", O.Adam, 0.01, betas, dict(amsgrad=True))
+family("nadam", NAdam, 0.01, dict(betas, momentum_decay=0.02))
+family("radam", O.RAdam, 0.01, betas)
+family("adamax", O.Adamax, 0.01, betas)
+family("adagrad", O.Adagrad, 0.1, dict(lr_decay=0.01, initial_accumulator_value=0.1, eps=1e-3))
+family("adadelta", O.Adadelta, 0.5, dict(rho=0.8, eps=1e-3))
+family("rmsprop", O.RMSprop, 0.01, dict(alpha=0.9, eps=1e-3, momentum=0.8, centered=True))
+add("rmsprop", "momentum", O.RMSprop, lr=0.01, momentum=0.9)
+add("rmsprop", "centered", O.RMSprop, lr=0.01, centered=True)
+family("rprop", O.Rprop, 0.02, dict(etas=(0.4, 1.3), step_sizes=(1e-3, 0.5)), decay=0)
+family("asgd", O.ASGD, 0.1, dict(lambd=0.01, alpha=0.6, t0=20))
+
 
 def lines(pairs, indent):
     pad = " " * indent
@@ -80,6 +154,7 @@ def dump(x):
 
 print(lines([
     ("torch", dump(torch.__version__)),
+    ("recorded", dump(RECORDED)),
     ("start", lines([(k, dump(flat(v))) for k, v in start.items()], 2)),
     ("noise", lines([(k, dump([flat(r) for r in v])) for k, v in noise.items()], 2)),
     ("runs", lines([(n, lines([(k, dump(v)) for k, v in r.items()], 3)) for n, r in runs.items()], 2)),
