@@ -40,7 +40,7 @@ var sparseGeneric = sparseLoops{
 		sparseRowsGeneric(8), sparseRowsGeneric(16), sparseRowsGeneric(24), sparseRowsGeneric(32),
 	},
 	dots:    sparseDotsGeneric,
-	rowsPay: 0.5, dotsPay: 0.5,
+	rowsPay: 0.9, dotsPay: 0.9,
 }
 
 func sparseRowsGeneric(cols int) func(counts, terms []int32, a, b, start, c []float32, rowC, add int) {
