@@ -83,7 +83,7 @@ func findWeights(m *onnxload.Model, file []byte, root *message) ([]weight, error
 	return weights, nil
 }
 
-// attributePayload finds the numbers in the attribute of a Constant node.
+// attributePayload finds the numbers in an attribute of a node.
 func attributePayload(file []byte, node *message, name string) (*payload, error) {
 	var found *message
 	for _, a := range all(nodeAttribute, node) {
@@ -97,7 +97,7 @@ func attributePayload(file []byte, node *message, name string) (*payload, error)
 	switch name {
 	case "value_float":
 		return numbersPayload(file, found, attributeFloat)
-	case "value_floats":
+	case "value_floats", "coefficients", "intercepts": // the last two of a linear model
 		return numbersPayload(file, found, attributeFloats)
 	case "sparse_value":
 		s, err := only(all(attributeSparse, found))

@@ -16,7 +16,7 @@ import (
 func init() {
 	operators["If"] = &operator{lower: lowerIf, since: 1, in: "cond", nested: true}
 	operators["Loop"] = &operator{lower: lowerLoop, since: 1, in: "M? cond? v_initial'?...", nested: true}
-	operators["Scan"] = &operator{lower: lowerScan, since: 9, in: "initial_state_and_scan_inputs'...", nested: true}
+	operators["Scan"] = &operator{lower: lowerScan, since: 8, in: "initial_state_and_scan_inputs'?...", nested: true}
 }
 
 // subgraph is the body in an attribute.
@@ -129,25 +129,79 @@ func lowerLoop(c *call) ([]*value, error) {
 // Scan: the subgraph run over the slices of the last num_scan_inputs inputs,
 // with values that each pass hands to the next; what it gives out besides is
 // stacked. scan_input_axes and scan_output_axes say along which axes, by default
-// the first, and the _directions of 1 go backward. It is unfolded.
-// https://onnx.ai/onnx/operators/onnx__Scan.html, opsets 9 to 25. Rejected: no
-// pass at all where something is to be stacked.
+// the first, and the _directions of 1 go backward. It is unfolded. In opset 8 all
+// inputs have a batch axis in front, and each example is a scan of its own.
+// https://onnx.ai/onnx/operators/onnx__Scan.html, opsets 8 to 25. Rejected: no
+// pass at all where something is to be stacked, lengths of sequences (opset 8).
 func lowerScan(c *call) ([]*value, error) {
+	if c.Opset < 9 {
+		return c.scanBatch()
+	}
+	return c.scan(c.in, 0)
+}
+
+// scanBatch is the form of opset 8.
+func (c *call) scanBatch() ([]*value, error) {
+	if len(c.in) < 2 || slices.Contains(c.in[1:], nil) || len(c.in[1].shape) == 0 {
+		return nil, errors.New("inputs are missing or have no batch axis")
+	}
+	if c.has(0) {
+		return nil, unsupported(c.Node, "its first input, the lengths of sequences, is not supported")
+	}
+	var examples [][]*value // outputs of each
+	passes := 0
+	for b := range c.in[1].shape[0] {
+		var in []*value
+		for _, v := range c.in[1:] {
+			part, err := c.sliceOf(v, 0, b)
+			if err != nil {
+				return nil, err
+			}
+			in = append(in, part)
+		}
+		out, err := c.scan(in, passes)
+		if err != nil {
+			return nil, err
+		}
+		passes += maxPasses // numbers that no other example has
+		examples = append(examples, out)
+	}
+	var results []*value
+	for k := range len(c.bodies["body"].outputs) {
+		var list []*value
+		for _, out := range examples {
+			list = append(list, out[k])
+		}
+		v, err := c.stack(list, 0)
+		if err != nil {
+			return nil, fmt.Errorf("output %d: %w", k, err)
+		}
+		results = append(results, v)
+	}
+	return results, nil
+}
+
+// scan is one scan over inputs, whose passes are numbered from the given number.
+func (c *call) scan(args []*value, number int) ([]*value, error) {
 	b, err := c.subgraph("body")
 	if err != nil {
 		return nil, err
 	}
 	scans := c.Attrs.Int("num_scan_inputs", 0)
-	states := len(c.in) - scans
+	states := len(args) - scans
 	outs := len(b.outputs) - states
-	if scans < 1 || states < 0 || outs < 0 || len(b.inputs) != len(c.in) {
-		return nil, fmt.Errorf("num_scan_inputs is %d, with %d inputs and a subgraph of %d inputs and %d outputs", scans, len(c.in), len(b.inputs), len(b.outputs))
+	if scans < 1 || states < 0 || outs < 0 || len(b.inputs) != len(args) || slices.Contains(args, nil) {
+		return nil, fmt.Errorf("num_scan_inputs is %d, with %d inputs and a subgraph of %d inputs and %d outputs", scans, len(args), len(b.inputs), len(b.outputs))
 	}
 	inAxes, err := c.scanList("scan_input_axes", scans)
 	if err != nil {
 		return nil, err
 	}
-	inBack, err := c.scanList("scan_input_directions", scans)
+	backward := "scan_input_directions"
+	if c.Opset < 9 {
+		backward = "directions"
+	}
+	inBack, err := c.scanList(backward, scans)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +215,7 @@ func lowerScan(c *call) ([]*value, error) {
 	}
 	length := -1
 	for k := range scans {
-		v := c.in[states+k]
+		v := args[states+k]
 		if inAxes[k], err = axis(inAxes[k], len(v.shape)); err != nil {
 			return nil, err
 		}
@@ -170,10 +224,10 @@ func lowerScan(c *call) ([]*value, error) {
 		}
 		length = v.shape[inAxes[k]]
 	}
-	carried := slices.Clone(c.in[:states])
+	carried := slices.Clone(args[:states])
 	stacks := make([][]*value, outs)
 	for i := range length {
-		p, err := c.nextPass(i)
+		p, err := c.nextPass(number + i)
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +237,7 @@ func lowerScan(c *call) ([]*value, error) {
 			if inBack[k] != 0 {
 				at = length - 1 - i
 			}
-			v, err := c.sliceOf(c.in[states+k], inAxes[k], at)
+			v, err := c.sliceOf(args[states+k], inAxes[k], at)
 			if err != nil {
 				return nil, err
 			}

@@ -38,7 +38,7 @@ var modelRoles = map[string]string{
 	"mnist-8":                      "12 nodes, 3 weight, 3 bias",
 	"mnist_cnn_bn_torch20":         "13 nodes, 5 weight, 5 bias, 2 scale, 2 shift, 4 running",
 	"mnist_cnn_torch11":            "12 nodes, 4 weight, 4 bias",
-	"mnist_logreg_skl2onnx":        "4 nodes",
+	"mnist_logreg_skl2onnx":        "4 nodes, 1 weight, 1 bias",
 	"mnist_quantized":              "25 nodes, 3 bias, 7 constant",
 	"mnist_self_attention_tf2onnx": "50 nodes, 6 weight, 6 bias, 1 constant",
 	"mobilenetv2_qdq_int8":         "724 nodes, 170 constant",

@@ -41,6 +41,7 @@ var undifferentiated = map[slot]string{
 	{"BatchNormalization", "input_mean"}: "running statistics are not learned by the gradient",
 	{"BatchNormalization", "input_var"}:  "running statistics are not learned by the gradient",
 	{"Pad", "constant_value"}:            "it has to be a constant",
+	{"RoiAlign", "rois"}:                 "boxes are given, as in other frameworks",
 	{"QuantizeLinear", "x"}:              "the result has integers; TestQuantizedGradient looks at the gradient behind",
 	{"DequantizeLinear", "x"}:            "it has integers; TestQuantizedGradient looks at the gradient",
 }
@@ -110,15 +111,25 @@ func (g *gradientTest) run(what string, m *Model, in []*Tensor) {
 	var wrt, outputs []*G.Node
 	var slots []slot
 	inputs := domains[n.Domain].operators[n.Op].in.inputs()
+	look := func(name string, node *G.Node) {
+		k := slices.Index(n.Inputs, name)
+		if k < 0 || node.Dtype() != G.Float32 {
+			return
+		}
+		if s := (slot{qualified(n), inputs.at(k).Name}); undifferentiated[s] == "" {
+			wrt, slots = append(wrt, node), append(slots, s)
+		}
+	}
 	for _, p := range prog.Inputs {
 		t := in[slices.IndexFunc(m.Inputs, func(v Value) bool { return v.Name == p.Name })]
 		bind[p.Node] = op.Buffer{F: t.F, I: t.I}
-		k := slices.Index(n.Inputs, p.Name)
-		if k < 0 || !p.DType.IsFloat() {
-			continue
+		if p.DType.IsFloat() {
+			look(p.Name, p.Node)
 		}
-		if s := (slot{qualified(n), inputs.at(k).Name}); undifferentiated[s] == "" {
-			wrt, slots = append(wrt, p.Node), append(slots, s)
+	}
+	for _, p := range m.Params { // of linear models
+		if leaf := prog.Params[p]; leaf != nil {
+			look(p.Name, leaf)
 		}
 	}
 	for _, p := range prog.Outputs {
@@ -213,7 +224,9 @@ func gradientCases(t *testing.T) []gradientCase {
 	up := newDraft(9).floats("scales", []int64{4}, 1, 1, 2, 3).input("x", 1, 2, 3, 3).
 		node("Upsample", names("x", "scales"), names("y")).output("y").model(t)
 	recurrent := attr("hidden_size", 5)
-	return []gradientCase{
+	boxes := newDraft(11).floats("rois", []int64{2, 5}, 0, 0, 0, 3, 2, 0, 1, 1, 3, 3).input("x", 1, 2, 4, 4).
+		node("MaxRoiPool", names("x", "rois"), names("y"), attr("pooled_shape", []int64{2, 2})).output("y").model(t)
+	return append(mlGradientCases(t), []gradientCase{
 		ourCase(t, 13, "Cast", [][]int{{3, 4}}, attr("to", 1)),
 		ourCase(t, 15, "CastLike", [][]int{{3, 4}, {1}}),
 		ourCase(t, 11, "Conv", [][]int{{2, 3, 5, 5}, {4, 3, 3, 3}, {4}}),
@@ -224,7 +237,8 @@ func gradientCases(t *testing.T) []gradientCase {
 		ourCase(t, 14, "LSTM", [][]int{{4, 2, 3}, {1, 20, 3}, {1, 20, 5}, {1, 40}, nil, {1, 2, 5}, {1, 2, 5}, {1, 15}}, recurrent),
 		ourCase(t, 14, "Trilu", [][]int{{4, 4}}),
 		{"our case of Upsample", up, []*Tensor{randomTensor("x", []int{1, 2, 3, 3}, 1)}},
-	}
+		{"our case of MaxRoiPool", boxes, []*Tensor{randomTensor("x", []int{1, 2, 4, 4}, 1)}},
+	}...)
 }
 
 // ourCase is one node with random inputs of the given shapes; nil stands for one

@@ -13,6 +13,7 @@ type draft struct {
 	graph     onnxpb.GraphProto
 	opset     int64
 	functions []*onnxpb.FunctionProto
+	domains   map[string]int64 // opsets of others than ONNX's own
 }
 
 func newDraft(opset int64) *draft {
@@ -73,6 +74,16 @@ func (d *draft) node(op string, in, out []string, attrs ...*onnxpb.AttributeProt
 	return d
 }
 
+// in puts the last node into a domain, of which the model imports an opset.
+func (d *draft) in(domain string, opset int64) *draft {
+	d.graph.Node[len(d.graph.Node)-1].Domain = proto.String(domain)
+	if d.domains == nil {
+		d.domains = map[string]int64{}
+	}
+	d.domains[domain] = opset
+	return d
+}
+
 // call adds a node that calls a function of domain "mine".
 func (d *draft) call(function string, in, out []string, attrs ...*onnxpb.AttributeProto) *draft {
 	d.node(function, in, out, attrs...)
@@ -105,6 +116,8 @@ func attr(name string, value any) *onnxpb.AttributeProto {
 		a.Type, a.F = onnxpb.AttributeProto_FLOAT.Enum(), proto.Float32(float32(v))
 	case string:
 		a.Type, a.S = onnxpb.AttributeProto_STRING.Enum(), []byte(v)
+	case []float32:
+		a.Type, a.Floats = onnxpb.AttributeProto_FLOATS.Enum(), v
 	case []int64:
 		a.Type, a.Ints = onnxpb.AttributeProto_INTS.Enum(), v
 	case *draft:
@@ -115,9 +128,13 @@ func attr(name string, value any) *onnxpb.AttributeProto {
 
 func (d *draft) file(t *testing.T) []byte {
 	t.Helper()
+	opsets := []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(d.opset)}}
+	for domain, opset := range d.domains {
+		opsets = append(opsets, &onnxpb.OperatorSetIdProto{Domain: proto.String(domain), Version: proto.Int64(opset)})
+	}
 	b, err := proto.Marshal(&onnxpb.ModelProto{
 		IrVersion:   proto.Int64(8),
-		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(d.opset)}},
+		OpsetImport: opsets,
 		Graph:       &d.graph,
 		Functions:   d.functions,
 	})

@@ -86,8 +86,7 @@ const quantized = "mobilenetv2_qdq_int8"
 
 // notLowered is the corpus models that use an operator we lack.
 var notLowered = []string{
-	"mnist_logreg_skl2onnx", "mnist_quantized",
-	"rf_sklearn",
+	"mnist_quantized", "rf_sklearn",
 }
 
 // TestFoldShapes checks that the arithmetic on shapes leaves nothing behind.

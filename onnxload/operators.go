@@ -27,7 +27,9 @@ type domain struct {
 
 // domains are all operators that can be lowered, by domain.
 var domains = map[string]domain{
-	"": {28, operators},
+	"":                         {28, operators},
+	mlDomain:                   {5, mlOperators},
+	"ai.onnx.preview.training": {1, stepOperators},
 }
 
 // operators is every operator of ONNX's own domain that can be lowered. A new
@@ -130,6 +132,7 @@ var operators = map[string]*operator{
 	"MatMul":                    {lower: lowerMatMul, since: 1, in: "A' B'"},
 	"Max":                       {lower: lowerMax, since: 1, in: "data_0'..."},
 	"MaxPool":                   {lower: lowerMaxPool, since: 1, in: "X'"},
+	"MaxRoiPool":                {lower: lowerMaxRoiPool, since: 1, in: "X' rois"},
 	"MaxUnpool":                 {lower: lowerMaxUnpool, since: 9, in: "X' I output_shape?"},
 	"Mean":                      {lower: lowerMean, since: 1, in: "data_0'..."},
 	"MeanVarianceNormalization": {lower: lowerMeanVarianceNormalization, since: 9, in: "X'"},
@@ -141,6 +144,7 @@ var operators = map[string]*operator{
 	"Multinomial":               {lower: lowerMultinomial, since: 7, in: "input", random: true},
 	"Neg":                       {lower: function(op.Neg), since: 1, in: "X'"},
 	"NegativeLogLikelihoodLoss": {lower: lowerNegativeLogLikelihoodLoss, since: 12, in: "input' target weight'?"},
+	"NonMaxSuppression":         {lower: lowerNonMaxSuppression, since: 10, in: "boxes scores max_output_boxes_per_class? iou_threshold? score_threshold?"},
 	"NonZero":                   {lower: lowerNonZero, since: 9, in: "X"},
 	"Not":                       {lower: lowerNot, since: 1, in: "X"},
 	"OneHot":                    {lower: lowerOneHot, since: 9, in: "indices depth values'"},
@@ -171,6 +175,7 @@ var operators = map[string]*operator{
 	"Reshape":                   {lower: lowerReshape, since: 1, in: "data' shape?", view: true},
 	"Resize":                    {lower: lowerResize, since: 10, in: "X' roi? scales? sizes?"},
 	"ReverseSequence":           {lower: lowerReverseSequence, since: 10, in: "input' sequence_lens"},
+	"RoiAlign":                  {lower: lowerRoiAlign, since: 10, in: "X' rois batch_indices"},
 	"RotaryEmbedding":           {lower: lowerRotaryEmbedding, since: 23, in: "X' cos_cache' sin_cache' position_ids?"},
 	"Round":                     {lower: function(op.Round), since: 11, in: "X"},
 	"STFT":                      {lower: lowerSTFT, since: 17, in: "signal' frame_step window'? frame_length?"},
@@ -201,11 +206,13 @@ var operators = map[string]*operator{
 	"Tan":                       {lower: function(op.Tan), since: 7, in: "input'"},
 	"Tanh":                      {lower: lowerTanh, since: 1, in: "input'"},
 	"TensorScatter":             {lower: lowerTensorScatter, since: 24, in: "past_cache' update' write_indices?"},
+	"TfIdfVectorizer":           {lower: lowerTfIdfVectorizer, since: 9, in: "X"},
 	"ThresholdedRelu":           {lower: lowerThresholdedRelu, since: 10, in: "X'"},
 	"Tile":                      {lower: lowerTile, since: 6, in: "input' repeats"},
 	"TopK":                      {lower: lowerTopK, since: 1, in: "X' K?"},
 	"Transpose":                 {lower: lowerTranspose, since: 1, in: "data'"},
 	"Trilu":                     {lower: lowerTrilu, since: 14, in: "input' k?"},
+	"Unique":                    {lower: lowerUnique, since: 11, in: "X"},
 	"Unsqueeze":                 {lower: lowerUnsqueeze, since: 1, in: "data' axes?", view: true},
 	"Upsample":                  {lower: lowerUpsample, since: 7, in: "X' scales?"},
 	"Where":                     {lower: lowerWhere, since: 9, in: "condition X' Y'"},
@@ -235,7 +242,7 @@ func (n *Node) unsupported() string {
 	o := d.operators[n.Op]
 	switch {
 	case !known:
-		return "operators of this domain are not known; only ONNX's own are"
+		return "operators of this domain are not known"
 	case o == nil:
 		return "no such operator here yet"
 	case n.Opset < o.since:

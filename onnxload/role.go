@@ -42,6 +42,7 @@ var precedence = []optim.Role{
 
 // readParams lists the float tensors that are read by a node.
 func (m *Model) readParams() {
+	m.readLinear()
 	u := newUses(m)
 	for _, t := range m.fileOrder() {
 		if !t.DType.IsFloat() || len(u.readers[t.Name]) == 0 {
@@ -56,24 +57,30 @@ func (m *Model) readParams() {
 			Shape:     t.Shape,
 			DType:     string(t.DType),
 			Trainable: role != optim.Constant && role != optim.Running,
-			Value:     t.F,
+			Value:     slices.Clone(t.F),
 		}
 		m.Params = append(m.Params, p)
 	}
 }
 
-// fileOrder lists the tensors: initializers, sparse ones, Constant nodes.
+// fileOrder lists the tensors: initializers, sparse ones, those in nodes.
 func (m *Model) fileOrder() []*Tensor {
 	var list []*Tensor
 	for _, name := range initializerNames(m.Proto.Graph) {
 		list = append(list, m.Tensors[name])
 	}
-	for _, p := range m.Proto.Graph.Node {
-		if p.GetOpType() != "Constant" || len(p.Output) == 0 {
-			continue
+	for i, p := range m.Proto.Graph.Node {
+		names := p.Output
+		if p.GetOpType() != "Constant" {
+			names = nil
+			for _, attr := range linearAttrs {
+				names = append(names, nameOf(p, i)+"/"+attr)
+			}
 		}
-		if t := m.Tensors[p.Output[0]]; t != nil {
-			list = append(list, t)
+		for _, name := range names {
+			if t := m.Tensors[name]; t != nil && t.At.Node == i {
+				list = append(list, t)
+			}
 		}
 	}
 	return list
@@ -111,6 +118,12 @@ func (u *uses) role(t *Tensor) (optim.Role, *Node) {
 func (u *uses) slotRole(r read, t *Tensor) optim.Role {
 	n := r.node
 	if n.Domain != "" {
+		switch t.At.Attr {
+		case "coefficients":
+			return optim.Weight
+		case "intercepts":
+			return optim.Bias
+		}
 		return optim.Constant
 	}
 	switch n.Op {

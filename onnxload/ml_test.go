@@ -1,0 +1,137 @@
+package onnxload
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"finetune/internal/onnxpb"
+	"finetune/internal/op"
+	"finetune/optim"
+)
+
+// mlNode is a model of one node of domain ai.onnx.ml that reads x and makes y.
+func mlNode(operator string, dims []any, attrs ...*onnxpb.AttributeProto) *draft {
+	return newDraft(17).input("x", dims...).node(operator, names("x"), names("y"), attrs...).in(mlDomain, 3).output("y")
+}
+
+// mlGradientCases are the operators of ai.onnx.ml that have a gradient.
+func mlGradientCases(t *testing.T) []gradientCase {
+	var list []gradientCase
+	add := func(what string, m *Model) {
+		list = append(list, gradientCase{"our case of " + what, m, []*Tensor{randomTensor("x", []int{2, 3}, 8)}})
+	}
+	square := []any{2, 3}
+	add("Scaler", mlNode("Scaler", square, attr("offset", []float32{1, 2, 3}), attr("scale", []float32{2})).model(t))
+	for _, norm := range []string{"MAX", "L1", "L2"} {
+		add("Normalizer "+norm, mlNode("Normalizer", square, attr("norm", norm)).model(t))
+	}
+	add("Imputer", mlNode("Imputer", square, attr("imputed_value_floats", []float32{9})).model(t))
+	add("FeatureVectorizer", mlNode("FeatureVectorizer", square, attr("inputdimensions", []int64{3})).model(t))
+	add("ZipMap", mlNode("ZipMap", square, attr("classlabels_int64s", []int64{1, 2, 3})).model(t))
+	weights := attr("coefficients", []float32{1, -2, 0.5, 0.25, 3, -1})
+	for _, post := range []string{"NONE", "SOFTMAX", "LOGISTIC"} {
+		add("LinearRegressor "+post, mlNode("LinearRegressor", square, weights, attr("intercepts", []float32{1, -1}),
+			attr("targets", 2), attr("post_transform", post)).model(t))
+		classifier := mlNode("LinearClassifier", square, weights, attr("intercepts", []float32{1, -1}),
+			attr("classlabels_ints", []int64{5, 7}), attr("post_transform", post))
+		classifier.graph.Node[0].Output = names("label", "y")
+		add("LinearClassifier "+post, classifier.model(t))
+	}
+	return list
+}
+
+// mlRun is the float results of a model on an input.
+func mlRun(t *testing.T, m *Model, x op.Buffer) []op.Buffer {
+	t.Helper()
+	prog, err := m.Lower(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := prog.evaluate([]op.Buffer{x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestMachineLearning checks operators of ai.onnx.ml against results worked out by
+// hand.
+func TestMachineLearning(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, c := range []struct {
+		name string
+		d    *draft
+		x    []float32
+		want []float32
+	}{
+		{"scaler", mlNode("Scaler", []any{1, 2}, attr("offset", []float32{1, 2}), attr("scale", []float32{10})), []float32{3, 5}, []float32{20, 30}},
+		{"largest", mlNode("Normalizer", []any{2, 2}, attr("norm", "MAX")), []float32{1, -4, 0, 0}, []float32{0.25, -1, 0, 0}},
+		{"sum", mlNode("Normalizer", []any{1, 2}, attr("norm", "L1")), []float32{1, -3}, []float32{0.25, -0.75}},
+		{"root", mlNode("Normalizer", []any{1, 2}, attr("norm", "L2")), []float32{3, 4}, []float32{0.6, 0.8}},
+		{"imputer", mlNode("Imputer", []any{2, 2}, attr("imputed_value_floats", []float32{7, 8}), attr("replaced_value_float", float64(nan))),
+			[]float32{1, nan, nan, 4}, []float32{1, 8, 7, 4}},
+		{"binarizer", mlNode("Binarizer", []any{3}, attr("threshold", 0.5)), []float32{0, 0.5, 0.75}, []float32{0, 0, 1}},
+		{"regressor", mlNode("LinearRegressor", []any{1, 2}, attr("coefficients", []float32{1, 2, 3, 4}), attr("targets", 2)), []float32{1, 10}, []float32{21, 43}},
+		{"labels", mlNode("LabelEncoder", []any{3}, attr("keys_floats", []float32{1, 2}), attr("values_floats", []float32{10, 20}), attr("default_float", -5.0)),
+			[]float32{2, 1, 3}, []float32{20, 10, -5}},
+		{"categories", mlNode("OneHotEncoder", []any{2}, attr("cats_int64s", []int64{4, 6})), []float32{6, 5}, []float32{0, 1, 0, 0}},
+	} {
+		got := mlRun(t, c.d.model(t), op.Buffer{F: c.x})[0].F
+		for i, w := range c.want {
+			if len(got) != len(c.want) || math.Abs(float64(got[i]-w)) > 1e-6 {
+				t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+				break
+			}
+		}
+	}
+}
+
+// TestLinearClassifier checks labels and scores, that the weights are parameters,
+// and that what scikit-learn writes against all others is trained as a softmax.
+func TestLinearClassifier(t *testing.T) {
+	d := newDraft(17).input("x", 2, 2).
+		node("LinearClassifier", names("x"), names("label", "scores"), attr("coefficients", []float32{1, 0, 0, 1, -1, -1}),
+			attr("intercepts", []float32{0, 0, 0.5}), attr("classlabels_ints", []int64{4, 5, 6}), attr("post_transform", "LOGISTIC")).in(mlDomain, 1).
+		node("Normalizer", names("scores"), names("shares"), attr("norm", "L1")).in(mlDomain, 1).
+		node("ZipMap", names("shares"), names("map"), attr("classlabels_int64s", []int64{4, 5, 6})).in(mlDomain, 1).
+		output("label").output("map")
+	m := d.model(t)
+	if got := describeRoles(m); got != "3 nodes, 1 weight, 1 bias" {
+		t.Errorf("got %s", got)
+	}
+	w := m.Params[0]
+	if w.Role != optim.Weight || !slices.Equal(w.Shape, []int{3, 2}) || w.Name != "label_node/coefficients" {
+		t.Errorf("got parameter %q %v of role %s", w.Name, w.Shape, w.Role)
+	}
+	x := op.Buffer{F: []float32{2, 1, -1, -1}}
+	out := mlRun(t, m, x)
+	if want := []int64{4, 6}; !slices.Equal(out[0].I, want) {
+		t.Errorf("got labels %v, want %v", out[0].I, want)
+	}
+	s := func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }
+	total := s(2) + s(1) + s(-2.5)
+	if got, want := float64(out[1].F[1]), s(1)/total; math.Abs(got-want) > 1e-6 {
+		t.Errorf("got share %v, want %v", got, want)
+	}
+	prog, err := m.Lower(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := prog.Outputs[1]
+	if port.Activation != "softmax" || port.Axis != 1 {
+		t.Fatalf("got activation %q along %d, want a softmax", port.Activation, port.Axis)
+	}
+	prog.Outputs[1].Node = port.Logits
+	logits, err := prog.evaluate([]op.Buffer{x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, v := range logits[1].F[:3] {
+		sum += math.Exp(float64(v))
+	}
+	if got, want := math.Exp(float64(logits[1].F[1]))/sum, s(1)/total; math.Abs(got-want) > 1e-6 {
+		t.Errorf("got %v by way of the logits, want %v", got, want)
+	}
+}
