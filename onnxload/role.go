@@ -57,7 +57,7 @@ func (m *Model) readParams() {
 			Shape:     t.Shape,
 			DType:     string(t.DType),
 			Trainable: role != optim.Constant && role != optim.Running,
-			Value:     slices.Clone(t.F),
+			Value:     t.F,
 		}
 		m.Params = append(m.Params, p)
 	}
