@@ -2,90 +2,138 @@ package kernel
 
 import "math"
 
-// linkBlock is the number of elements in a block: w, u, s, t and the mask take 17
-// bytes each, and 1024 of them fill about half of a 32 KiB L1 cache.
-const linkBlock = 1024
+// lap is a run of links in the order in which optimizers have them, none of them
+// twice but for Multiply: what one loop can do to an element, as the assembly does
+// it. A chain in another order takes several laps.
+type lap struct {
+	has    uint32 // a bit for each kind of link, and one for a second Multiply
+	links  [linkKinds]Link
+	second Link
+}
+
+const (
+	multiplyAgain = 1 << linkKinds
+	keepUpdate    = 2 << linkKinds // there are more laps
+)
+
+// next takes the links of a lap from a chain and returns the others.
+func (p *lap) next(links []Link) []Link {
+	*p = lap{}
+	at := AddWeights
+	for i, l := range links {
+		switch {
+		case l.Kind == End:
+			return nil
+		case l.Kind == Multiply && at > Multiply && at <= Shrink && p.has&multiplyAgain == 0:
+			p.has |= multiplyAgain
+			p.second, at = l, Shrink
+		case l.Kind < at:
+			p.has |= keepUpdate
+			return links[i:]
+		default:
+			p.has |= 1 << l.Kind
+			p.links[l.Kind], at = l, l.Kind+1
+		}
+	}
+	return nil
+}
+
+// lapLen is how many elements are taken through all laps at once.
+const lapLen = 1024
 
 // finish takes the elements from lo on through the chain.
 func (u *Update) finish(lo int) {
-	var own [linkBlock]float32 // u, once a link has changed it
-	for n := len(u.W); lo < n; lo += linkBlock {
-		b := Update{Links: u.Links}
-		hi := min(lo+linkBlock, n)
-		b.W = u.W[lo:hi]
-		if u.Grad != nil {
+	// What is not there is read and written here instead.
+	var own, noGrad, noS, noT, noOut [lapLen]float32
+	var noKeep [lapLen]bool
+	for n := len(u.W); lo < n; lo += lapLen {
+		hi := min(lo+lapLen, n)
+		b := Update{W: u.W[lo:hi], Grad: noGrad[:hi-lo], S: noS[:hi-lo], T: noT[:hi-lo], Keep: noKeep[:hi-lo], Out: noOut[:hi-lo]}
+		if len(u.Grad) > 0 {
 			b.Grad = u.Grad[lo:hi]
 		}
-		if u.S != nil {
+		if len(u.S) > 0 {
 			b.S = u.S[lo:hi]
 		}
-		if u.T != nil {
+		if len(u.T) > 0 {
 			b.T = u.T[lo:hi]
 		}
 		if u.Keep != nil {
 			b.Keep = u.Keep[lo:hi]
 		}
-		if u.Out != nil {
+		if len(u.Out) > 0 {
 			b.Out = u.Out[lo:hi]
 		}
-		b.links(own[:hi-lo])
+		var p lap
+		for links := u.Links; links != nil; {
+			links = p.next(links)
+			if u.Keep == nil {
+				p.has &^= 1 << Drop
+			}
+			b.lap(&p, own[:hi-lo])
+			b.Grad = own[:hi-lo]
+		}
 	}
 }
 
-// links takes a block through the chain. Products are rounded explicitly, or
-// some compilers would fuse them with the sum.
-func (u *Update) links(own []float32) {
-	w, s, t := u.W, u.S, u.T
-	grad := u.Grad
-	for _, l := range u.Links {
-		switch l.Kind {
-		case AddWeights:
-			for i := range own {
-				own[i] = grad[i] + float32(l.A*w[i])
-			}
-			grad = own
-		case AddSigns:
-			addSigns(own, grad, w, l.A)
-			grad = own
-		case Multiply:
-			for i := range w {
-				w[i] *= l.A
-			}
-		case Average:
-			for i := range s {
-				s[i] = float32(l.A*s[i]) + float32(l.B*grad[i])
-			}
-		case AverageSquares:
-			for i := range t {
-				t[i] = float32(l.A*t[i]) + float32(float32(l.B*grad[i])*grad[i])
-			}
-		case TakeAverage:
-			copy(own, s)
-			grad = own
-		case AddAverage:
-			for i := range own {
-				own[i] = grad[i] + float32(l.A*s[i])
-			}
-			grad = own
-		case Normalize:
-			for i := range own {
-				own[i] = s[i] / (float32(math.Sqrt(float64(t[i]))) + l.A)
-			}
-			grad = own
-		case Descend:
-			for i := range w {
-				w[i] -= float32(l.A * grad[i])
-			}
-		case Shrink:
-			shrink(w, l.A)
-		case Drop:
-			if u.Keep != nil {
-				clearDropped(w, u.Keep)
-				clearDropped(s, u.Keep)
-				clearDropped(t, u.Keep)
-			}
-		case Store:
-			copy(u.Out, grad)
+// lap takes all elements through p, one by one. The conditions are the same for
+// all of them, so that they cost little beside the root and the quotient. Products
+// are rounded explicitly, or some compilers would fuse them with the sum.
+func (u *Update) lap(p *lap, own []float32) {
+	w := u.W
+	grad, s, t, keep, out := u.Grad[:len(w)], u.S[:len(w)], u.T[:len(w)], u.Keep[:len(w)], u.Out[:len(w)]
+	own = own[:len(w)]
+	has := p.has
+	weight, sign, factor := p.links[AddWeights].A, math.Float32bits(p.links[AddSigns].A), p.links[Multiply].A
+	sOld, sNew := p.links[Average].A, p.links[Average].B
+	tOld, tNew := p.links[AverageSquares].A, p.links[AverageSquares].B
+	ahead, eps := p.links[AddAverage].A, p.links[Normalize].A
+	rate, second, by := p.links[Descend].A, p.second.A, p.links[Shrink].A
+	for i, x := range w {
+		g, m, v := grad[i], s[i], t[i]
+		if has&(1<<AddWeights) != 0 {
+			g += float32(weight * x)
+		}
+		if has&(1<<AddSigns) != 0 {
+			g += signed(sign, x)
+		}
+		if has&(1<<Multiply) != 0 {
+			x *= factor
+		}
+		if has&(1<<Average) != 0 {
+			m = float32(sOld*m) + float32(sNew*g)
+		}
+		if has&(1<<AverageSquares) != 0 {
+			v = float32(tOld*v) + float32(float32(tNew*g)*g)
+		}
+		if has&(1<<TakeAverage) != 0 {
+			g = m
+		}
+		if has&(1<<AddAverage) != 0 {
+			g += float32(ahead * m)
+		}
+		if has&(1<<Normalize) != 0 {
+			g = m / (float32(math.Sqrt(float64(v))) + eps)
+		}
+		if has&(1<<Descend) != 0 {
+			x -= float32(rate * g)
+		}
+		if has&multiplyAgain != 0 {
+			x *= second
+		}
+		if has&(1<<Shrink) != 0 {
+			x = shrunk(x, by)
+		}
+		if has&(1<<Drop) != 0 {
+			live := all(keep[i])
+			x, m, v = masked(x, live), masked(m, live), masked(v, live)
+		}
+		w[i], s[i], t[i] = x, m, v
+		if has&(1<<Store) != 0 {
+			out[i] = g
+		}
+		if has&keepUpdate != 0 {
+			own[i] = g
 		}
 	}
 }
@@ -93,40 +141,29 @@ func (u *Update) links(own []float32) {
 // The sign of a weight is as good as random, and a branch on it is mispredicted
 // half of the time; so the following do without.
 
-// addSigns computes out = u + a·sign(w).
-func addSigns(out, u, w []float32, a float32) {
-	size := math.Float32bits(a)
-	u, w = u[:len(out)], w[:len(out)]
-	for i := range out {
-		bits := math.Float32bits(w[i])
-		step := size | bits&negZero
-		if bits&^negZero == 0 {
-			step = 0
-		}
-		out[i] = u[i] + math.Float32frombits(step)
-	}
+// signed is a number of so many bits with the sign of x, or 0 if x is.
+func signed(size uint32, x float32) float32 {
+	bits := math.Float32bits(x)
+	return math.Float32frombits((size | bits&negZero) & all(bits&^negZero != 0))
 }
 
-// shrink pulls w towards 0 by a, and stops there.
-func shrink(w []float32, a float32) {
-	for i := range w {
-		bits := math.Float32bits(w[i])
-		left := math.Float32bits(math.Float32frombits(bits&^negZero) - a)
-		left &^= uint32(int32(left) >> 31) // 0 where negative
-		if left != 0 {
-			left |= bits & negZero
-		}
-		w[i] = math.Float32frombits(left)
-	}
+// shrunk is x pulled towards 0 by a; it stops there.
+func shrunk(x, a float32) float32 {
+	bits := math.Float32bits(x)
+	left := math.Float32bits(math.Float32frombits(bits&^negZero) - a)
+	left &^= uint32(int32(left) >> 31) // 0 where negative
+	return math.Float32frombits(left | bits&negZero&all(left != 0))
 }
 
-// clearDropped sets x, which may be empty, to 0 where it is not kept.
-func clearDropped(x []float32, keep []bool) {
-	for i, v := range x {
-		bits := math.Float32bits(v)
-		if !keep[i] {
-			bits = 0
-		}
-		x[i] = math.Float32frombits(bits)
+// all is all bits if b is true, else none.
+func all(b bool) uint32 {
+	var one uint32
+	if b {
+		one = 1
 	}
+	return -one
+}
+
+func masked(x float32, bits uint32) float32 {
+	return math.Float32frombits(math.Float32bits(x) & bits)
 }
