@@ -66,6 +66,8 @@ func (u *uses) trace(name string) origin {
 		return raw // two activations: scores
 	case slices.Contains(normalOps, n.Op):
 		return normalised
+	case n.Op == "Gather" && len(n.Inputs) == 2 && u.fixed[n.Inputs[0]] && !u.fixed[n.Inputs[1]]:
+		return learned // rows of a table
 	case n.Op == "Softmax":
 		return raw
 	case slices.Contains(movement, n.Op) && len(n.Inputs) > 0:
