@@ -44,6 +44,7 @@ var precedence = []optim.Role{
 func (m *Model) readParams() {
 	m.readLinear()
 	u := newUses(m)
+	var readers []*Node
 	for _, t := range m.fileOrder() {
 		if !t.DType.IsFloat() || len(u.readers[t.Name]) == 0 {
 			continue
@@ -60,7 +61,9 @@ func (m *Model) readParams() {
 			Value:     t.F,
 		}
 		m.Params = append(m.Params, p)
+		readers = append(readers, by)
 	}
+	m.countLayers(readers)
 }
 
 // fileOrder lists the tensors: initializers, sparse ones, those in nodes.

@@ -6,9 +6,8 @@ package kernel
 //
 // A chain costs little more than a loop written for it alone: the fast versions
 // take some vectors through all links before they turn to the next, in registers,
-// and plain Go does the same with blocks that fit the L1 cache. Links round after
-// each operation, so that the results have the same bits with every instruction
-// set.
+// and plain Go does the same with one element. Links round after each operation,
+// so that the results have the same bits with every instruction set.
 type Update struct {
 	Links []Link    // the last is End
 	W     []float32 // w, the weights
