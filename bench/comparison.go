@@ -17,8 +17,31 @@ const (
 	mostSteps  = 5000                   // of a round
 )
 
+// pace is how much is measured: so many rounds and so many steps whose losses are
+// compared, or less when the limit is over.
+type pace struct {
+	rounds, losses int
+	limit          time.Duration // 0 is none
+}
+
+// fewRounds are enough when the limit is over.
+const fewRounds = 3
+
+// enough tells whether a comparison is done.
+func (p pace) enough(sides []*side, rounds int, start time.Time) bool {
+	if p.limit > 0 && time.Since(start) > p.limit && rounds >= fewRounds {
+		return true
+	}
+	for _, s := range sides {
+		if s.works() && len(s.losses) < p.losses {
+			return false
+		}
+	}
+	return rounds >= p.rounds
+}
+
 // compare measures ours against theirs, side by side; theirs may be nil.
-func compare(r *row, j job, rounds int, theirs func() (*process, error)) {
+func compare(r *row, j job, p pace, theirs func() (*process, error)) {
 	ours, err := startOurs(j)
 	if err != nil {
 		r.Note = "ours: " + strings.ReplaceAll(err.Error(), j.Folder+string(filepath.Separator), "")
@@ -34,10 +57,11 @@ func compare(r *row, j job, rounds int, theirs func() (*process, error)) {
 		}
 	}
 	sides := []*side{newSide(ours), newSide(other)}
+	start := time.Now()
 	for _, s := range sides {
-		s.first()
+		s.first(j.Mode)
 	}
-	for i := range rounds {
+	for i := 0; !p.enough(sides, i, start) && (sides[0].works() || sides[1].works()); i++ {
 		order := sides
 		if i%2 == 1 {
 			order = []*side{sides[1], sides[0]}
@@ -81,32 +105,46 @@ func newSide(p *process) *side { return &side{process: p} }
 
 func (s *side) works() bool { return s.process != nil && s.err == nil }
 
-// first makes the steps whose losses are compared, and finds how many fill a
-// round.
-func (s *side) first() {
+// first makes steps that do not count, and finds how many fill a round. The
+// optimizer's losses take time of their own, and so all of them are made here.
+func (s *side) first(mode string) {
 	if !s.works() {
 		return
 	}
+	n := 2
+	if mode == "optimizer" {
+		n = firstSteps
+	}
+	for {
+		each, ok := s.take(n)
+		if !ok {
+			return
+		}
+		if each*float64(n) >= roundTime.Seconds()/2 || n > mostSteps/10 {
+			s.steps = int(min(mostSteps, max(1, math.Round(roundTime.Seconds()/each))))
+			return
+		}
+		n *= 5
+	}
+}
+
+// take makes steps and notes the losses of the first ones.
+func (s *side) take(n int) (each float64, ok bool) {
 	var a answer
-	if _, a, s.err = s.process.steps(firstSteps); s.err != nil {
-		return
-	}
-	s.losses = a.Losses
-	var each float64
-	if each, _, s.err = s.process.steps(2); s.err != nil {
-		return
-	}
-	s.steps = int(min(mostSteps, max(1, math.Round(roundTime.Seconds()/each))))
+	each, a, s.err = s.process.steps(n)
+	s.allocs = a.Allocs
+	s.losses = append(s.losses, a.Losses...)
+	s.losses = s.losses[:min(firstSteps, len(s.losses))]
+	return each, s.err == nil
 }
 
 func (s *side) round() {
 	if !s.works() {
 		return
 	}
-	each, a, err := s.process.steps(s.steps)
-	s.err = err
-	s.seconds = append(s.seconds, each)
-	s.allocs = a.Allocs
+	if each, ok := s.take(s.steps); ok {
+		s.seconds = append(s.seconds, each)
+	}
 }
 
 func (s *side) finish() {

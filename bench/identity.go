@@ -10,15 +10,18 @@ import (
 // identity is how the losses of our first steps depend on the instruction set
 // and on the number of threads.
 type identity struct {
-	workload string
-	same     bool               // for all numbers of threads, to the last bit
-	apart    map[string]float64 // by instruction set: largest relative difference from the generic one
-	err      error
+	Workload string             `json:"workload"`
+	Same     bool               `json:"same"`  // for all numbers of threads, to the last bit
+	Apart    map[string]float64 `json:"apart"` // by instruction set: largest relative difference from the generic one
+	Error    string             `json:"error,omitempty"`
 }
 
 // instructionSets are what KERNEL_ISA may be; the first is what others are held
 // against.
 var instructionSets = []string{"generic", "avx2", "avx512"}
+
+// apartGoal is how far losses of other instruction sets may be apart.
+const apartGoal = 1e-4
 
 // identical are the workloads whose losses are compared; small enough to be
 // trained without assembly.
@@ -27,30 +30,37 @@ var identical = []struct {
 	size int // 0 is the usual one
 }{{"mlp-mnist", 0}, {"cnn", 0}, {"resnet18", 32}, {"transformer", 16}, {"lstm", 20}}
 
-func (b *bench) identities() []identity {
-	var list []identity
+// measureLosses has workloads trained with each instruction set and on several
+// numbers of threads.
+func (b *bench) measureLosses() error {
 	for _, c := range identical {
-		i := identity{workload: c.name, same: true, apart: map[string]float64{}}
-		w, err := find(c.name)
-		if err == nil {
-			size := c.size
-			if size == 0 {
-				size = w.size
-			} else {
-				i.workload = fmt.Sprintf("%s of size %d", w.name, size)
-			}
-			err = b.identity(&i, w, size)
+		if b.only != "" && c.name != b.only {
+			continue
 		}
-		i.err = err
-		list = append(list, i)
+		w, err := find(c.name)
+		if err != nil {
+			return err
+		}
+		size, title := w.size, w.name
+		if c.size > 0 {
+			size, title = c.size, fmt.Sprintf("%s of size %d", w.name, c.size)
+		}
+		if err := b.measure("losses", c.name, func(r *result) error {
+			r.Identity = &identity{Workload: title, Same: true, Apart: map[string]float64{}}
+			if err := b.identity(r.Identity, w, size); err != nil {
+				r.Identity.Error = err.Error()
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
 	}
-	return list
+	return nil
 }
 
 func (b *bench) identity(i *identity, w workload, size int) error {
 	var reference []float64
 	for _, isa := range instructionSets {
-		fmt.Fprintf(b.log, "losses of %s with %s\n", i.workload, isa)
 		var first []float64
 		for _, threads := range []int{1, 2, 5} {
 			j := w.job(size, w.batch, threads)
@@ -67,12 +77,12 @@ func (b *bench) identity(i *identity, w workload, size int) error {
 			if first == nil {
 				first = losses
 			}
-			i.same = i.same && slices.Equal(first, losses)
+			i.Same = i.Same && slices.Equal(first, losses)
 		}
 		if reference == nil {
 			reference = first
 		} else if first != nil {
-			i.apart[isa] = lossDifference(first, reference, false)
+			i.Apart[isa] = lossDifference(first, reference, false)
 		}
 	}
 	return nil
@@ -91,21 +101,25 @@ func losses(j job, isa string) ([]float64, error) {
 
 // identity prints the table.
 func (p *page) identity(b *bytes.Buffer) {
-	fmt.Fprintf(b, "\n## The same losses\n\nOf our first %d steps, on 1, 2 and 5 threads, and with other instructions (KERNEL_ISA).\n\n", firstSteps)
+	fmt.Fprintf(b, "\n## The same losses\n\nOf our first %d steps, on 1, 2 and 5 threads, and with other instructions (KERNEL_ISA):\nthe largest relative difference, of which the goal is %.0e.\n\n", firstSteps, apartGoal)
 	fmt.Fprintf(b, "| workload | on any number of threads |")
 	for _, isa := range instructionSets[1:] {
 		fmt.Fprintf(b, " %s against %s |", isa, instructionSets[0])
 	}
 	fmt.Fprintf(b, "\n|---|---|%s\n", strings.Repeat("---|", len(instructionSets)-1))
-	for _, i := range p.identities {
-		if i.err != nil {
-			fmt.Fprintf(b, "| %s | – (%v) |%s\n", i.workload, i.err, strings.Repeat(" – |", len(instructionSets)-1))
+	for _, c := range identical {
+		i := p.results.of("losses", c.name).Identity
+		if i == nil {
 			continue
 		}
-		fmt.Fprintf(b, "| %s | %s |", i.workload, map[bool]string{true: "the same bits", false: "**different**"}[i.same])
+		if i.Error != "" {
+			fmt.Fprintf(b, "| %s | – (%s) |%s\n", i.Workload, i.Error, strings.Repeat(" – |", len(instructionSets)-1))
+			continue
+		}
+		fmt.Fprintf(b, "| %s | %s |", i.Workload, map[bool]string{true: "the same bits ✓", false: "**different** ✗"}[i.Same])
 		for _, isa := range instructionSets[1:] {
-			if d, ok := i.apart[isa]; ok {
-				fmt.Fprintf(b, " %.0e |", d)
+			if d, ok := i.Apart[isa]; ok {
+				fmt.Fprintf(b, " %.0e%s |", d, verdict(d <= apartGoal))
 			} else {
 				b.WriteString(" not here |")
 			}

@@ -5,7 +5,7 @@ import "finetune/train"
 // job is what one process is asked to measure. The processes of both sides read
 // it as JSON from their command line.
 type job struct {
-	Mode   string `json:"mode"`   // "train", "evaluate" or "optimizer"
+	Mode   string `json:"mode"`   // "train", "evaluate", "optimizer" or, ours only, "products"
 	Model  string `json:"model"`  // its name in torch/models.py
 	Size   int    `json:"size"`   // side of the image, tokens or steps
 	Folder string `json:"folder"` // where the exported model and its weights are
@@ -41,5 +41,6 @@ type answer struct {
 	Error     string    `json:"error,omitempty"`
 
 	Profile []train.Cost `json:"profile,omitempty"`
-	Peak    float64      `json:"peak,omitempty"` // floating-point operations per second and thread
+	Peak    float64      `json:"peak,omitempty"`   // floating-point operations per second and thread
+	Shares  []float64    `json:"shares,omitempty"` // of the peak
 }

@@ -12,31 +12,36 @@ import (
 
 // machine is what the figures depend on.
 type machine struct {
-	processor string
-	cores     int
-	memory    string
-	system    string
-	peak      float64 // floating-point operations per second of one thread
-	isa       string
-	golang    string
-	revision  string
+	Processor string  `json:"processor"`
+	Cores     int     `json:"cores"`
+	Memory    string  `json:"memory"`
+	System    string  `json:"system"`
+	Peak      float64 `json:"peak"` // floating-point operations per second of one thread
+	ISA       string  `json:"isa"`
+	Golang    string  `json:"golang"`
+	Revision  string  `json:"revision"`
 }
 
 func describeMachine() machine {
 	m := machine{
-		processor: field("/proc/cpuinfo", "model name"),
-		cores:     runtime.NumCPU(),
-		memory:    field("/proc/meminfo", "MemTotal"),
-		system:    runtime.GOOS + "/" + runtime.GOARCH,
-		isa:       kernel.ISA(),
-		golang:    runtime.Version(),
+		Processor: field("/proc/cpuinfo", "model name"),
+		Cores:     runtime.NumCPU(),
+		Memory:    field("/proc/meminfo", "MemTotal"),
+		System:    runtime.GOOS + "/" + runtime.GOARCH,
+		ISA:       kernel.ISA(),
+		Golang:    runtime.Version(),
+		Revision:  "unknown",
 	}
-	m.peak = peak()
+	m.Peak = peak()
 	if family := field("/proc/cpuinfo", "cpu family"); family != "" {
-		m.processor += fmt.Sprintf(" (family %s, model %s)", family, field("/proc/cpuinfo", "model"))
+		m.Processor += fmt.Sprintf(" (family %s, model %s)", family, field("/proc/cpuinfo", "model"))
 	}
-	if out, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
-		m.revision = strings.TrimSpace(string(out))
+	if out, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output(); err == nil {
+		m.Revision = strings.TrimSpace(string(out))
+		// The page itself changes while it is measured.
+		if exec.Command("git", "diff-index", "--quiet", "HEAD", "--", ":/", ":(exclude,top)docs").Run() != nil {
+			m.Revision += "-dirty"
+		}
 	}
 	return m
 }

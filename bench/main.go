@@ -1,9 +1,10 @@
 // Bench measures training steps of finetune beside PyTorch's, on the same models,
 // the same weights and the same batches, and writes docs/benchmarks.md:
 //
-//	go run ./bench                            everything; about an hour
-//	go run ./bench --only resnet18 --json     one workload, for machines
-//	go run ./bench --only cnn --profile 20    where the time of our steps goes
+//	go run ./bench                            everything; about half an hour
+//	go run ./bench --part table --only cnn    this row anew, the rest of the page as it was
+//	go run ./bench --only resnet18 --json     one workload, for machines; no page
+//	go run ./bench --only cnn --profile 20    where the time of our steps goes; no page
 //
 // A workload is a process on each side, ours and PyTorch's, that makes steps when
 // it is told to. They are told in turn, with a gap between them, for some rounds;
@@ -18,6 +19,8 @@
 //	cache.go        models, which torch/export.py makes, and examples.go
 //	sweep.go        how times grow; startup.go how long it takes to begin;
 //	                identity.go what losses depend on
+//	products.go     the speed of matrix products
+//	parts.go        what the page is made of; results.go keeps what was measured
 //	report.go       the page; chart.go its pictures
 package main
 
@@ -59,8 +62,12 @@ type bench struct {
 	l1As    string
 	profile int
 	page    string
+	part    string
+	keep    bool
 
 	out, log io.Writer
+	revision string
+	results  *results
 	cache    *cache
 	python   *torch
 	ort      *onnxRuntime
@@ -74,10 +81,12 @@ func run(args []string, out, log io.Writer) error {
 	flags.IntVar(&b.threads, "threads", 0, "use `N` threads (default 1 and 2)")
 	flags.StringVar(&b.torch, "torch", "", "compare with PyTorch in this `STATE`, tuned or installed (default both), or with a peer, onnx-gomlx or gorgonia")
 	flags.BoolVar(&b.json, "json", false, "print a line of JSON per row, and write no page")
-	flags.IntVar(&b.rounds, "rounds", 15, "take the median of `N` rounds")
+	flags.IntVar(&b.rounds, "rounds", 15, "take the median of `N` rounds, or more")
 	flags.StringVar(&b.l1As, "l1-as", "loss", "give L1 to PyTorch as a term of the loss, or as the sign of the weights added to the gradients: `HOW`, loss or sign")
 	flags.IntVar(&b.profile, "profile", 0, "say where the time of `N` of our steps goes, instead of comparing")
-	flags.StringVar(&b.page, "page", "docs/benchmarks.md", "write the page to `FILE` when everything was measured")
+	flags.StringVar(&b.page, "page", "docs/benchmarks.md", "write the page to `FILE`, and what was measured to the folder benchmarks beside it")
+	flags.StringVar(&b.part, "part", "", "measure these `PARTS` of the page, and keep the others: "+strings.Join(partNames(), ",")+"; "+onlyPage+" is none")
+	flags.BoolVar(&b.keep, "keep", false, "keep what was measured at this revision, of a run that was stopped for instance")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -97,9 +106,8 @@ func run(args []string, out, log io.Writer) error {
 	switch {
 	case b.profile > 0:
 		return b.profiles()
-	case b.json || b.only != "" || b.threads > 0 || b.torch != "":
-		_, err := b.table()
-		return err
+	case b.part == "" && (b.json || b.only != "" || b.threads > 0 || b.torch != ""):
+		return b.printTable()
 	}
 	return b.report()
 }
@@ -109,6 +117,9 @@ func (b *bench) check(rest []string) error {
 		if _, err := find(b.only); err != nil {
 			return err
 		}
+	}
+	if err := b.checkParts(); err != nil {
+		return err
 	}
 	switch {
 	case len(rest) > 0:
@@ -140,24 +151,36 @@ func (b *bench) wanted() (list []workload, threads []int) {
 	return list, []int{1, 2}
 }
 
-// table measures the workloads and prints a line for each row.
-func (b *bench) table() (rows []row, err error) {
+// eachRow calls f for each row that was asked for.
+func (b *bench) eachRow(f func(w workload, threads int, state string) error) error {
 	list, threads := b.wanted()
 	for _, w := range list {
 		for _, n := range threads {
 			for _, state := range b.states(w) {
-				r := b.row(w, setting{size: w.size, batch: w.batch, threads: n, state: state, rounds: b.rounds})
-				rows = append(rows, r)
-				if err := r.print(b.out, b.json); err != nil {
-					return nil, err
+				if err := f(w, n, state); err != nil {
+					return err
 				}
 			}
 		}
 	}
-	return rows, nil
+	return nil
 }
 
-const withONNXRuntime = "onnxruntime"
+// printTable measures the workloads and prints a line for each row.
+func (b *bench) printTable() error {
+	return b.eachRow(func(w workload, threads int, state string) error {
+		r := b.row(w, setting{size: w.size, batch: w.batch, threads: threads, state: state, pace: b.pace()})
+		return r.print(b.out, b.json)
+	})
+}
+
+// pace is that of the table.
+func (b *bench) pace() pace { return pace{rounds: b.rounds, losses: firstSteps} }
+
+const (
+	withONNXRuntime = "onnxruntime"
+	alone           = "none"
+)
 
 // states are what a workload is compared with; without PyTorch, nothing.
 func (b *bench) states(w workload) []string {
@@ -171,7 +194,7 @@ func (b *bench) states(w workload) []string {
 	case b.python != nil:
 		list = append(list, tuned, installed)
 	case list == nil:
-		list = append(list, "none")
+		list = append(list, alone)
 	}
 	return list
 }
@@ -181,7 +204,7 @@ type setting struct {
 	size, batch, threads int
 	sparsity             float64
 	state                string // of PyTorch, or ONNX Runtime
-	rounds               int
+	pace                 pace
 }
 
 // row measures a workload.
@@ -202,6 +225,6 @@ func (b *bench) row(w workload, s setting) row {
 	case b.python != nil:
 		theirs = func() (*process, error) { return b.python.start(b.cache, j, s.state) }
 	}
-	compare(&r, j, s.rounds, theirs)
+	compare(&r, j, s.pace, theirs)
 	return r
 }

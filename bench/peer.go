@@ -31,8 +31,8 @@ var peerWorkloads = []string{"mlp-small", "mlp-mnist", "mlp-large", "cnn", "tran
 // for a step.
 const peerPatience = 3 * time.Minute
 
-// peerRounds is enough for ratios that are this far from one.
-const peerRounds = 3
+// peerPace is enough for ratios that are this far from one.
+var peerPace = pace{rounds: fewRounds, losses: firstSteps, limit: 15 * time.Second}
 
 func findPeer(name string) *peer {
 	for _, p := range peers {
@@ -75,20 +75,25 @@ func (p *peer) build(c *cache) error {
 	return nil
 }
 
-// peerRows compares with every peer, on one thread.
-func (b *bench) peerRows() (rows []row, err error) {
+// measurePeers compares with every peer, on one thread.
+func (b *bench) measurePeers() error {
 	for _, p := range peers {
 		for _, name := range peerWorkloads {
+			if b.only != "" && name != b.only {
+				continue
+			}
 			w, err := find(name)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			r := b.row(w, setting{size: w.size, batch: w.batch, threads: 1, state: p.name, rounds: peerRounds})
-			rows = append(rows, r)
-			if err := r.print(b.log, false); err != nil {
-				return nil, err
+			if err := b.measure("peers", name+"/"+p.name, func(r *result) error {
+				one := b.row(w, setting{size: w.size, batch: w.batch, threads: 1, state: p.name, pace: peerPace})
+				r.Row = &one
+				return one.print(b.log, false)
+			}); err != nil {
+				return err
 			}
 		}
 	}
-	return rows, nil
+	return nil
 }

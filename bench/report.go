@@ -3,83 +3,47 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 )
 
-// report measures everything and writes the page.
-func (b *bench) report() error {
-	began := time.Now()
-	var p page
-	var err error
-	if p.rows, err = b.table(); err != nil {
-		return err
-	}
-	for _, w := range workloads {
-		for _, n := range []int{1, 2} {
-			if w.mode == "" && p.misses(w, n) {
-				p.profiles = append(p.profiles, b.shortProfile(w, n))
-			}
-		}
-	}
-	if p.peers, err = b.peerRows(); err != nil {
-		return err
-	}
-	p.startup, p.startupErr = b.startups()
-	for _, s := range sweeps {
-		rows, err := b.sweep(s)
-		if err != nil {
-			return err
-		}
-		p.charts = append(p.charts, namedChart{s.name, s.chart(rows)})
-	}
-	p.charts = append(p.charts, namedChart{"threads", threadsChart(p.rows)})
-	p.identities = b.identities()
-	p.machine = describeMachine()
-	p.bench, p.took = b, time.Since(began)
-	return p.write(b.page)
-}
-
 // page is docs/benchmarks.md.
 type page struct {
-	rows       []row
-	peers      []row
-	profiles   []string
-	startup    startup
-	startupErr error
-	charts     []namedChart
-	identities []identity
-	machine    machine
-	bench      *bench
-	took       time.Duration
+	results *results
+	machine machine
+	bench   *bench
 }
 
-type namedChart struct {
-	name string
-	chart
-}
-
+// write makes the page, and its pictures in a folder beside it.
 func (p *page) write(path string) error {
 	var b bytes.Buffer
 	p.text(&b)
-	folder := filepath.Join(filepath.Dir(path), "benchmarks")
+	folder := pictures(path)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
 	b.WriteString("\n## How the time of a step grows\n\nOne thread, PyTorch tuned; both axes are logarithmic but for shares.\n")
-	for _, c := range p.charts {
+	draw := func(name string, c chart) error {
 		picture := c.svg()
 		if picture == nil {
-			continue
+			return nil
 		}
-		name := c.name + ".svg"
-		if err := os.WriteFile(filepath.Join(folder, name), picture, 0o644); err != nil {
+		fmt.Fprintf(&b, "\n![%s, by %s](benchmarks/%s.svg)\n", c.title, c.x.label, name)
+		return os.WriteFile(filepath.Join(folder, name+".svg"), picture, 0o644)
+	}
+	for _, s := range sweeps {
+		if err := draw(s.name, s.chart(p.results)); err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "\n![%s, by %s](benchmarks/%s)\n", c.title, c.x.label, name)
 	}
+	if err := draw("threads", threadsChart(p.results)); err != nil {
+		return err
+	}
+	p.relative(&b)
+	p.profiles(&b)
 	return os.WriteFile(path, b.Bytes(), 0o644)
 }
 
@@ -92,7 +56,8 @@ Training steps beside PyTorch's, on the same models, weights and batches. Made b
 
     go run ./bench
 
-in %s at revision %s. A ratio is our time by theirs: below 1 we are faster.
+in %s at revision %s; what was measured lies in benchmarks/results.jsonl. With --part
+and --only a part is measured anew. A ratio is our time by theirs: below 1 we are faster.
 
 | | |
 |---|---|
@@ -102,11 +67,11 @@ in %s at revision %s. A ratio is our time by theirs: below 1 we are faster.
 | system | %s, %s |
 | compared with | %s |
 
-Both sides make steps in turn, %d rounds of them with a gap in between; a ratio is
-the median of the rounds' ratios. A step is all that training does with a batch:
+Both sides make steps in turn, %d rounds of them or more with a gap in between; a
+ratio is the median of the rounds' ratios. A step is all that training does with a batch:
 loss, gradients, L1 of %g, AdamW with a decay of %g on weights, at a learning rate
-of %g (%g with batch normalisation). PyTorch is given L1 as %s. Before that both make %d steps whose
-losses have to agree within %g, or the row does not count. Batch normalisation
+of %g (%g with batch normalisation). PyTorch is given L1 as %s. The losses of
+the first %d steps of both have to agree within %g, or the row does not count. Batch normalisation
 takes the statistics of the batch, but where only the head is trained.
 
 PyTorch is measured in two states. *Installed* is how the distribution has it.
@@ -120,8 +85,8 @@ threads (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS).
 
 ## Time of a step
 
-`, p.took.Round(time.Minute), or(m.revision, "unknown"), or(m.processor, "unknown"), m.cores, m.isa, m.peak/1e9,
-		or(m.memory, "unknown"), m.system, m.golang, p.versions(), p.bench.rounds, l1, decay, usualRate, lowRate,
+`, p.results.took().Round(time.Minute), strings.Join(p.results.revisions(""), ", "), or(m.Processor, "unknown"), m.Cores, m.ISA, m.Peak/1e9,
+		or(m.Memory, "unknown"), m.System, m.Golang, p.versions(), p.bench.rounds, l1, decay, usualRate, lowRate,
 		map[string]string{"loss": "a term of the loss", "sign": "the sign of the weights, added to the gradients"}[p.bench.l1As],
 		firstSteps, agreement, strings.Join(tuning, " \\\n    "))
 
@@ -133,14 +98,24 @@ threads (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS).
 		}
 	}
 	p.notes(b)
-	p.besidePeers(b)
+	p.products(b)
 	p.memory(b)
 	p.beginning(b)
+	p.besidePeers(b)
 	p.identity(b)
-	if len(p.profiles) > 0 {
-		b.WriteString("\n## Where the time goes in rows that miss their goal\n")
-		for _, text := range p.profiles {
-			fmt.Fprintf(b, "\n```\n%s```\n", text)
+}
+
+// profiles says where the time goes in rows that miss their goal.
+func (p *page) profiles(b *bytes.Buffer) {
+	before := b.Len()
+	for _, w := range workloads {
+		for _, n := range []int{1, 2} {
+			if text := p.results.of("profiles", fmt.Sprintf("%s/%d", w.name, n)).Profile; text != "" && p.misses(w, n) {
+				if b.Len() == before {
+					b.WriteString("\n## Where the time goes in rows that miss their goal\n")
+				}
+				fmt.Fprintf(b, "\n```\n%s```\n", text)
+			}
 		}
 	}
 }
@@ -165,17 +140,23 @@ func (p *page) versions() string {
 
 // of is the row of a workload; one without figures if there is none.
 func (p *page) of(w workload, threads int, state string) row {
-	for _, r := range p.rows {
-		if r.Workload == w.name && r.Threads == threads && r.Torch == state {
-			return r
-		}
+	return p.results.row("table", tableName(w, threads, state))
+}
+
+// met tells whether a ratio, with its two decimals, is not above a goal.
+func met(ratio, goal float64) bool { return math.Round(100*ratio) <= math.Round(100*goal) }
+
+// verdict says whether a goal is met.
+func verdict(met bool) string {
+	if met {
+		return " ✓"
 	}
-	return row{}
+	return " ✗"
 }
 
 // misses reports whether a workload is slower than it is meant to be.
 func (p *page) misses(w workload, threads int) bool {
-	above := func(r row, goal float64) bool { return goal > 0 && r.Ratio != nil && *r.Ratio > goal }
+	above := func(r row, goal float64) bool { return goal > 0 && r.Ratio != nil && !met(*r.Ratio, goal) }
 	return above(p.of(w, threads, tuned), w.goalTuned) || above(p.of(w, threads, installed), w.goalInstalled)
 }
 
@@ -183,22 +164,28 @@ func (p *page) timeLine(b *bytes.Buffer, w workload, threads int) {
 	first, second := p.of(w, threads, tuned), p.of(w, threads, installed)
 	goals := [2]float64{w.goalTuned, w.goalInstalled}
 	if w.mode == "evaluate" {
-		p.line(b, w.title+", against ONNX Runtime", w.batch, threads, p.of(w, threads, withONNXRuntime), row{}, goals)
+		p.line(b, w.name, w.title+", against ONNX Runtime", w.batch, threads, p.of(w, threads, withONNXRuntime), row{}, goals)
 		goals = [2]float64{}
 	}
-	p.line(b, w.title, w.batch, threads, first, second, goals)
+	p.line(b, w.name, w.title, w.batch, threads, first, second, goals)
 }
 
-func (p *page) line(b *bytes.Buffer, title string, batch, threads int, first, second row, goals [2]float64) {
+func (p *page) line(b *bytes.Buffer, name, title string, batch, threads int, first, second row, goals [2]float64) {
 	ours := first.Ours
 	if ours == nil {
 		ours = second.Ours
 	}
-	goal := func(v float64) string {
-		if v == 0 {
+	if ours == nil {
+		ours = p.results.row("table", fmt.Sprintf("%s/%d/%s", name, threads, alone)).Ours
+	}
+	goal := func(r row, v float64) string {
+		switch {
+		case v == 0:
 			return "–"
+		case r.Ratio == nil:
+			return fmt.Sprintf("%.2f", v)
 		}
-		return fmt.Sprintf("%.2f", v)
+		return fmt.Sprintf("%.2f%s", v, verdict(met(*r.Ratio, v)))
 	}
 	ratio := func(r row) string {
 		if r.Ratio == nil {
@@ -207,14 +194,18 @@ func (p *page) line(b *bytes.Buffer, title string, batch, threads int, first, se
 		return fmt.Sprintf("**%.2f** (%.2f–%.2f)", *r.Ratio, r.Low, r.High)
 	}
 	fmt.Fprintf(b, "| %s (%d) | %d | %s | %s | %s | %s | %s | %s | %s | %s |\n", title, batch, threads,
-		number(ours, 3), number(first.Theirs, 3), ratio(first), goal(goals[0]), number(second.Theirs, 3), ratio(second), goal(goals[1]),
+		number(ours, 3), number(first.Theirs, 3), ratio(first), goal(first, goals[0]), number(second.Theirs, 3), ratio(second), goal(second, goals[1]),
 		number(first.LossDiff, -1))
 }
 
 // notes says why something is missing.
 func (p *page) notes(b *bytes.Buffer) {
 	said := map[string]bool{}
-	for _, r := range p.rows {
+	for _, one := range p.results.list {
+		if one.Part != "table" {
+			continue
+		}
+		r := one.Row
 		if line := fmt.Sprintf("- %s: %s\n", r.Workload, r.Note); r.Note != "" && !said[line] {
 			if len(said) == 0 {
 				b.WriteString("\nIn brackets are the quartiles. What is missing:\n\n")
@@ -230,7 +221,7 @@ func (p *page) notes(b *bytes.Buffer) {
 
 // besidePeers compares with other libraries in Go.
 func (p *page) besidePeers(b *bytes.Buffer) {
-	b.WriteString("\n## Beside other libraries in Go\n\nOn one thread. onnx-gomlx is v0.5.0 with its backend in pure Go; gorgonia is its stock operations, tape machine and Adam.\n\n")
+	b.WriteString("\n## Beside other libraries in Go\n\nOn one thread. onnx-gomlx is v0.5.0 with its backend in pure Go; gorgonia is its stock\noperations, tape machine and Adam.\n\n")
 	b.WriteString("| workload |")
 	for _, peer := range peers {
 		fmt.Fprintf(b, " ours, ms | %s, ms | ratio |", peer.name)
@@ -240,14 +231,10 @@ func (p *page) besidePeers(b *bytes.Buffer) {
 	for _, name := range peerWorkloads {
 		fmt.Fprintf(b, "| %s |", name)
 		for _, peer := range peers {
-			for _, r := range p.peers {
-				if r.Workload != name || r.Torch != peer.name {
-					continue
-				}
-				fmt.Fprintf(b, " %s | %s | %s |", number(r.Ours, 3), number(r.Theirs, 3), number(r.Ratio, 4))
-				if r.Note != "" {
-					notes += fmt.Sprintf("- %s, %s: %s\n", name, peer.name, r.Note)
-				}
+			r := p.results.row("peers", name+"/"+peer.name)
+			fmt.Fprintf(b, " %s | %s | %s |", number(r.Ours, 3), number(r.Theirs, 3), number(r.Ratio, 4))
+			if r.Note != "" {
+				notes += fmt.Sprintf("- %s, %s: %s\n", name, peer.name, r.Note)
 			}
 		}
 		b.WriteString("\n")
@@ -257,14 +244,18 @@ func (p *page) besidePeers(b *bytes.Buffer) {
 	}
 }
 
+// memoryGoal is the share of PyTorch's memory that is aimed at.
+const memoryGoal = 0.6
+
 func (p *page) memory(b *bytes.Buffer) {
-	b.WriteString("\n## Memory\n\nThe most that the process had, from its start (VmHWM), on one thread; and allocations of ours per step.\n\n")
+	b.WriteString("\n## Memory\n\nThe most that the process had, from its start (VmHWM), on one thread; the goal is 0.6 of\nPyTorch's. And allocations of ours per step, of which none is wanted.\n\n")
 	b.WriteString("| workload | ours, MB | PyTorch tuned, MB | ratio | PyTorch installed, MB | ratio | allocations |\n|---|---|---|---|---|---|---|\n")
 	ratio := func(r row) string {
 		if r.OursMB == nil || r.TheirsMB == nil {
 			return "–"
 		}
-		return fmt.Sprintf("%.2f", *r.OursMB / *r.TheirsMB)
+		share := *r.OursMB / *r.TheirsMB
+		return fmt.Sprintf("%.2f%s", share, verdict(met(share, memoryGoal)))
 	}
 	for _, w := range workloads {
 		first, second := p.of(w, 1, tuned), p.of(w, 1, installed)
@@ -274,15 +265,19 @@ func (p *page) memory(b *bytes.Buffer) {
 }
 
 func (p *page) beginning(b *bytes.Buffer) {
-	fmt.Fprintf(b, "\n## From the start of the process to the end of the first step\n\nA multi-layer perceptron of %.0f MB, batch %d, all in the page cache.\n\n", p.startup.megabytes, bigModel.batch)
-	if p.startupErr != nil {
-		fmt.Fprintf(b, "Not measured: %v\n", p.startupErr)
+	s := p.results.of("startup", "startup").Startup
+	if s == nil {
+		return
+	}
+	fmt.Fprintf(b, "\n## From the start of the process to the end of the first step\n\nA multi-layer perceptron of %.0f MB, batch %d, on two threads, all in the page cache. The\ngoal is %.1f seconds.\n\n", s.Megabytes, bigModel.batch, startupGoal)
+	if s.Error != "" {
+		fmt.Fprintf(b, "Not measured: %s\n", s.Error)
 		return
 	}
 	b.WriteString("| | seconds |\n|---|---|\n")
-	fmt.Fprintf(b, "| ours | %.2f |\n", p.startup.ours)
-	if p.startup.tuned > 0 {
-		fmt.Fprintf(b, "| PyTorch, tuned | %.2f |\n| PyTorch, installed | %.2f |\n", p.startup.tuned, p.startup.installed)
+	fmt.Fprintf(b, "| ours | %.2f%s |\n", s.Ours, verdict(s.Ours <= startupGoal))
+	if s.Tuned > 0 {
+		fmt.Fprintf(b, "| PyTorch, tuned | %.2f |\n| PyTorch, installed | %.2f |\n", s.Tuned, s.Installed)
 	}
 }
 

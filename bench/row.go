@@ -18,13 +18,13 @@ type row struct {
 	Ours     *float64 `json:"ours_ms"`
 	Theirs   *float64 `json:"torch_ms"`
 	Ratio    *float64 `json:"ratio"`     // nil also if the losses do not agree
-	LossDiff *float64 `json:"loss_diff"` // largest relative difference in the first 20 steps
+	LossDiff *float64 `json:"loss_diff"` // largest relative difference in the first 20 steps, or in those there were time for
 	OursMB   *float64 `json:"ours_mb"`   // peak memory
 	TheirsMB *float64 `json:"torch_mb"`
 
 	Allocs *float64 `json:"allocs,omitempty"` // ours, per step
-	Low    float64  `json:"-"`                // quartiles of the ratio
-	High   float64  `json:"-"`
+	Low    float64  `json:"low,omitempty"`    // quartiles of the ratio
+	High   float64  `json:"high,omitempty"`
 	Note   string   `json:"note,omitempty"` // why something is missing
 }
 
@@ -39,7 +39,11 @@ func (r *row) fill(j job, ours, theirs *side) {
 	if !ours.works() || !theirs.works() {
 		return
 	}
-	diff := lossDifference(ours.losses, theirs.losses, j.Mode == "evaluate")
+	if len(ours.seconds) == 0 || len(ours.seconds) != len(theirs.seconds) {
+		return
+	}
+	common := min(len(ours.losses), len(theirs.losses))
+	diff := lossDifference(ours.losses[:common], theirs.losses[:common], j.Mode == "evaluate")
 	r.LossDiff = &diff
 	if !(diff <= agreement) {
 		r.Note = join(r.Note, fmt.Sprintf("does not count: losses differ by %.1g", diff))

@@ -1,6 +1,11 @@
 package main
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+)
 
 // sweep is how the time of a step grows with one size, all else being equal.
 type sweep struct {
@@ -38,6 +43,10 @@ var sweeps = []sweep{
 		name: "sparsity-cnn", title: "CNN 28×28, batch 64", axis: "zeros in the weights, %", workload: "cnn",
 		points: []int{0, 50, 70, 80, 90, 95, 98}, percent: true, at: bySparsity,
 	},
+	{
+		name: "sparsity-resnet", title: "ResNet-18 at 224, batch 8", axis: "zeros in the weights, %", workload: "resnet18",
+		points: []int{0, 50, 70, 80, 90, 95, 98}, percent: true, at: bySparsity,
+	},
 }
 
 func byBatch(w workload, n int) (int, int, float64) { return w.size, n, 0 }
@@ -46,29 +55,46 @@ func bySparsity(w workload, share int) (int, int, float64) {
 	return w.size, w.batch, float64(share) / 100
 }
 
-// sweepRounds is enough for a curve.
-const sweepRounds = 3
+// sweepPace is enough for a curve.
+var sweepPace = pace{rounds: 5, losses: 5, limit: 10 * time.Second}
 
-// sweep measures a curve of ours and of tuned PyTorch, on one thread.
-func (b *bench) sweep(s sweep) (rows []row, err error) {
-	for _, point := range s.points {
+// measureGrowth measures curves of ours and of tuned PyTorch, on one thread.
+func (b *bench) measureGrowth() error {
+	state := tuned
+	if b.python == nil {
+		state = alone
+	}
+	for _, s := range sweeps {
+		if b.only != "" && s.workload != b.only {
+			continue
+		}
 		w, err := find(s.workload)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		size, batch, sparsity := s.at(w, point)
-		fmt.Fprintf(b.log, "%s: %s %d\n", s.title, s.axis, point)
-		rows = append(rows, b.row(w, setting{size: size, batch: batch, threads: 1, sparsity: sparsity, state: tuned, rounds: sweepRounds}))
+		for _, point := range s.points {
+			size, batch, sparsity := s.at(w, point)
+			if err := b.measure("growth", s.place(point), func(r *result) error {
+				one := b.row(w, setting{size: size, batch: batch, threads: 1, sparsity: sparsity, state: state, pace: sweepPace})
+				r.Row = &one
+				return one.print(b.log, false)
+			}); err != nil {
+				return err
+			}
+		}
 	}
-	return rows, nil
+	return nil
 }
 
+// place is the name of a point among the results.
+func (s sweep) place(point int) string { return fmt.Sprintf("%s/%d", s.name, point) }
+
 // chart draws the curves.
-func (s sweep) chart(rows []row) chart {
+func (s sweep) chart(from *results) chart {
 	c := chart{title: s.title, x: axis{label: s.axis, log: !s.percent}, y: axis{label: "milliseconds per step", log: true}}
 	ours, theirs := curve{name: "finetune"}, curve{name: "PyTorch, tuned"}
-	for i, r := range rows {
-		x := float64(s.points[i])
+	for _, point := range s.points {
+		x, r := float64(point), from.row("growth", s.place(point))
 		c.x.marks = append(c.x.marks, x)
 		if r.Ours != nil {
 			ours.points = append(ours.points, [2]float64{x, *r.Ours})
@@ -81,28 +107,58 @@ func (s sweep) chart(rows []row) chart {
 	return c
 }
 
+// relative prints how long our steps and PyTorch's take with zeros in the weights,
+// relative to those without.
+func (p *page) relative(b *bytes.Buffer) {
+	var points []int
+	lines := ""
+	for _, s := range sweeps {
+		dense := p.results.row("growth", s.place(0))
+		if !s.percent || dense.Ours == nil {
+			continue
+		}
+		points = s.points
+		ours, theirs := "", ""
+		for _, point := range points {
+			share := func(of func(r row) *float64) string {
+				now, before := of(p.results.row("growth", s.place(point))), of(dense)
+				if now == nil || before == nil {
+					return " – |"
+				}
+				return fmt.Sprintf(" %.2f |", *now / *before)
+			}
+			ours += share(func(r row) *float64 { return r.Ours })
+			theirs += share(func(r row) *float64 { return r.Theirs })
+		}
+		lines += fmt.Sprintf("| %s |%s\n| – PyTorch, which multiplies by zero |%s\n", s.title, ours, theirs)
+	}
+	if lines == "" {
+		return
+	}
+	b.WriteString("\nTime of a step by the share of zeros, in any places, relative to none. What is zero is\nleft out where that takes less time (docs/design/0006-sparse-weights.md).\n\n| |")
+	for _, point := range points {
+		fmt.Fprintf(b, " %d %% |", point)
+	}
+	fmt.Fprintf(b, "\n|---|%s\n%s", strings.Repeat("---|", len(points)), lines)
+}
+
 // threadsChart draws how many steps a second all processors make together, by
 // the number of threads, relative to one.
-func threadsChart(rows []row) chart {
+func threadsChart(from *results) chart {
 	c := chart{title: "Speed on more threads, relative to one", x: axis{label: "threads", marks: []float64{1, 2}}, y: axis{label: "times as fast"}}
 	for _, w := range workloads {
 		if w.name != "mlp-large" && w.name != "resnet18" && w.name != "transformer" {
 			continue
 		}
 		ours, theirs := curve{name: w.title}, curve{name: w.title + ", PyTorch", dashed: true}
-		var one row
-		for _, r := range rows {
-			if r.Workload != w.name || r.Torch != tuned {
-				continue
-			}
-			if r.Threads == 1 {
-				one = r
-			}
+		one := from.row("table", tableName(w, 1, tuned))
+		for _, threads := range []int{1, 2} {
+			r := from.row("table", tableName(w, threads, tuned))
 			if r.Ours != nil && one.Ours != nil {
-				ours.points = append(ours.points, [2]float64{float64(r.Threads), *one.Ours / *r.Ours})
+				ours.points = append(ours.points, [2]float64{float64(threads), *one.Ours / *r.Ours})
 			}
 			if r.Theirs != nil && one.Theirs != nil {
-				theirs.points = append(theirs.points, [2]float64{float64(r.Threads), *one.Theirs / *r.Theirs})
+				theirs.points = append(theirs.points, [2]float64{float64(threads), *one.Theirs / *r.Theirs})
 			}
 		}
 		c.curves = append(c.curves, ours, theirs)

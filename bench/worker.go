@@ -56,6 +56,8 @@ func (w *worker) do(text string) error {
 		return w.evaluate(j)
 	case "optimizer":
 		return w.optimize(j)
+	case "products":
+		return w.products()
 	}
 	return fmt.Errorf("no mode %q", j.Mode)
 }
