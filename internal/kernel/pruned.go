@@ -64,8 +64,13 @@ type prunedArgs struct {
 }
 
 var prunedClear = split(func(a *prunedArgs, lo, hi int) {
-	u := Update{Links: dropLinks, W: a.x[lo:hi], Keep: a.keep[lo:hi]}
+	u := prunedUpdates.get()
+	*u = Update{Links: dropLinks, W: a.x[lo:hi], Keep: a.keep[lo:hi]}
 	u.Run()
+	*u = Update{} // a resting one must not keep buffers alive
+	prunedUpdates.put(u)
 })
+
+var prunedUpdates pool[Update]
 
 var dropLinks = []Link{{Kind: Drop}, {Kind: End}}
