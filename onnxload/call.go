@@ -118,7 +118,7 @@ func (c *call) claim(n *G.Node) {
 	if _, ok := c.l.prog.source[n]; ok {
 		return
 	}
-	c.l.prog.source[n] = c.Name
+	c.l.prog.source[n] = source{c.Name, c.Node}
 	G.WithName(c.Name)(n)
 	for it := c.graph.From(n.ID()); it.Next(); {
 		c.claim(it.Node().(*G.Node))

@@ -161,8 +161,8 @@ func (g *gradientTest) run(what string, m *Model, in []*Tensor) {
 		if a.Error > s.worst {
 			s.worst, s.where = a.Error, what
 		}
-		if a.Error > gradientError {
-			g.t.Errorf("%s: input %s of %s: the gradient is off by %.2g of the largest of %d elements", what, slots[i].input, slots[i].operator, a.Error, a.Checked)
+		if a.Beyond > gradientError {
+			g.t.Errorf("%s: input %s of %s: the gradient is off by %.2g of the largest of %d elements", what, slots[i].input, slots[i].operator, a.Beyond, a.Checked)
 		}
 	}
 }

@@ -42,21 +42,28 @@ type lowering struct {
 
 func newLowering(m *Model, cfg Config) *lowering {
 	return &lowering{
-		model: m,
-		cfg:   cfg,
-		prog: &Program{
-			Graph:  G.NewGraph(),
-			Params: map[*optim.Param]*G.Node{},
-			Bind:   map[*G.Node]op.Buffer{},
-			source: map[*G.Node]string{},
-		},
+		model:  m,
+		cfg:    cfg,
+		prog:   newProgram(),
 		scope:  newScope(nil, nil),
 		passes: new(int),
 	}
 }
 
+func newProgram() *Program {
+	return &Program{
+		Graph:  G.NewGraph(),
+		Params: map[*optim.Param]*G.Node{},
+		Bind:   map[*G.Node]op.Buffer{},
+		source: map[*G.Node]source{},
+	}
+}
+
 func (l *lowering) run() (*Program, error) {
 	if err := l.constants(); err != nil {
+		return nil, err
+	}
+	if err := l.fill(); err != nil {
 		return nil, err
 	}
 	if err := l.inputs(); err != nil {
@@ -183,6 +190,7 @@ func (l *lowering) lowerNode(n *Node) error {
 			return unsupported(n, fmt.Sprintf("output %d (%q) is used, which is not supported", i, name))
 		}
 	}
+	l.addPart(c, results)
 	return nil
 }
 

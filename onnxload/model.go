@@ -20,6 +20,8 @@ type Model struct {
 	Tensors  map[string]*Tensor // by name: initializers and the values of Constant nodes
 	Params   []*optim.Param     // float tensors that some node reads, in file order
 	Warnings []string           // oddities of the file that a user may want to know
+
+	filled []filled // inputs that are constants, by Fill
 }
 
 // DType is an element type by its ONNX name in lower case: "float32", "int64", "bool", …

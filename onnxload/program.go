@@ -35,6 +35,9 @@ type Config struct {
 	BatchNorm BatchNormMode // "" is BatchNormFrozen
 	Seed      uint64        // of Dropout's masks
 
+	// Parts makes Program.Parts tell of every node.
+	Parts bool
+
 	// Feed gives inputs a value now: they become constants instead of ports.
 	// Some operators need it, such as Reshape for a target shape that is an
 	// input of the graph.
@@ -62,7 +65,14 @@ type Program struct {
 	// its Reshape targets were scaled to fit; see Model.CheckLift.
 	Lifted bool
 
-	source map[*G.Node]string // name of the ONNX node that made a graph node
+	source map[*G.Node]source
+	parts  []Part
+}
+
+// source is what a node of the graph was made for.
+type source struct {
+	name string // of the ONNX node, or of the value for a leaf
+	node *Node  // nil for a leaf
 }
 
 // Port is an input or output.
@@ -96,8 +106,12 @@ type BatchStats struct {
 // NodeName is the name of the ONNX node that a node of the graph was made for,
 // the name of the value for a leaf, and gorgonia's name for any other.
 func (p *Program) NodeName(n *G.Node) string {
-	if name, ok := p.source[n]; ok {
-		return name
+	if s, ok := p.source[n]; ok {
+		return s.name
 	}
 	return n.Name()
 }
+
+// Origin is the ONNX node that a node of the graph was made for; nil for a leaf
+// and for what was added to the graph later.
+func (p *Program) Origin(n *G.Node) *Node { return p.source[n].node }

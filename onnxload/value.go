@@ -99,7 +99,7 @@ func (l *lowering) newLeaf(name string, dt tensor.Dtype, shape []int) *G.Node {
 	for unique := name; ; unique += "'" {
 		n := op.Input(l.prog.Graph, unique, dt, shape...)
 		if _, taken := l.prog.source[n]; !taken {
-			l.prog.source[n] = name
+			l.prog.source[n] = source{name: name}
 			return n
 		}
 	}

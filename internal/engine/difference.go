@@ -16,13 +16,14 @@ import (
 // Agreement says how well the gradient with respect to a leaf agrees with
 // differences.
 type Agreement struct {
-	Flows   bool // Backprop finds a gradient, and some of the elements compared are not zero
+	Found   bool // Backprop finds a gradient
+	Flows   bool // and some of the elements compared are not zero
 	Checked int  // elements compared
 	Kinks   int  // elements left out: there the outputs bend, so differences say nothing
-	// Error is the largest difference from a central difference, as a share of
-	// the largest of the elements compared; 1 where a gradient should flow and
-	// does not.
-	Error float64
+	// Error is how far the gradient is from a central difference at most, as a
+	// share of the largest of the elements compared; 1 where a gradient should flow
+	// and does not. Beyond is what of that rounding to float32 does not explain.
+	Error, Beyond float64
 }
 
 // Differences compares gradients with central differences, in a sum of all
@@ -63,6 +64,7 @@ type differ struct {
 	weights [][]float32 // by output
 	forward *Machine
 	before  [][]float32 // outputs where nothing has moved
+	largest float64     // of their elements, weighted
 	random  *rand.Rand
 }
 
@@ -78,6 +80,7 @@ func (d *differ) start() error {
 		for k, v := range values {
 			if v-v == 0 {
 				weights[k] = float32(d.random.NormFloat64())
+				d.largest = max(d.largest, math.Abs(float64(v)*float64(weights[k])))
 			}
 		}
 		d.before, d.weights = append(d.before, values), append(d.weights, weights)
@@ -126,7 +129,8 @@ func (d *differ) gradients(wrt []*G.Node, bind map[*G.Node]op.Buffer) ([][]float
 }
 
 // change is how far the weighted sum is from where nothing has moved, and how
-// far rounding alone may have taken it.
+// far rounding alone may have taken it: of the elements that changed, and of one
+// that did not because the change was too small for it.
 func (d *differ) change() (change, noise float64, err error) {
 	if err := d.forward.Run(d.ctx); err != nil {
 		return 0, 0, err
@@ -142,33 +146,34 @@ func (d *differ) change() (change, noise float64, err error) {
 			}
 		}
 	}
-	return change, math.Sqrt(squares) * 0x1p-20, nil
+	return change, math.Sqrt(squares)*0x1p-20 + d.largest*0x1p-23, nil
 }
 
 // compare moves elements of x, of which grad is the gradient.
 func (d *differ) compare(x, grad []float32, n int) (Agreement, error) {
-	var a Agreement
-	scale, worst := 0.0, 0.0 // the largest gradient, and the largest difference
+	a := Agreement{Found: grad != nil}
+	scale := 0.0 // the largest gradient
 	typical := typicalSize(x)
 	for _, k := range d.choose(len(x), n) {
 		got := 0.0
 		if grad != nil {
 			got = float64(grad[k])
 		}
-		want, off, smooth, err := d.slope(x, k, got, typical)
+		s, err := d.slope(x, k, got, typical)
 		if err != nil {
 			return a, err
 		}
-		if !smooth {
+		if !s.smooth {
 			a.Kinks++
 			continue
 		}
 		a.Checked++
 		a.Flows = a.Flows || got != 0
-		scale, worst = max(scale, math.Abs(got), math.Abs(want)), max(worst, off)
+		scale = max(scale, math.Abs(got), math.Abs(s.slope))
+		a.Error, a.Beyond = max(a.Error, s.off), max(a.Beyond, s.beyond)
 	}
-	if worst > 0 {
-		a.Error = worst / scale
+	if scale > 0 {
+		a.Error, a.Beyond = a.Error/scale, a.Beyond/scale
 	}
 	return a, nil
 }
@@ -185,26 +190,30 @@ func (d *differ) choose(of, n int) []int {
 	return d.random.Perm(of)[:min(of, n)]
 }
 
-// slope is the central difference for element k of x that is closest to got, and
-// how far off it is beyond rounding. smooth is false if the outputs bend at each
-// distance.
-func (d *differ) slope(x []float32, k int, got, typical float64) (want, off float64, smooth bool, err error) {
+// measure is a slope by differences, how far a gradient is off it, and how far
+// beyond what rounding explains.
+type measure struct {
+	slope, off, beyond float64
+	smooth             bool // false if the outputs bend at each distance
+}
+
+// slope is the central difference for element k of x that is closest to got.
+func (d *differ) slope(x []float32, k int, got, typical float64) (best measure, err error) {
 	old := x[k]
 	defer func() { x[k] = old }()
-	off = math.Inf(1)
 	for _, share := range []float64{3e-2, 5e-3, 1e-3} {
 		h := share * max(typical, math.Abs(float64(old)))
 		x[k] = float32(float64(old) + h)
 		ahead := float64(x[k]) - float64(old)
 		up, noiseUp, err := d.change()
 		if err != nil {
-			return 0, 0, false, err
+			return best, err
 		}
 		x[k] = float32(float64(old) - h)
 		behind := float64(old) - float64(x[k])
 		down, noiseDown, err := d.change()
 		if err != nil {
-			return 0, 0, false, err
+			return best, err
 		}
 		forward, backward := up/ahead, -down/behind
 		central := (up - down) / (ahead + behind)
@@ -212,11 +221,13 @@ func (d *differ) slope(x []float32, k int, got, typical float64) (want, off floa
 		if !(math.Abs(forward-backward) <= 0.1*math.Max(math.Abs(forward), math.Abs(backward))+2*noise) {
 			continue
 		}
-		if o := max(0, math.Abs(central-got)-noise); o < off {
-			want, off, smooth = central, o, true
+		off := math.Abs(central - got)
+		m := measure{slope: central, off: off, beyond: max(0, off-noise), smooth: true}
+		if !best.smooth || m.beyond < best.beyond || m.beyond == best.beyond && m.off < best.off {
+			best = m
 		}
 	}
-	return want, off, smooth, nil
+	return best, nil
 }
 
 // typicalSize is the root of the mean square of what is finite, or 1 where that

@@ -24,12 +24,12 @@ func TestDifferences(t *testing.T) {
 		f    func(v []float32) float32
 		grad func(in G.Nodes, out, g *G.Node) (G.Nodes, error)
 		x    []float32
-		want Agreement // Error rounded
+		want Agreement // errors rounded
 	}{
-		{"right", square, times(2), []float32{1, -2, 3}, Agreement{Flows: true, Checked: 3}},
-		{"a fifth off", square, times(2.5), []float32{1, -2, 3}, Agreement{Flows: true, Checked: 3, Error: 0.2}},
-		{"missing", square, nil, []float32{1, -2, 3}, Agreement{Checked: 3, Error: 1}},
-		{"a kink at zero", absolute, times(0), []float32{0, 0}, Agreement{Kinks: 2}},
+		{"right", square, times(2), []float32{1, -2, 3}, Agreement{Found: true, Flows: true, Checked: 3}},
+		{"a fifth off", square, times(2.5), []float32{1, -2, 3}, Agreement{Found: true, Flows: true, Checked: 3, Error: 0.2, Beyond: 0.2}},
+		{"missing", square, nil, []float32{1, -2, 3}, Agreement{Checked: 3, Error: 1, Beyond: 1}},
+		{"a kink at zero", absolute, times(0), []float32{0, 0}, Agreement{Found: true, Kinks: 2}},
 	} {
 		g := G.NewGraph()
 		x := op.Input(g, "x", tensor.Float32, len(c.x))
@@ -40,7 +40,7 @@ func TestDifferences(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := got[0]
-		a.Error = math.Round(100*a.Error) / 100
+		a.Error, a.Beyond = math.Round(100*a.Error)/100, math.Round(100*a.Beyond)/100
 		if a != c.want {
 			t.Errorf("%s: got %+v, want %+v", c.what, a, c.want)
 		}
