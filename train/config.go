@@ -24,7 +24,7 @@ type Config struct {
 	Output string // which of the model's outputs is trained; "" is the first
 
 	// Temperature divides the scores in the cross-entropy that is trained on; 1 is
-	// cross-entropy as it is. 0 fits it to a thousand examples before training, and
+	// cross-entropy as it is. 0 fits it to up to a thousand examples before training, and
 	// uses what it finds if scores are at least four times too far apart, as those
 	// of a model are that knows the classes and gets inputs on a larger scale than
 	// it was made for. What is measured, and what is written, has no temperature.

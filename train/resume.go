@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"finetune/onnxload"
 	"finetune/optim"
 	"finetune/train/data"
 )
@@ -57,9 +56,9 @@ const (
 	kindSlot  = "slot/"  // then the name of the slot and "/"
 )
 
-func newOrigin(m *onnxload.Model, l *data.Loader) (origin, error) {
-	sum := sha256.Sum256(m.Bytes)
-	o := origin{Model: hex.EncodeToString(sum[:]), Examples: l.Len()}
+// newOrigin leaves out the hash of the model, which takes a while.
+func newOrigin(l *data.Loader) (origin, error) {
+	o := origin{Examples: l.Len()}
 	target := make([]float32, l.Source().Target().Size())
 	var inputs [][]float32
 	for _, field := range l.Inputs() {
@@ -79,6 +78,10 @@ func newOrigin(m *onnxload.Model, l *data.Loader) (origin, error) {
 }
 
 func (r *run) snapshot() snapshot {
+	if r.origin.Model == "" {
+		sum := sha256.Sum256(r.model.Bytes)
+		r.origin.Model = hex.EncodeToString(sum[:])
+	}
 	state := r.optimizer.State()
 	return snapshot{Origin: r.origin, Config: r.cfg.essence(), At: r.at, Rule: state.Rule, RuleSteps: state.Step}
 }

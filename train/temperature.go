@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"math"
+	"slices"
 
 	"finetune/onnxload"
 	"finetune/train/data"
@@ -27,6 +28,11 @@ const (
 
 	temperatureExamples = 1024
 	temperatureScores   = 1 << 20 // no more are collected
+
+	// enoughMistakes are those from which on a clear answer is believed before all
+	// examples have been looked at. What is wrong is what tells: a model that is
+	// right about everything loses nothing by being too sure.
+	enoughMistakes = 8
 )
 
 // chooseTemperature is Config.Temperature, or what the model's scores of some
@@ -45,10 +51,9 @@ func chooseTemperature(ctx context.Context, m *onnxload.Model, l *data.Loader, c
 	if err != nil {
 		return 1, ctx.Err() // likewise
 	}
-	t := 1 / s.bestSharpness()
-	fitted := s.loss(1 / t)
-	if t < trustedTemperature || fitted > math.Log(float64(s.classes))/2 {
-		return 1, nil // as it should be, or the model does not know these classes yet
+	t, fitted := s.fit(fine)
+	if !s.scaled(t, fitted, 1) {
+		return 1, nil
 	}
 	cfg.note("the scores are about %.0f times too far apart for cross-entropy (%.3g, and %.3g when divided by that), as if the inputs were on another scale than the model's: training divides the scores by %.4g",
 		t, s.loss(1), fitted, t)
@@ -62,10 +67,12 @@ type scored struct {
 	classes int
 }
 
-// sample runs the model on the first examples of the first epoch.
+// sample runs the model on the first examples of the first epoch, as many as it
+// takes to tell that all is as it should be.
 func (n *network) sample(ctx context.Context) (scored, error) {
 	s := scored{classes: n.passes[n.chunk].head.classes}
 	order := data.Order(n.loader.Len(), n.cfg.Seed, 0)
+	check := 0 // the number of scores to look at them from
 	for start := 0; start+n.chunk <= len(order); start += n.chunk {
 		p, _, err := n.run(ctx, order[start:start+n.chunk], 0, 0)
 		if err != nil {
@@ -76,18 +83,64 @@ func (n *network) sample(ctx context.Context) (scored, error) {
 		if start+n.chunk >= temperatureExamples || len(s.scores) >= temperatureScores {
 			break
 		}
+		if len(s.scores) >= check {
+			if s.settled() {
+				break
+			}
+			check = 2 * len(s.scores)
+		}
 	}
 	return s, nil
 }
 
+// scaled reports whether scores that fit best at a temperature of t, with the loss
+// fitted, are on another scale than they should be. They are not if the model does
+// not know the classes yet. A margin above 1 takes a closer call for scaled.
+func (s scored) scaled(t, fitted, margin float64) bool {
+	return t*margin >= trustedTemperature && fitted <= margin*math.Log(float64(s.classes))/2
+}
+
+// settled reports whether more examples would hardly find the scores scaled.
+func (s scored) settled() bool {
+	const rows, margin = 1024, 1.5
+	few := scored{scores: s.scores, labels: s.labels[:min(len(s.labels), rows)], classes: s.classes}
+	if few.mistakes() < enoughMistakes {
+		return false
+	}
+	t, fitted := few.fit(coarse)
+	return !few.scaled(t, fitted, margin)
+}
+
+// mistakes counts the rows whose label has not the highest score.
+func (s scored) mistakes() int {
+	n := 0
+	for r, label := range s.labels {
+		row := s.scores[r*s.classes:][:s.classes]
+		if row[label] < slices.Max(row) {
+			n++
+		}
+	}
+	return n
+}
+
+// fit is the temperature that makes the loss of the scores least, and that loss.
+func (s scored) fit(halvings int) (t, loss float64) {
+	b := s.bestSharpness(halvings)
+	return 1 / b, s.loss(b)
+}
+
+// How often the search for a temperature halves its interval: for a part in ten
+// to the eleventh, or to a per cent.
+const fine, coarse = 40, 11
+
 // bestSharpness is the factor of at most 1 that makes the loss of the scores
 // least. The loss is convex in it, so a bisection of its derivative finds it.
-func (s scored) bestSharpness() float64 {
+func (s scored) bestSharpness(halvings int) float64 {
 	if _, slope := s.at(1); slope <= 0 {
 		return 1
 	}
 	lo, hi := math.Log(leastSharpness), 0.0
-	for range 40 {
+	for range halvings {
 		middle := (lo + hi) / 2
 		if _, slope := s.at(math.Exp(middle)); slope > 0 {
 			hi = middle

@@ -29,8 +29,46 @@ func TestBestSharpness(t *testing.T) {
 		{"huge", []float32{0, 3e38, 0, 3e38, 3e38, 0, 0, 3e38}, []int64{1, 1, 0, 0}, leastSharpness},
 	} {
 		s := scored{scores: test.scores, labels: test.labels, classes: 2}
-		if got := s.bestSharpness(); math.Abs(got-test.want) > 1e-6*test.want {
+		if got := s.bestSharpness(fine); math.Abs(got-test.want) > 1e-6*test.want {
 			t.Errorf("%s: got %g, want %g", test.name, got, test.want)
+		}
+	}
+}
+
+// A clear answer is taken from few examples, and never from mistakes that are too
+// few to tell.
+func TestSettled(t *testing.T) {
+	labels := func(n, wrong int) []int64 {
+		list := make([]int64, n)
+		for i := range wrong {
+			list[i*n/wrong] = 1
+		}
+		return list
+	}
+	// The first of ten classes is ahead of the others, which are alike, by d.
+	ahead := func(n int, d float32) []float32 {
+		scores := make([]float32, 10*n)
+		for i := range n {
+			scores[10*i] = d
+		}
+		return scores
+	}
+	for _, test := range []struct {
+		name     string
+		n, wrong int
+		d        float32
+		want     bool
+	}{
+		{"knows nothing", 16, 15, 1, true},
+		{"as it should be", 64, 16, 3.3, true},
+		{"too sure, and often wrong", 64, 16, 300, false},
+		{"too sure, and nearly always wrong", 16, 15, 300, true}, // a new last layer
+		{"few mistakes", 64, 3, 5, false},
+		{"none", 64, 0, 300, false},
+	} {
+		s := scored{scores: ahead(test.n, test.d), labels: labels(test.n, test.wrong), classes: 10}
+		if got := s.settled(); got != test.want {
+			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
 		}
 	}
 }

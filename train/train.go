@@ -164,7 +164,7 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 			r.changing = append(r.changing, p)
 		}
 	}
-	r.origin, err = newOrigin(m, training)
+	r.origin, err = newOrigin(training)
 	return r, err
 }
 
