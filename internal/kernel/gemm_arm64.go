@@ -9,9 +9,13 @@ func mulNEON(out *float32, outRow int, a *float32, aRow, aStep int, b *float32, 
 
 func multiplyNEON(t *tile) {
 	const rows, cols = 8, 8
+	if t.copy != nil {
+		packRowsGeneric(t.copy, t.b[t.y:], t.k, t.cols, t.bRow, 0)
+	}
 	for x := t.i; x < t.i+t.rows; x += rows {
 		for y := 0; y < t.cols; y += cols {
 			part := *t
+			part.copy = nil
 			part.i, part.rows = x, min(rows, t.i+t.rows-x)
 			part.j, part.cols, part.y = t.j+y, min(cols, t.cols-y), t.y+y
 			// Even if not all columns are wanted, all are read.

@@ -124,8 +124,8 @@ func TestGemm(t *testing.T) {
 		{1, 100, 1030}, {3, 50, 1100}, {100, 1, 1500}, // long sums along vectors
 		{70, 65, 385}, {30, 40, 800}, {12, 30, 769}, // several steps
 		{24, 512, 6}, {30, 1024, 5}, // rows of B that compete for sets
-		{300, 33, 100}, {600, 20, 70}, {290, 300, 40}, // several blocks of A, several tasks
-		{120, 100, 500}, {130, 330, 90}, // B shared by tasks
+		{300, 33, 100}, {600, 20, 70}, {120, 100, 500}, // several blocks of A, several tasks
+		{290, 300, 40}, {130, 330, 90}, {29, 290, 390}, // several groups of B
 	}
 	eachISA(t, func(t *testing.T) {
 		transposes(sizes, func(p testProduct) {
@@ -142,18 +142,6 @@ func TestGemmThen(t *testing.T) {
 			for _, then := range epilogues(p.m, p.n, p.n+p.gap) {
 				p.check(t, 1, 0.5, then)
 			}
-		})
-	})
-}
-
-// B in several rounds, with the largest number of tasks.
-func TestGemmRounds(t *testing.T) {
-	old := sharedRoom
-	sharedRoom = 30 << 10
-	defer func() { sharedRoom = old }()
-	eachISA(t, func(t *testing.T) {
-		transposes([][3]int{{115, 170, 500}, {112, 40, 1600}, {700, 300, 7}}, func(p testProduct) {
-			p.check(t, 1, 0, Epilogue{Col: noise(5, p.n)})
 		})
 	})
 }

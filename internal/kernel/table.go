@@ -15,7 +15,7 @@ type table struct {
 	multiply func(t *tile) // B as it is
 	dots     func(t *tile) // B transposed
 	lanes    int           // of the vectors in them; 0 if dots never pay off
-	crowded  int           // rows of A that make it worth packing B if its rows lie badly
+	tall     int           // rows of the highest tile of multiply
 
 	packRows    func(dst, src []float32, k, cols, stride, pitch int)
 	packColumns func(dst, src []float32, k, cols, stride, pitch int)
@@ -46,7 +46,7 @@ var generic = table{
 
 	multiply: multiplyGeneric,
 	dots:     dotsGeneric,
-	crowded:  20,
+	tall:     14,
 
 	packRows:    packRowsGeneric,
 	packColumns: packColumnsGeneric,

@@ -30,6 +30,10 @@ type tile struct {
 	// how many of them below each other and, for dots, side by side.
 	count, across int
 
+	// If not empty, the rows of B are copied there, panelCols elements apart. There
+	// are then as many rows of A as table.tall says, and at most panelCols columns.
+	copy []float32
+
 	last bool // there are no more terms: do what ep says
 	ep   Epilogue
 }

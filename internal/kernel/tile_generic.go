@@ -3,6 +3,9 @@ package kernel
 // multiplyGeneric computes a tile in blocks of 2 by 4, what Go's compiler keeps
 // in 15 scalar registers.
 func multiplyGeneric(t *tile) {
+	if t.copy != nil {
+		packRowsGeneric(t.copy, t.b[t.y:], t.k, t.cols, t.bRow, 0)
+	}
 	for x := t.i; x < t.i+t.rows; x += 2 {
 		for y := 0; y < t.cols; y += 4 {
 			var sum [2][4]float32

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -142,6 +143,29 @@ func TestTile(t *testing.T) {
 					for _, f := range [][2]float32{{1, 0}, {1, 1}, {0.5, -2}} {
 						tl.alpha, tl.beta = f[0], f[1]
 						testTile(t, dots, tl)
+					}
+				}
+			}
+		}
+	})
+}
+
+// A tile copies B as it reads it.
+func TestTileCopies(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		for _, cols := range []int{1, 7, 8, 9, 16, 17, 31, panelCols} {
+			for _, k := range []int{1, 5, 40} {
+				rows, stride := active.tall, cols+3
+				panel, check := guarded(t, k*panelCols, 1)
+				tl := tile{
+					a: noise(1, rows*k), aRow: k, aStep: 1, b: noise(2, k*stride), bRow: stride, k: k,
+					c: make([]float32, rows*cols), cRow: cols, alpha: 1, rows: rows, cols: cols, copy: panel,
+				}
+				testTile(t, false, tl)
+				check("copied B")
+				for p := range k {
+					if got, want := panel[p*panelCols:][:cols], tl.b[p*stride:][:cols]; !slices.Equal(got, want) {
+						t.Errorf("%d columns, %d terms: row %d: got %v, want %v", cols, k, p, got, want)
 					}
 				}
 			}

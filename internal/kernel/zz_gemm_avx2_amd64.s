@@ -190,9 +190,9 @@ whole:
 	VFMADD231PS  Y8, Y9, Y7
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -208,7 +208,7 @@ unscaled:
 	VADDPS       Y8, Y7, Y7
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(BX*4), CX
@@ -230,9 +230,9 @@ col:
 	VADDPS     Y8, Y7, Y7
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y8
 	VADDPS     Y8, Y0, Y0
@@ -252,10 +252,10 @@ add:
 	VADDPS     Y8, Y7, Y7
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y8
-	VBROADCASTSS 264(AX), Y9
+	VBROADCASTSS 284(AX), Y8
+	VBROADCASTSS 288(AX), Y9
 	VMAXPS       Y0, Y8, Y0
 	VMAXPS       Y1, Y8, Y1
 	VMAXPS       Y2, Y8, Y2
@@ -283,10 +283,10 @@ clamp:
 	VADDPS       Y8, Y7, Y7
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y8, Y8, Y8
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y9
 	VCMPPS     $0x04, Y8, Y9, Y9
@@ -482,9 +482,9 @@ whole:
 	VFMADD231PS  Y4, Y5, Y3
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -496,7 +496,7 @@ unscaled:
 	VADDPS       Y4, Y3, Y3
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(BX*4), CX
@@ -510,9 +510,9 @@ col:
 	VADDPS     Y4, Y3, Y3
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y4
 	VADDPS     Y4, Y0, Y0
@@ -524,10 +524,10 @@ add:
 	VADDPS     Y4, Y3, Y3
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y4
-	VBROADCASTSS 264(AX), Y5
+	VBROADCASTSS 284(AX), Y4
+	VBROADCASTSS 288(AX), Y5
 	VMAXPS       Y0, Y4, Y0
 	VMAXPS       Y1, Y4, Y1
 	VMAXPS       Y2, Y4, Y2
@@ -543,10 +543,10 @@ clamp:
 	VADDPS       Y4, Y3, Y3
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y4, Y4, Y4
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y5
 	VCMPPS     $0x04, Y4, Y5, Y5
@@ -752,9 +752,9 @@ whole:
 	VFMADD231PS  Y8, Y9, Y7
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -771,7 +771,7 @@ unscaled:
 	VADDPS       Y8, Y7, Y7
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -789,9 +789,9 @@ col:
 	VADDPS     Y8, Y7, Y7
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y8
 	VADDPS     Y8, Y0, Y0
@@ -812,10 +812,10 @@ add:
 	VADDPS     Y8, Y7, Y7
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y8
-	VBROADCASTSS 264(AX), Y9
+	VBROADCASTSS 284(AX), Y8
+	VBROADCASTSS 288(AX), Y9
 	VMAXPS       Y0, Y8, Y0
 	VMAXPS       Y1, Y8, Y1
 	VMAXPS       Y2, Y8, Y2
@@ -843,10 +843,10 @@ clamp:
 	VADDPS       Y8, Y7, Y7
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y8, Y8, Y8
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y9
 	VCMPPS     $0x04, Y8, Y9, Y9
@@ -953,9 +953,29 @@ start:
 	MOVQ   40(AX), CX
 	MOVQ   152(AX), DI
 	LEAQ   (CX)(DI*4), CX
-	MOVQ   104(AX), DI
-	TESTQ  DI, DI
+	MOVQ   104(AX), R8
+	TESTQ  R8, R8
 	JZ     donefull
+	MOVQ   176(AX), R9
+	TESTQ  R9, R9
+	JZ     termsfull
+	LEAQ   (R9)(DI*4), R9
+
+copiedfull:
+	VMOVUPS      (CX), Y2
+	VMOVUPS      Y2, (R9)
+	PREFETCHT1   128(CX)
+	VMOVUPS      32(CX), Y3
+	VMOVUPS      Y3, 32(R9)
+	VBROADCASTSS (SI), Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VFMADD231PS  Y4, Y3, Y1
+	ADDQ         $+128, R9
+	ADDQ         DX, SI
+	ADDQ         BX, CX
+	DECQ         R8
+	JNZ          copiedfull
+	JMP          donefull
 
 termsfull:
 	VBROADCASTSS (SI), Y2
@@ -965,7 +985,7 @@ termsfull:
 	VFMADD231PS  Y4, Y2, Y1
 	ADDQ         DX, SI
 	ADDQ         BX, CX
-	DECQ         DI
+	DECQ         R8
 	JNZ          termsfull
 
 donefull:
@@ -985,9 +1005,29 @@ part:
 	MOVQ  40(AX), CX
 	MOVQ  152(AX), DI
 	LEAQ  (CX)(DI*4), CX
-	MOVQ  104(AX), DI
-	TESTQ DI, DI
+	MOVQ  104(AX), R8
+	TESTQ R8, R8
 	JZ    donemasked
+	MOVQ  176(AX), R9
+	TESTQ R9, R9
+	JZ    termsmasked
+	LEAQ  (R9)(DI*4), R9
+
+copiedmasked:
+	VMOVUPS      (CX), Y2
+	VMOVUPS      Y2, (R9)
+	PREFETCHT1   128(CX)
+	VMASKMOVPS   32(CX), Y15, Y3
+	VMOVUPS      Y3, 32(R9)
+	VBROADCASTSS (SI), Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VFMADD231PS  Y4, Y3, Y1
+	ADDQ         $+128, R9
+	ADDQ         DX, SI
+	ADDQ         BX, CX
+	DECQ         R8
+	JNZ          copiedmasked
+	JMP          donemasked
 
 termsmasked:
 	VBROADCASTSS (SI), Y2
@@ -997,7 +1037,7 @@ termsmasked:
 	VFMADD231PS  Y4, Y2, Y1
 	ADDQ         DX, SI
 	ADDQ         BX, CX
-	DECQ         DI
+	DECQ         R8
 	JNZ          termsmasked
 
 donemasked:
@@ -1028,9 +1068,9 @@ whole:
 	VFMADD231PS  Y2, Y3, Y1
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -1040,7 +1080,7 @@ unscaled:
 	VADDPS       Y2, Y1, Y1
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(BX*4), CX
@@ -1050,9 +1090,9 @@ col:
 	VADDPS     Y2, Y1, Y1
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y2
 	VADDPS     Y2, Y0, Y0
@@ -1060,10 +1100,10 @@ add:
 	VADDPS     Y2, Y1, Y1
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y2
-	VBROADCASTSS 264(AX), Y3
+	VBROADCASTSS 284(AX), Y2
+	VBROADCASTSS 288(AX), Y3
 	VMAXPS       Y0, Y2, Y0
 	VMAXPS       Y1, Y2, Y1
 	VMINPS       Y0, Y3, Y0
@@ -1073,10 +1113,10 @@ clamp:
 	VADDPS       Y2, Y1, Y1
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y2, Y2, Y2
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       DX, CX
 	VMOVUPS    (CX), Y3
 	VCMPPS     $0x04, Y2, Y3, Y3
@@ -1149,9 +1189,26 @@ start:
 	MOVQ   40(AX), CX
 	MOVQ   152(AX), DI
 	LEAQ   (CX)(DI*4), CX
-	MOVQ   104(AX), DI
-	TESTQ  DI, DI
+	MOVQ   104(AX), R8
+	TESTQ  R8, R8
 	JZ     donefull
+	MOVQ   176(AX), R9
+	TESTQ  R9, R9
+	JZ     termsfull
+	LEAQ   (R9)(DI*4), R9
+
+copiedfull:
+	VMOVUPS      (CX), Y1
+	VMOVUPS      Y1, (R9)
+	PREFETCHT1   128(CX)
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         $+128, R9
+	ADDQ         DX, SI
+	ADDQ         BX, CX
+	DECQ         R8
+	JNZ          copiedfull
+	JMP          donefull
 
 termsfull:
 	VMOVUPS      (CX), Y1
@@ -1159,7 +1216,7 @@ termsfull:
 	VFMADD231PS  Y2, Y1, Y0
 	ADDQ         DX, SI
 	ADDQ         BX, CX
-	DECQ         DI
+	DECQ         R8
 	JNZ          termsfull
 
 donefull:
@@ -1179,9 +1236,26 @@ part:
 	MOVQ  40(AX), CX
 	MOVQ  152(AX), DI
 	LEAQ  (CX)(DI*4), CX
-	MOVQ  104(AX), DI
-	TESTQ DI, DI
+	MOVQ  104(AX), R8
+	TESTQ R8, R8
 	JZ    donemasked
+	MOVQ  176(AX), R9
+	TESTQ R9, R9
+	JZ    termsmasked
+	LEAQ  (R9)(DI*4), R9
+
+copiedmasked:
+	VMASKMOVPS   (CX), Y15, Y1
+	VMOVUPS      Y1, (R9)
+	PREFETCHT1   128(CX)
+	VBROADCASTSS (SI), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         $+128, R9
+	ADDQ         DX, SI
+	ADDQ         BX, CX
+	DECQ         R8
+	JNZ          copiedmasked
+	JMP          donemasked
 
 termsmasked:
 	VMASKMOVPS   (CX), Y15, Y1
@@ -1189,7 +1263,7 @@ termsmasked:
 	VFMADD231PS  Y2, Y1, Y0
 	ADDQ         DX, SI
 	ADDQ         BX, CX
-	DECQ         DI
+	DECQ         R8
 	JNZ          termsmasked
 
 donemasked:
@@ -1217,9 +1291,9 @@ whole:
 	VFMADD231PS  Y1, Y2, Y0
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -1228,7 +1302,7 @@ unscaled:
 	VADDPS       Y1, Y0, Y0
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(BX*4), CX
@@ -1236,28 +1310,28 @@ col:
 	VADDPS     Y1, Y0, Y0
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y15, Y1
 	VADDPS     Y1, Y0, Y0
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y1
-	VBROADCASTSS 264(AX), Y2
+	VBROADCASTSS 284(AX), Y1
+	VBROADCASTSS 288(AX), Y2
 	VMAXPS       Y0, Y1, Y0
 	VMINPS       Y0, Y2, Y0
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y1, Y1, Y1
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y15, Y2
 	VCMPPS     $0x04, Y1, Y2, Y2
@@ -1330,9 +1404,32 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	MOVQ   104(AX), R8
-	TESTQ  R8, R8
+	MOVQ   104(AX), R9
+	TESTQ  R9, R9
 	JZ     donefull
+	MOVQ   176(AX), R10
+	TESTQ  R10, R10
+	JZ     termsfull
+	LEAQ   (R10)(R8*4), R10
+
+copiedfull:
+	VMOVUPS      (DI), Y4
+	VMOVUPS      Y4, (R10)
+	PREFETCHT1   128(DI)
+	VMOVUPS      32(DI), Y5
+	VMOVUPS      Y5, 32(R10)
+	VBROADCASTSS (SI), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS (SI)(CX*1), Y7
+	VFMADD231PS  Y7, Y4, Y2
+	VFMADD231PS  Y7, Y5, Y3
+	ADDQ         $+128, R10
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          copiedfull
+	JMP          donefull
 
 termsfull:
 	VMOVUPS      (DI), Y4
@@ -1345,7 +1442,7 @@ termsfull:
 	VFMADD231PS  Y7, Y5, Y3
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         R9
 	JNZ          termsfull
 
 donefull:
@@ -1365,9 +1462,32 @@ part:
 	MOVQ  40(AX), DI
 	MOVQ  152(AX), R8
 	LEAQ  (DI)(R8*4), DI
-	MOVQ  104(AX), R8
-	TESTQ R8, R8
+	MOVQ  104(AX), R9
+	TESTQ R9, R9
 	JZ    donemasked
+	MOVQ  176(AX), R10
+	TESTQ R10, R10
+	JZ    termsmasked
+	LEAQ  (R10)(R8*4), R10
+
+copiedmasked:
+	VMOVUPS      (DI), Y4
+	VMOVUPS      Y4, (R10)
+	PREFETCHT1   128(DI)
+	VMASKMOVPS   32(DI), Y15, Y5
+	VMOVUPS      Y5, 32(R10)
+	VBROADCASTSS (SI), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y6, Y5, Y1
+	VBROADCASTSS (SI)(CX*1), Y7
+	VFMADD231PS  Y7, Y4, Y2
+	VFMADD231PS  Y7, Y5, Y3
+	ADDQ         $+128, R10
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          copiedmasked
+	JMP          donemasked
 
 termsmasked:
 	VMOVUPS      (DI), Y4
@@ -1380,7 +1500,7 @@ termsmasked:
 	VFMADD231PS  Y7, Y5, Y3
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         R9
 	JNZ          termsmasked
 
 donemasked:
@@ -1418,9 +1538,9 @@ whole:
 	VFMADD231PS  Y4, Y5, Y3
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1433,7 +1553,7 @@ unscaled:
 	VADDPS       Y4, Y3, Y3
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -1445,9 +1565,9 @@ col:
 	VADDPS     Y4, Y3, Y3
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y4
 	VADDPS     Y4, Y0, Y0
@@ -1460,10 +1580,10 @@ add:
 	VADDPS     Y4, Y3, Y3
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y4
-	VBROADCASTSS 264(AX), Y5
+	VBROADCASTSS 284(AX), Y4
+	VBROADCASTSS 288(AX), Y5
 	VMAXPS       Y0, Y4, Y0
 	VMAXPS       Y1, Y4, Y1
 	VMAXPS       Y2, Y4, Y2
@@ -1479,10 +1599,10 @@ clamp:
 	VADDPS       Y4, Y3, Y3
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y4, Y4, Y4
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y5
 	VCMPPS     $0x04, Y4, Y5, Y5
@@ -1571,9 +1691,28 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	MOVQ   104(AX), R8
-	TESTQ  R8, R8
+	MOVQ   104(AX), R9
+	TESTQ  R9, R9
 	JZ     donefull
+	MOVQ   176(AX), R10
+	TESTQ  R10, R10
+	JZ     termsfull
+	LEAQ   (R10)(R8*4), R10
+
+copiedfull:
+	VMOVUPS      (DI), Y2
+	VMOVUPS      Y2, (R10)
+	PREFETCHT1   128(DI)
+	VBROADCASTSS (SI), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS (SI)(CX*1), Y4
+	VFMADD231PS  Y4, Y2, Y1
+	ADDQ         $+128, R10
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          copiedfull
+	JMP          donefull
 
 termsfull:
 	VMOVUPS      (DI), Y2
@@ -1583,7 +1722,7 @@ termsfull:
 	VFMADD231PS  Y4, Y2, Y1
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         R9
 	JNZ          termsfull
 
 donefull:
@@ -1603,9 +1742,28 @@ part:
 	MOVQ  40(AX), DI
 	MOVQ  152(AX), R8
 	LEAQ  (DI)(R8*4), DI
-	MOVQ  104(AX), R8
-	TESTQ R8, R8
+	MOVQ  104(AX), R9
+	TESTQ R9, R9
 	JZ    donemasked
+	MOVQ  176(AX), R10
+	TESTQ R10, R10
+	JZ    termsmasked
+	LEAQ  (R10)(R8*4), R10
+
+copiedmasked:
+	VMASKMOVPS   (DI), Y15, Y2
+	VMOVUPS      Y2, (R10)
+	PREFETCHT1   128(DI)
+	VBROADCASTSS (SI), Y3
+	VFMADD231PS  Y3, Y2, Y0
+	VBROADCASTSS (SI)(CX*1), Y4
+	VFMADD231PS  Y4, Y2, Y1
+	ADDQ         $+128, R10
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          copiedmasked
+	JMP          donemasked
 
 termsmasked:
 	VMASKMOVPS   (DI), Y15, Y2
@@ -1615,7 +1773,7 @@ termsmasked:
 	VFMADD231PS  Y4, Y2, Y1
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         R9
 	JNZ          termsmasked
 
 donemasked:
@@ -1647,9 +1805,9 @@ whole:
 	VFMADD231PS  Y2, Y3, Y1
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1660,7 +1818,7 @@ unscaled:
 	VADDPS       Y2, Y1, Y1
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -1669,9 +1827,9 @@ col:
 	VADDPS     Y2, Y1, Y1
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y2
 	VADDPS     Y2, Y0, Y0
@@ -1680,10 +1838,10 @@ add:
 	VADDPS     Y2, Y1, Y1
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y2
-	VBROADCASTSS 264(AX), Y3
+	VBROADCASTSS 284(AX), Y2
+	VBROADCASTSS 288(AX), Y3
 	VMAXPS       Y0, Y2, Y0
 	VMAXPS       Y1, Y2, Y1
 	VMINPS       Y0, Y3, Y0
@@ -1693,10 +1851,10 @@ clamp:
 	VADDPS       Y2, Y1, Y1
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y2, Y2, Y2
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y3
 	VCMPPS     $0x04, Y2, Y3, Y3
@@ -1781,9 +1939,35 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	MOVQ   104(AX), R8
-	TESTQ  R8, R8
+	MOVQ   104(AX), R9
+	TESTQ  R9, R9
 	JZ     donefull
+	MOVQ   176(AX), R10
+	TESTQ  R10, R10
+	JZ     termsfull
+	LEAQ   (R10)(R8*4), R10
+
+copiedfull:
+	VMOVUPS      (DI), Y6
+	VMOVUPS      Y6, (R10)
+	PREFETCHT1   128(DI)
+	VMOVUPS      32(DI), Y7
+	VMOVUPS      Y7, 32(R10)
+	VBROADCASTSS (SI), Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS (SI)(CX*1), Y9
+	VFMADD231PS  Y9, Y6, Y2
+	VFMADD231PS  Y9, Y7, Y3
+	VBROADCASTSS (SI)(CX*2), Y10
+	VFMADD231PS  Y10, Y6, Y4
+	VFMADD231PS  Y10, Y7, Y5
+	ADDQ         $+128, R10
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          copiedfull
+	JMP          donefull
 
 termsfull:
 	VMOVUPS      (DI), Y6
@@ -1799,7 +1983,7 @@ termsfull:
 	VFMADD231PS  Y10, Y7, Y5
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         R9
 	JNZ          termsfull
 
 donefull:
@@ -1819,9 +2003,35 @@ part:
 	MOVQ  40(AX), DI
 	MOVQ  152(AX), R8
 	LEAQ  (DI)(R8*4), DI
-	MOVQ  104(AX), R8
-	TESTQ R8, R8
+	MOVQ  104(AX), R9
+	TESTQ R9, R9
 	JZ    donemasked
+	MOVQ  176(AX), R10
+	TESTQ R10, R10
+	JZ    termsmasked
+	LEAQ  (R10)(R8*4), R10
+
+copiedmasked:
+	VMOVUPS      (DI), Y6
+	VMOVUPS      Y6, (R10)
+	PREFETCHT1   128(DI)
+	VMASKMOVPS   32(DI), Y15, Y7
+	VMOVUPS      Y7, 32(R10)
+	VBROADCASTSS (SI), Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS (SI)(CX*1), Y9
+	VFMADD231PS  Y9, Y6, Y2
+	VFMADD231PS  Y9, Y7, Y3
+	VBROADCASTSS (SI)(CX*2), Y10
+	VFMADD231PS  Y10, Y6, Y4
+	VFMADD231PS  Y10, Y7, Y5
+	ADDQ         $+128, R10
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          copiedmasked
+	JMP          donemasked
 
 termsmasked:
 	VMOVUPS      (DI), Y6
@@ -1837,7 +2047,7 @@ termsmasked:
 	VFMADD231PS  Y10, Y7, Y5
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         R9
 	JNZ          termsmasked
 
 donemasked:
@@ -1882,9 +2092,9 @@ whole:
 	VFMADD231PS  Y6, Y7, Y5
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1900,7 +2110,7 @@ unscaled:
 	VADDPS       Y6, Y5, Y5
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -1914,9 +2124,9 @@ col:
 	VADDPS     Y6, Y5, Y5
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y6
 	VADDPS     Y6, Y0, Y0
@@ -1934,10 +2144,10 @@ add:
 	VADDPS     Y6, Y5, Y5
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y6
-	VBROADCASTSS 264(AX), Y7
+	VBROADCASTSS 284(AX), Y6
+	VBROADCASTSS 288(AX), Y7
 	VMAXPS       Y0, Y6, Y0
 	VMAXPS       Y1, Y6, Y1
 	VMAXPS       Y2, Y6, Y2
@@ -1959,10 +2169,10 @@ clamp:
 	VADDPS       Y6, Y5, Y5
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y6, Y6, Y6
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y7
 	VCMPPS     $0x04, Y6, Y7, Y7
@@ -2067,9 +2277,30 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	MOVQ   104(AX), R8
-	TESTQ  R8, R8
+	MOVQ   104(AX), R9
+	TESTQ  R9, R9
 	JZ     donefull
+	MOVQ   176(AX), R10
+	TESTQ  R10, R10
+	JZ     termsfull
+	LEAQ   (R10)(R8*4), R10
+
+copiedfull:
+	VMOVUPS      (DI), Y3
+	VMOVUPS      Y3, (R10)
+	PREFETCHT1   128(DI)
+	VBROADCASTSS (SI), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS (SI)(CX*1), Y5
+	VFMADD231PS  Y5, Y3, Y1
+	VBROADCASTSS (SI)(CX*2), Y6
+	VFMADD231PS  Y6, Y3, Y2
+	ADDQ         $+128, R10
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          copiedfull
+	JMP          donefull
 
 termsfull:
 	VMOVUPS      (DI), Y3
@@ -2081,7 +2312,7 @@ termsfull:
 	VFMADD231PS  Y6, Y3, Y2
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         R9
 	JNZ          termsfull
 
 donefull:
@@ -2101,9 +2332,30 @@ part:
 	MOVQ  40(AX), DI
 	MOVQ  152(AX), R8
 	LEAQ  (DI)(R8*4), DI
-	MOVQ  104(AX), R8
-	TESTQ R8, R8
+	MOVQ  104(AX), R9
+	TESTQ R9, R9
 	JZ    donemasked
+	MOVQ  176(AX), R10
+	TESTQ R10, R10
+	JZ    termsmasked
+	LEAQ  (R10)(R8*4), R10
+
+copiedmasked:
+	VMASKMOVPS   (DI), Y15, Y3
+	VMOVUPS      Y3, (R10)
+	PREFETCHT1   128(DI)
+	VBROADCASTSS (SI), Y4
+	VFMADD231PS  Y4, Y3, Y0
+	VBROADCASTSS (SI)(CX*1), Y5
+	VFMADD231PS  Y5, Y3, Y1
+	VBROADCASTSS (SI)(CX*2), Y6
+	VFMADD231PS  Y6, Y3, Y2
+	ADDQ         $+128, R10
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          copiedmasked
+	JMP          donemasked
 
 termsmasked:
 	VMASKMOVPS   (DI), Y15, Y3
@@ -2115,7 +2367,7 @@ termsmasked:
 	VFMADD231PS  Y6, Y3, Y2
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         R9
 	JNZ          termsmasked
 
 donemasked:
@@ -2151,9 +2403,9 @@ whole:
 	VFMADD231PS  Y3, Y4, Y2
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -2166,7 +2418,7 @@ unscaled:
 	VADDPS       Y3, Y2, Y2
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -2176,9 +2428,9 @@ col:
 	VADDPS     Y3, Y2, Y2
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y3
 	VADDPS     Y3, Y0, Y0
@@ -2190,10 +2442,10 @@ add:
 	VADDPS     Y3, Y2, Y2
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y3
-	VBROADCASTSS 264(AX), Y4
+	VBROADCASTSS 284(AX), Y3
+	VBROADCASTSS 288(AX), Y4
 	VMAXPS       Y0, Y3, Y0
 	VMAXPS       Y1, Y3, Y1
 	VMAXPS       Y2, Y3, Y2
@@ -2206,10 +2458,10 @@ clamp:
 	VADDPS       Y3, Y2, Y2
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y3, Y3, Y3
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y4
 	VCMPPS     $0x04, Y3, Y4, Y4
@@ -2306,14 +2558,37 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	MOVQ   104(AX), R9
-	TESTQ  R9, R9
-	JZ     donefull
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   28(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    aheadfull
+	IMUL3Q $0x04, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    aheadfull
+	MOVQ   $+64, R12
 
-termsfull:
+aheadfull:
+	TESTQ R10, R10
+	JZ    donefull
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    termsfull
+	LEAQ  (R13)(R8*4), R13
+
+copiedfull:
 	VMOVUPS      (DI), Y8
+	VMOVUPS      Y8, (R13)
+	PREFETCHT1   128(DI)
 	VMOVUPS      32(DI), Y9
+	VMOVUPS      Y9, 32(R13)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
@@ -2323,39 +2598,86 @@ termsfull:
 	VBROADCASTSS (SI)(CX*2), Y12
 	VFMADD231PS  Y12, Y8, Y4
 	VFMADD231PS  Y12, Y9, Y5
-	VBROADCASTSS (SI)(R8*1), Y13
+	VBROADCASTSS (SI)(R9*1), Y13
+	VFMADD231PS  Y13, Y8, Y6
+	VFMADD231PS  Y13, Y9, Y7
+	ADDQ         $+128, R13
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R10
+	JNZ          copiedfull
+	JMP          donefull
+
+termsfull:
+	VMOVUPS      (DI), Y8
+	VMOVUPS      32(DI), Y9
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (SI)(CX*1), Y11
+	VFMADD231PS  Y11, Y8, Y2
+	VFMADD231PS  Y11, Y9, Y3
+	VBROADCASTSS (SI)(CX*2), Y12
+	VFMADD231PS  Y12, Y8, Y4
+	VFMADD231PS  Y12, Y9, Y5
+	VBROADCASTSS (SI)(R9*1), Y13
 	VFMADD231PS  Y13, Y8, Y6
 	VFMADD231PS  Y13, Y9, Y7
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R9
+	DECQ         R10
 	JNZ          termsfull
 
 donefull:
 	JMP summed
 
 part:
-	MOVQ  24(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  32(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  64(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  (AX), SI
-	MOVQ  120(AX), DI
-	IMULQ CX, DI
-	ADDQ  DI, SI
-	MOVQ  40(AX), DI
-	MOVQ  152(AX), R8
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (CX)(CX*2), R8
-	MOVQ  104(AX), R9
-	TESTQ R9, R9
-	JZ    donemasked
+	MOVQ   24(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   32(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  CX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	LEAQ   (DI)(R8*4), DI
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   28(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    aheadmasked
+	IMUL3Q $0x04, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    aheadmasked
+	MOVQ   $+64, R12
 
-termsmasked:
+aheadmasked:
+	TESTQ R10, R10
+	JZ    donemasked
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    termsmasked
+	LEAQ  (R13)(R8*4), R13
+
+copiedmasked:
 	VMOVUPS      (DI), Y8
+	VMOVUPS      Y8, (R13)
+	PREFETCHT1   128(DI)
 	VMASKMOVPS   32(DI), Y15, Y9
+	VMOVUPS      Y9, 32(R13)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y1
@@ -2365,12 +2687,36 @@ termsmasked:
 	VBROADCASTSS (SI)(CX*2), Y12
 	VFMADD231PS  Y12, Y8, Y4
 	VFMADD231PS  Y12, Y9, Y5
-	VBROADCASTSS (SI)(R8*1), Y13
+	VBROADCASTSS (SI)(R9*1), Y13
+	VFMADD231PS  Y13, Y8, Y6
+	VFMADD231PS  Y13, Y9, Y7
+	ADDQ         $+128, R13
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R10
+	JNZ          copiedmasked
+	JMP          donemasked
+
+termsmasked:
+	VMOVUPS      (DI), Y8
+	VMASKMOVPS   32(DI), Y15, Y9
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (SI)(CX*1), Y11
+	VFMADD231PS  Y11, Y8, Y2
+	VFMADD231PS  Y11, Y9, Y3
+	VBROADCASTSS (SI)(CX*2), Y12
+	VFMADD231PS  Y12, Y8, Y4
+	VFMADD231PS  Y12, Y9, Y5
+	VBROADCASTSS (SI)(R9*1), Y13
 	VFMADD231PS  Y13, Y8, Y6
 	VFMADD231PS  Y13, Y9, Y7
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R9
+	DECQ         R10
 	JNZ          termsmasked
 
 donemasked:
@@ -2422,9 +2768,9 @@ whole:
 	VFMADD231PS  Y8, Y9, Y7
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -2443,7 +2789,7 @@ unscaled:
 	VADDPS       Y8, Y7, Y7
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -2459,9 +2805,9 @@ col:
 	VADDPS     Y8, Y7, Y7
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y8
 	VADDPS     Y8, Y0, Y0
@@ -2484,10 +2830,10 @@ add:
 	VADDPS     Y8, Y7, Y7
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y8
-	VBROADCASTSS 264(AX), Y9
+	VBROADCASTSS 284(AX), Y8
+	VBROADCASTSS 288(AX), Y9
 	VMAXPS       Y0, Y8, Y0
 	VMAXPS       Y1, Y8, Y1
 	VMAXPS       Y2, Y8, Y2
@@ -2515,10 +2861,10 @@ clamp:
 	VADDPS       Y8, Y7, Y7
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y8, Y8, Y8
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y9
 	VCMPPS     $0x04, Y8, Y9, Y9
@@ -2639,61 +2985,143 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	MOVQ   104(AX), R9
-	TESTQ  R9, R9
-	JZ     donefull
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   28(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    aheadfull
+	IMUL3Q $0x04, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    aheadfull
+	MOVQ   $+64, R12
 
-termsfull:
+aheadfull:
+	TESTQ R10, R10
+	JZ    donefull
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    termsfull
+	LEAQ  (R13)(R8*4), R13
+
+copiedfull:
 	VMOVUPS      (DI), Y4
+	VMOVUPS      Y4, (R13)
+	PREFETCHT1   128(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (SI), Y5
 	VFMADD231PS  Y5, Y4, Y0
 	VBROADCASTSS (SI)(CX*1), Y6
 	VFMADD231PS  Y6, Y4, Y1
 	VBROADCASTSS (SI)(CX*2), Y7
 	VFMADD231PS  Y7, Y4, Y2
-	VBROADCASTSS (SI)(R8*1), Y8
+	VBROADCASTSS (SI)(R9*1), Y8
+	VFMADD231PS  Y8, Y4, Y3
+	ADDQ         $+128, R13
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R10
+	JNZ          copiedfull
+	JMP          donefull
+
+termsfull:
+	VMOVUPS      (DI), Y4
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS (SI)(CX*1), Y6
+	VFMADD231PS  Y6, Y4, Y1
+	VBROADCASTSS (SI)(CX*2), Y7
+	VFMADD231PS  Y7, Y4, Y2
+	VBROADCASTSS (SI)(R9*1), Y8
 	VFMADD231PS  Y8, Y4, Y3
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R9
+	DECQ         R10
 	JNZ          termsfull
 
 donefull:
 	JMP summed
 
 part:
-	MOVQ  24(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  32(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  64(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  (AX), SI
-	MOVQ  120(AX), DI
-	IMULQ CX, DI
-	ADDQ  DI, SI
-	MOVQ  40(AX), DI
-	MOVQ  152(AX), R8
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (CX)(CX*2), R8
-	MOVQ  104(AX), R9
-	TESTQ R9, R9
-	JZ    donemasked
+	MOVQ   24(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   32(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  CX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	LEAQ   (DI)(R8*4), DI
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   28(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    aheadmasked
+	IMUL3Q $0x04, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    aheadmasked
+	MOVQ   $+64, R12
 
-termsmasked:
+aheadmasked:
+	TESTQ R10, R10
+	JZ    donemasked
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    termsmasked
+	LEAQ  (R13)(R8*4), R13
+
+copiedmasked:
 	VMASKMOVPS   (DI), Y15, Y4
+	VMOVUPS      Y4, (R13)
+	PREFETCHT1   128(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (SI), Y5
 	VFMADD231PS  Y5, Y4, Y0
 	VBROADCASTSS (SI)(CX*1), Y6
 	VFMADD231PS  Y6, Y4, Y1
 	VBROADCASTSS (SI)(CX*2), Y7
 	VFMADD231PS  Y7, Y4, Y2
-	VBROADCASTSS (SI)(R8*1), Y8
+	VBROADCASTSS (SI)(R9*1), Y8
+	VFMADD231PS  Y8, Y4, Y3
+	ADDQ         $+128, R13
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R10
+	JNZ          copiedmasked
+	JMP          donemasked
+
+termsmasked:
+	VMASKMOVPS   (DI), Y15, Y4
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VBROADCASTSS (SI)(CX*1), Y6
+	VFMADD231PS  Y6, Y4, Y1
+	VBROADCASTSS (SI)(CX*2), Y7
+	VFMADD231PS  Y7, Y4, Y2
+	VBROADCASTSS (SI)(R9*1), Y8
 	VFMADD231PS  Y8, Y4, Y3
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R9
+	DECQ         R10
 	JNZ          termsmasked
 
 donemasked:
@@ -2733,9 +3161,9 @@ whole:
 	VFMADD231PS  Y4, Y5, Y3
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -2750,7 +3178,7 @@ unscaled:
 	VADDPS       Y4, Y3, Y3
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -2761,9 +3189,9 @@ col:
 	VADDPS     Y4, Y3, Y3
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y4
 	VADDPS     Y4, Y0, Y0
@@ -2778,10 +3206,10 @@ add:
 	VADDPS     Y4, Y3, Y3
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y4
-	VBROADCASTSS 264(AX), Y5
+	VBROADCASTSS 284(AX), Y4
+	VBROADCASTSS 288(AX), Y5
 	VMAXPS       Y0, Y4, Y0
 	VMAXPS       Y1, Y4, Y1
 	VMAXPS       Y2, Y4, Y2
@@ -2797,10 +3225,10 @@ clamp:
 	VADDPS       Y4, Y3, Y3
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y4, Y4, Y4
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y5
 	VCMPPS     $0x04, Y4, Y5, Y5
@@ -2909,14 +3337,37 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	MOVQ   104(AX), R9
-	TESTQ  R9, R9
-	JZ     donefull
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   36(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    aheadfull
+	IMUL3Q $0x05, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    aheadfull
+	MOVQ   $+64, R12
 
-termsfull:
+aheadfull:
+	TESTQ R10, R10
+	JZ    donefull
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    termsfull
+	LEAQ  (R13)(R8*4), R13
+
+copiedfull:
 	VMOVUPS      (DI), Y10
+	VMOVUPS      Y10, (R13)
+	PREFETCHT1   128(DI)
 	VMOVUPS      32(DI), Y11
+	VMOVUPS      Y11, 32(R13)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
@@ -2926,7 +3377,34 @@ termsfull:
 	VBROADCASTSS (SI)(CX*2), Y14
 	VFMADD231PS  Y14, Y10, Y4
 	VFMADD231PS  Y14, Y11, Y5
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (SI)(R9*1), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS (SI)(CX*4), Y13
+	VFMADD231PS  Y13, Y10, Y8
+	VFMADD231PS  Y13, Y11, Y9
+	ADDQ         $+128, R13
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R10
+	JNZ          copiedfull
+	JMP          donefull
+
+termsfull:
+	VMOVUPS      (DI), Y10
+	VMOVUPS      32(DI), Y11
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VFMADD231PS  Y12, Y11, Y1
+	VBROADCASTSS (SI)(CX*1), Y13
+	VFMADD231PS  Y13, Y10, Y2
+	VFMADD231PS  Y13, Y11, Y3
+	VBROADCASTSS (SI)(CX*2), Y14
+	VFMADD231PS  Y14, Y10, Y4
+	VFMADD231PS  Y14, Y11, Y5
+	VBROADCASTSS (SI)(R9*1), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
 	VBROADCASTSS (SI)(CX*4), Y13
@@ -2934,34 +3412,57 @@ termsfull:
 	VFMADD231PS  Y13, Y11, Y9
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R9
+	DECQ         R10
 	JNZ          termsfull
 
 donefull:
 	JMP summed
 
 part:
-	MOVQ  24(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  32(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  64(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  (AX), SI
-	MOVQ  120(AX), DI
-	IMULQ CX, DI
-	ADDQ  DI, SI
-	MOVQ  40(AX), DI
-	MOVQ  152(AX), R8
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (CX)(CX*2), R8
-	MOVQ  104(AX), R9
-	TESTQ R9, R9
-	JZ    donemasked
+	MOVQ   24(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   32(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  CX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	LEAQ   (DI)(R8*4), DI
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   36(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    aheadmasked
+	IMUL3Q $0x05, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    aheadmasked
+	MOVQ   $+64, R12
 
-termsmasked:
+aheadmasked:
+	TESTQ R10, R10
+	JZ    donemasked
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    termsmasked
+	LEAQ  (R13)(R8*4), R13
+
+copiedmasked:
 	VMOVUPS      (DI), Y10
+	VMOVUPS      Y10, (R13)
+	PREFETCHT1   128(DI)
 	VMASKMOVPS   32(DI), Y15, Y11
+	VMOVUPS      Y11, 32(R13)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y12, Y10, Y0
 	VFMADD231PS  Y12, Y11, Y1
@@ -2971,7 +3472,34 @@ termsmasked:
 	VBROADCASTSS (SI)(CX*2), Y14
 	VFMADD231PS  Y14, Y10, Y4
 	VFMADD231PS  Y14, Y11, Y5
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (SI)(R9*1), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VFMADD231PS  Y12, Y11, Y7
+	VBROADCASTSS (SI)(CX*4), Y13
+	VFMADD231PS  Y13, Y10, Y8
+	VFMADD231PS  Y13, Y11, Y9
+	ADDQ         $+128, R13
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R10
+	JNZ          copiedmasked
+	JMP          donemasked
+
+termsmasked:
+	VMOVUPS      (DI), Y10
+	VMASKMOVPS   32(DI), Y15, Y11
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VFMADD231PS  Y12, Y11, Y1
+	VBROADCASTSS (SI)(CX*1), Y13
+	VFMADD231PS  Y13, Y10, Y2
+	VFMADD231PS  Y13, Y11, Y3
+	VBROADCASTSS (SI)(CX*2), Y14
+	VFMADD231PS  Y14, Y10, Y4
+	VFMADD231PS  Y14, Y11, Y5
+	VBROADCASTSS (SI)(R9*1), Y12
 	VFMADD231PS  Y12, Y10, Y6
 	VFMADD231PS  Y12, Y11, Y7
 	VBROADCASTSS (SI)(CX*4), Y13
@@ -2979,7 +3507,7 @@ termsmasked:
 	VFMADD231PS  Y13, Y11, Y9
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R9
+	DECQ         R10
 	JNZ          termsmasked
 
 donemasked:
@@ -3038,9 +3566,9 @@ whole:
 	VFMADD231PS  Y10, Y11, Y9
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3062,7 +3590,7 @@ unscaled:
 	VADDPS       Y10, Y9, Y9
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -3080,9 +3608,9 @@ col:
 	VADDPS     Y10, Y9, Y9
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y10
 	VADDPS     Y10, Y0, Y0
@@ -3110,10 +3638,10 @@ add:
 	VADDPS     Y10, Y9, Y9
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y10
-	VBROADCASTSS 264(AX), Y11
+	VBROADCASTSS 284(AX), Y10
+	VBROADCASTSS 288(AX), Y11
 	VMAXPS       Y0, Y10, Y0
 	VMAXPS       Y1, Y10, Y1
 	VMAXPS       Y2, Y10, Y2
@@ -3147,10 +3675,10 @@ clamp:
 	VADDPS       Y10, Y9, Y9
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y10, Y10, Y10
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y11
 	VCMPPS     $0x04, Y10, Y11, Y11
@@ -3287,65 +3815,151 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	MOVQ   104(AX), R9
-	TESTQ  R9, R9
-	JZ     donefull
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   36(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    aheadfull
+	IMUL3Q $0x05, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    aheadfull
+	MOVQ   $+64, R12
 
-termsfull:
+aheadfull:
+	TESTQ R10, R10
+	JZ    donefull
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    termsfull
+	LEAQ  (R13)(R8*4), R13
+
+copiedfull:
 	VMOVUPS      (DI), Y5
+	VMOVUPS      Y5, (R13)
+	PREFETCHT1   128(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (SI), Y6
 	VFMADD231PS  Y6, Y5, Y0
 	VBROADCASTSS (SI)(CX*1), Y7
 	VFMADD231PS  Y7, Y5, Y1
 	VBROADCASTSS (SI)(CX*2), Y8
 	VFMADD231PS  Y8, Y5, Y2
-	VBROADCASTSS (SI)(R8*1), Y9
+	VBROADCASTSS (SI)(R9*1), Y9
+	VFMADD231PS  Y9, Y5, Y3
+	VBROADCASTSS (SI)(CX*4), Y10
+	VFMADD231PS  Y10, Y5, Y4
+	ADDQ         $+128, R13
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R10
+	JNZ          copiedfull
+	JMP          donefull
+
+termsfull:
+	VMOVUPS      (DI), Y5
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS (SI)(CX*1), Y7
+	VFMADD231PS  Y7, Y5, Y1
+	VBROADCASTSS (SI)(CX*2), Y8
+	VFMADD231PS  Y8, Y5, Y2
+	VBROADCASTSS (SI)(R9*1), Y9
 	VFMADD231PS  Y9, Y5, Y3
 	VBROADCASTSS (SI)(CX*4), Y10
 	VFMADD231PS  Y10, Y5, Y4
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R9
+	DECQ         R10
 	JNZ          termsfull
 
 donefull:
 	JMP summed
 
 part:
-	MOVQ  24(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  32(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  64(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  (AX), SI
-	MOVQ  120(AX), DI
-	IMULQ CX, DI
-	ADDQ  DI, SI
-	MOVQ  40(AX), DI
-	MOVQ  152(AX), R8
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (CX)(CX*2), R8
-	MOVQ  104(AX), R9
-	TESTQ R9, R9
-	JZ    donemasked
+	MOVQ   24(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   32(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  CX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	LEAQ   (DI)(R8*4), DI
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   36(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    aheadmasked
+	IMUL3Q $0x05, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    aheadmasked
+	MOVQ   $+64, R12
 
-termsmasked:
+aheadmasked:
+	TESTQ R10, R10
+	JZ    donemasked
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    termsmasked
+	LEAQ  (R13)(R8*4), R13
+
+copiedmasked:
 	VMASKMOVPS   (DI), Y15, Y5
+	VMOVUPS      Y5, (R13)
+	PREFETCHT1   128(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (SI), Y6
 	VFMADD231PS  Y6, Y5, Y0
 	VBROADCASTSS (SI)(CX*1), Y7
 	VFMADD231PS  Y7, Y5, Y1
 	VBROADCASTSS (SI)(CX*2), Y8
 	VFMADD231PS  Y8, Y5, Y2
-	VBROADCASTSS (SI)(R8*1), Y9
+	VBROADCASTSS (SI)(R9*1), Y9
+	VFMADD231PS  Y9, Y5, Y3
+	VBROADCASTSS (SI)(CX*4), Y10
+	VFMADD231PS  Y10, Y5, Y4
+	ADDQ         $+128, R13
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R10
+	JNZ          copiedmasked
+	JMP          donemasked
+
+termsmasked:
+	VMASKMOVPS   (DI), Y15, Y5
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS (SI)(CX*1), Y7
+	VFMADD231PS  Y7, Y5, Y1
+	VBROADCASTSS (SI)(CX*2), Y8
+	VFMADD231PS  Y8, Y5, Y2
+	VBROADCASTSS (SI)(R9*1), Y9
 	VFMADD231PS  Y9, Y5, Y3
 	VBROADCASTSS (SI)(CX*4), Y10
 	VFMADD231PS  Y10, Y5, Y4
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R9
+	DECQ         R10
 	JNZ          termsmasked
 
 donemasked:
@@ -3389,9 +4003,9 @@ whole:
 	VFMADD231PS  Y5, Y6, Y4
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3408,7 +4022,7 @@ unscaled:
 	VADDPS       Y5, Y4, Y4
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -3420,9 +4034,9 @@ col:
 	VADDPS     Y5, Y4, Y4
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y5
 	VADDPS     Y5, Y0, Y0
@@ -3440,10 +4054,10 @@ add:
 	VADDPS     Y5, Y4, Y4
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y5
-	VBROADCASTSS 264(AX), Y6
+	VBROADCASTSS 284(AX), Y5
+	VBROADCASTSS 288(AX), Y6
 	VMAXPS       Y0, Y5, Y0
 	VMAXPS       Y1, Y5, Y1
 	VMAXPS       Y2, Y5, Y2
@@ -3462,10 +4076,10 @@ clamp:
 	VADDPS       Y5, Y4, Y4
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y5, Y5, Y5
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y6
 	VCMPPS     $0x04, Y5, Y6, Y6
@@ -3586,15 +4200,38 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	MOVQ   104(AX), R10
-	TESTQ  R10, R10
-	JZ     donefull
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	MOVQ   104(AX), R11
+	LEAQ   44(SI), R12
+	MOVQ   DX, R13
+	CMPQ   DX, $0x04
+	JNE    aheadfull
+	IMUL3Q $0x06, CX, R12
+	ADDQ   SI, R12
+	XORQ   R13, R13
+	MOVQ   R11, R14
+	SHLQ   $0x02, R14
+	CMPQ   CX, R14
+	JNE    aheadfull
+	MOVQ   $+64, R13
 
-termsfull:
+aheadfull:
+	TESTQ R11, R11
+	JZ    donefull
+	MOVQ  176(AX), R14
+	TESTQ R14, R14
+	JZ    termsfull
+	LEAQ  (R14)(R8*4), R14
+
+copiedfull:
 	VMOVUPS      (DI), Y12
+	VMOVUPS      Y12, (R14)
+	PREFETCHT1   128(DI)
 	VMOVUPS      32(DI), Y13
+	VMOVUPS      Y13, 32(R14)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -3604,46 +4241,99 @@ termsfull:
 	VBROADCASTSS (SI)(CX*2), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (SI)(R9*1), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
 	VBROADCASTSS (SI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS (SI)(R10*1), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         $+128, R14
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R11
+	JNZ          copiedfull
+	JMP          donefull
+
+termsfull:
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (SI)(CX*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (SI)(CX*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
 	VBROADCASTSS (SI)(R9*1), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS (SI)(CX*4), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS (SI)(R10*1), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R10
+	DECQ         R11
 	JNZ          termsfull
 
 donefull:
 	JMP summed
 
 part:
-	MOVQ  24(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  32(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  64(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  (AX), SI
-	MOVQ  120(AX), DI
-	IMULQ CX, DI
-	ADDQ  DI, SI
-	MOVQ  40(AX), DI
-	MOVQ  152(AX), R8
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (CX)(CX*2), R8
-	LEAQ  (CX)(CX*4), R9
-	MOVQ  104(AX), R10
-	TESTQ R10, R10
-	JZ    donemasked
+	MOVQ   24(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   32(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  CX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	LEAQ   (DI)(R8*4), DI
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	MOVQ   104(AX), R11
+	LEAQ   44(SI), R12
+	MOVQ   DX, R13
+	CMPQ   DX, $0x04
+	JNE    aheadmasked
+	IMUL3Q $0x06, CX, R12
+	ADDQ   SI, R12
+	XORQ   R13, R13
+	MOVQ   R11, R14
+	SHLQ   $0x02, R14
+	CMPQ   CX, R14
+	JNE    aheadmasked
+	MOVQ   $+64, R13
 
-termsmasked:
+aheadmasked:
+	TESTQ R11, R11
+	JZ    donemasked
+	MOVQ  176(AX), R14
+	TESTQ R14, R14
+	JZ    termsmasked
+	LEAQ  (R14)(R8*4), R14
+
+copiedmasked:
 	VMOVUPS      (DI), Y12
+	VMOVUPS      Y12, (R14)
+	PREFETCHT1   128(DI)
 	VMASKMOVPS   32(DI), Y15, Y13
+	VMOVUPS      Y13, 32(R14)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
 	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y14, Y12, Y0
 	VFMADD231PS  Y14, Y13, Y1
@@ -3653,18 +4343,48 @@ termsmasked:
 	VBROADCASTSS (SI)(CX*2), Y14
 	VFMADD231PS  Y14, Y12, Y4
 	VFMADD231PS  Y14, Y13, Y5
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (SI)(R9*1), Y14
 	VFMADD231PS  Y14, Y12, Y6
 	VFMADD231PS  Y14, Y13, Y7
 	VBROADCASTSS (SI)(CX*4), Y14
 	VFMADD231PS  Y14, Y12, Y8
 	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS (SI)(R10*1), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VFMADD231PS  Y14, Y13, Y11
+	ADDQ         $+128, R14
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R11
+	JNZ          copiedmasked
+	JMP          donemasked
+
+termsmasked:
+	VMOVUPS      (DI), Y12
+	VMASKMOVPS   32(DI), Y15, Y13
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (SI), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (SI)(CX*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (SI)(CX*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
 	VBROADCASTSS (SI)(R9*1), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VFMADD231PS  Y14, Y13, Y7
+	VBROADCASTSS (SI)(CX*4), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VBROADCASTSS (SI)(R10*1), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R10
+	DECQ         R11
 	JNZ          termsmasked
 
 donemasked:
@@ -3730,9 +4450,9 @@ whole:
 	VFMADD231PS  Y12, Y13, Y11
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3757,7 +4477,7 @@ unscaled:
 	VADDPS       Y12, Y11, Y11
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -3777,9 +4497,9 @@ col:
 	VADDPS     Y12, Y11, Y11
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y12
 	VADDPS     Y12, Y0, Y0
@@ -3812,10 +4532,10 @@ add:
 	VADDPS     Y12, Y11, Y11
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y12
-	VBROADCASTSS 264(AX), Y13
+	VBROADCASTSS 284(AX), Y12
+	VBROADCASTSS 288(AX), Y13
 	VMAXPS       Y0, Y12, Y0
 	VMAXPS       Y1, Y12, Y1
 	VMAXPS       Y2, Y12, Y2
@@ -3855,10 +4575,10 @@ clamp:
 	VADDPS       Y12, Y11, Y11
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y12, Y12, Y12
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMOVUPS    (CX), Y13
 	VCMPPS     $0x04, Y12, Y13, Y13
@@ -4011,71 +4731,161 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	MOVQ   104(AX), R10
-	TESTQ  R10, R10
-	JZ     donefull
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	MOVQ   104(AX), R11
+	LEAQ   44(SI), R12
+	MOVQ   DX, R13
+	CMPQ   DX, $0x04
+	JNE    aheadfull
+	IMUL3Q $0x06, CX, R12
+	ADDQ   SI, R12
+	XORQ   R13, R13
+	MOVQ   R11, R14
+	SHLQ   $0x02, R14
+	CMPQ   CX, R14
+	JNE    aheadfull
+	MOVQ   $+64, R13
 
-termsfull:
+aheadfull:
+	TESTQ R11, R11
+	JZ    donefull
+	MOVQ  176(AX), R14
+	TESTQ R14, R14
+	JZ    termsfull
+	LEAQ  (R14)(R8*4), R14
+
+copiedfull:
 	VMOVUPS      (DI), Y6
+	VMOVUPS      Y6, (R14)
+	PREFETCHT1   128(DI)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
 	VBROADCASTSS (SI), Y7
 	VFMADD231PS  Y7, Y6, Y0
 	VBROADCASTSS (SI)(CX*1), Y8
 	VFMADD231PS  Y8, Y6, Y1
 	VBROADCASTSS (SI)(CX*2), Y9
 	VFMADD231PS  Y9, Y6, Y2
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (SI)(R9*1), Y10
 	VFMADD231PS  Y10, Y6, Y3
 	VBROADCASTSS (SI)(CX*4), Y11
 	VFMADD231PS  Y11, Y6, Y4
-	VBROADCASTSS (SI)(R9*1), Y12
+	VBROADCASTSS (SI)(R10*1), Y12
+	VFMADD231PS  Y12, Y6, Y5
+	ADDQ         $+128, R14
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R11
+	JNZ          copiedfull
+	JMP          donefull
+
+termsfull:
+	VMOVUPS      (DI), Y6
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (SI), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS (SI)(CX*1), Y8
+	VFMADD231PS  Y8, Y6, Y1
+	VBROADCASTSS (SI)(CX*2), Y9
+	VFMADD231PS  Y9, Y6, Y2
+	VBROADCASTSS (SI)(R9*1), Y10
+	VFMADD231PS  Y10, Y6, Y3
+	VBROADCASTSS (SI)(CX*4), Y11
+	VFMADD231PS  Y11, Y6, Y4
+	VBROADCASTSS (SI)(R10*1), Y12
 	VFMADD231PS  Y12, Y6, Y5
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R10
+	DECQ         R11
 	JNZ          termsfull
 
 donefull:
 	JMP summed
 
 part:
-	MOVQ  24(AX), CX
-	SHLQ  $0x02, CX
-	MOVQ  32(AX), DX
-	SHLQ  $0x02, DX
-	MOVQ  64(AX), BX
-	SHLQ  $0x02, BX
-	MOVQ  (AX), SI
-	MOVQ  120(AX), DI
-	IMULQ CX, DI
-	ADDQ  DI, SI
-	MOVQ  40(AX), DI
-	MOVQ  152(AX), R8
-	LEAQ  (DI)(R8*4), DI
-	LEAQ  (CX)(CX*2), R8
-	LEAQ  (CX)(CX*4), R9
-	MOVQ  104(AX), R10
-	TESTQ R10, R10
-	JZ    donemasked
+	MOVQ   24(AX), CX
+	SHLQ   $0x02, CX
+	MOVQ   32(AX), DX
+	SHLQ   $0x02, DX
+	MOVQ   64(AX), BX
+	SHLQ   $0x02, BX
+	MOVQ   (AX), SI
+	MOVQ   120(AX), DI
+	IMULQ  CX, DI
+	ADDQ   DI, SI
+	MOVQ   40(AX), DI
+	MOVQ   152(AX), R8
+	LEAQ   (DI)(R8*4), DI
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	MOVQ   104(AX), R11
+	LEAQ   44(SI), R12
+	MOVQ   DX, R13
+	CMPQ   DX, $0x04
+	JNE    aheadmasked
+	IMUL3Q $0x06, CX, R12
+	ADDQ   SI, R12
+	XORQ   R13, R13
+	MOVQ   R11, R14
+	SHLQ   $0x02, R14
+	CMPQ   CX, R14
+	JNE    aheadmasked
+	MOVQ   $+64, R13
 
-termsmasked:
+aheadmasked:
+	TESTQ R11, R11
+	JZ    donemasked
+	MOVQ  176(AX), R14
+	TESTQ R14, R14
+	JZ    termsmasked
+	LEAQ  (R14)(R8*4), R14
+
+copiedmasked:
 	VMASKMOVPS   (DI), Y15, Y6
+	VMOVUPS      Y6, (R14)
+	PREFETCHT1   128(DI)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
 	VBROADCASTSS (SI), Y7
 	VFMADD231PS  Y7, Y6, Y0
 	VBROADCASTSS (SI)(CX*1), Y8
 	VFMADD231PS  Y8, Y6, Y1
 	VBROADCASTSS (SI)(CX*2), Y9
 	VFMADD231PS  Y9, Y6, Y2
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (SI)(R9*1), Y10
 	VFMADD231PS  Y10, Y6, Y3
 	VBROADCASTSS (SI)(CX*4), Y11
 	VFMADD231PS  Y11, Y6, Y4
-	VBROADCASTSS (SI)(R9*1), Y12
+	VBROADCASTSS (SI)(R10*1), Y12
+	VFMADD231PS  Y12, Y6, Y5
+	ADDQ         $+128, R14
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R11
+	JNZ          copiedmasked
+	JMP          donemasked
+
+termsmasked:
+	VMASKMOVPS   (DI), Y15, Y6
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (SI), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS (SI)(CX*1), Y8
+	VFMADD231PS  Y8, Y6, Y1
+	VBROADCASTSS (SI)(CX*2), Y9
+	VFMADD231PS  Y9, Y6, Y2
+	VBROADCASTSS (SI)(R9*1), Y10
+	VFMADD231PS  Y10, Y6, Y3
+	VBROADCASTSS (SI)(CX*4), Y11
+	VFMADD231PS  Y11, Y6, Y4
+	VBROADCASTSS (SI)(R10*1), Y12
 	VFMADD231PS  Y12, Y6, Y5
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R10
+	DECQ         R11
 	JNZ          termsmasked
 
 donemasked:
@@ -4123,9 +4933,9 @@ whole:
 	VFMADD231PS  Y6, Y7, Y5
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4144,7 +4954,7 @@ unscaled:
 	VADDPS       Y6, Y5, Y5
 
 col:
-	MOVQ       208(AX), CX
+	MOVQ       232(AX), CX
 	TESTQ      CX, CX
 	JZ         add
 	LEAQ       (CX)(SI*4), CX
@@ -4157,9 +4967,9 @@ col:
 	VADDPS     Y6, Y5, Y5
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), CX
+	MOVQ       256(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y6
 	VADDPS     Y6, Y0, Y0
@@ -4180,10 +4990,10 @@ add:
 	VADDPS     Y6, Y5, Y5
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Y6
-	VBROADCASTSS 264(AX), Y7
+	VBROADCASTSS 284(AX), Y6
+	VBROADCASTSS 288(AX), Y7
 	VMAXPS       Y0, Y6, Y0
 	VMAXPS       Y1, Y6, Y1
 	VMAXPS       Y2, Y6, Y2
@@ -4205,10 +5015,10 @@ clamp:
 	VADDPS       Y6, Y5, Y5
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     Y6, Y6, Y6
-	MOVQ       272(AX), CX
+	MOVQ       296(AX), CX
 	ADDQ       BX, CX
 	VMASKMOVPS (CX), Y15, Y7
 	VCMPPS     $0x04, Y6, Y7, Y7
@@ -4351,9 +5161,9 @@ whole:
 	VFMADD231PS  X13, X14, X0
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4362,7 +5172,7 @@ unscaled:
 	VADDPS       X13, X0, X0
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(SI*4), DX
@@ -4370,28 +5180,28 @@ col:
 	VADDPS     X13, X0, X0
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       BX, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMINPS       X0, X14, X0
 	VXORPS       X13, X13, X13
 	VADDPS       X13, X0, X0
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       BX, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -4496,9 +5306,9 @@ whole:
 	VFMADD231PS  X13, X14, X0
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4507,7 +5317,7 @@ unscaled:
 	VADDPS       X13, X0, X0
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(SI*4), DX
@@ -4515,28 +5325,28 @@ col:
 	VADDPS     X13, X0, X0
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       BX, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMINPS       X0, X14, X0
 	VXORPS       X13, X13, X13
 	VADDPS       X13, X0, X0
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       BX, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -4647,9 +5457,9 @@ whole:
 	VFMADD231PS  X13, X14, X0
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4658,7 +5468,7 @@ unscaled:
 	VADDPS       X13, X0, X0
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(SI*4), DX
@@ -4666,28 +5476,28 @@ col:
 	VADDPS     X13, X0, X0
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       BX, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMINPS       X0, X14, X0
 	VXORPS       X13, X13, X13
 	VADDPS       X13, X0, X0
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       BX, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -4804,9 +5614,9 @@ whole:
 	VFMADD231PS  X13, X14, X0
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4815,7 +5625,7 @@ unscaled:
 	VADDPS       X13, X0, X0
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(SI*4), DX
@@ -4823,28 +5633,28 @@ col:
 	VADDPS     X13, X0, X0
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       BX, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMINPS       X0, X14, X0
 	VXORPS       X13, X13, X13
 	VADDPS       X13, X0, X0
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       BX, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -4957,9 +5767,9 @@ whole:
 	VFMADD231PS  X13, X14, X1
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -4970,7 +5780,7 @@ unscaled:
 	VADDPS       X13, X1, X1
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(DI*4), DX
@@ -4979,9 +5789,9 @@ col:
 	VADDPS     X13, X1, X1
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
@@ -4990,10 +5800,10 @@ add:
 	VADDPS     X13, X1, X1
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X1, X13, X1
 	VMINPS       X0, X14, X0
@@ -5003,10 +5813,10 @@ clamp:
 	VADDPS       X13, X1, X1
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -5133,9 +5943,9 @@ whole:
 	VFMADD231PS  X13, X14, X2
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -5146,7 +5956,7 @@ unscaled:
 	VADDPS       X13, X2, X2
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(DI*4), DX
@@ -5155,9 +5965,9 @@ col:
 	VADDPS     X13, X2, X2
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
@@ -5166,10 +5976,10 @@ add:
 	VADDPS     X13, X2, X2
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X2, X13, X2
 	VMINPS       X0, X14, X0
@@ -5179,10 +5989,10 @@ clamp:
 	VADDPS       X13, X2, X2
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -5319,9 +6129,9 @@ whole:
 	VFMADD231PS  X13, X14, X3
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -5332,7 +6142,7 @@ unscaled:
 	VADDPS       X13, X3, X3
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(DI*4), DX
@@ -5341,9 +6151,9 @@ col:
 	VADDPS     X13, X3, X3
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
@@ -5352,10 +6162,10 @@ add:
 	VADDPS     X13, X3, X3
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X3, X13, X3
 	VMINPS       X0, X14, X0
@@ -5365,10 +6175,10 @@ clamp:
 	VADDPS       X13, X3, X3
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -5514,9 +6324,9 @@ whole:
 	VFMADD231PS  X13, X14, X4
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -5527,7 +6337,7 @@ unscaled:
 	VADDPS       X13, X4, X4
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(DI*4), DX
@@ -5536,9 +6346,9 @@ col:
 	VADDPS     X13, X4, X4
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
@@ -5547,10 +6357,10 @@ add:
 	VADDPS     X13, X4, X4
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X4, X13, X4
 	VMINPS       X0, X14, X0
@@ -5560,10 +6370,10 @@ clamp:
 	VADDPS       X13, X4, X4
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -5695,9 +6505,9 @@ whole:
 	VFMADD231PS  X13, X14, X2
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -5710,7 +6520,7 @@ unscaled:
 	VADDPS       X13, X2, X2
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(DI*4), DX
@@ -5720,9 +6530,9 @@ col:
 	VADDPS     X13, X2, X2
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
@@ -5734,10 +6544,10 @@ add:
 	VADDPS     X13, X2, X2
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X1, X13, X1
 	VMAXPS       X2, X13, X2
@@ -5750,10 +6560,10 @@ clamp:
 	VADDPS       X13, X2, X2
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -5902,9 +6712,9 @@ whole:
 	VFMADD231PS  X13, X14, X4
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -5917,7 +6727,7 @@ unscaled:
 	VADDPS       X13, X4, X4
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(DI*4), DX
@@ -5927,9 +6737,9 @@ col:
 	VADDPS     X13, X4, X4
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
@@ -5941,10 +6751,10 @@ add:
 	VADDPS     X13, X4, X4
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X2, X13, X2
 	VMAXPS       X4, X13, X4
@@ -5957,10 +6767,10 @@ clamp:
 	VADDPS       X13, X4, X4
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -6112,9 +6922,9 @@ whole:
 	VFMADD231PS  X13, X14, X3
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -6129,7 +6939,7 @@ unscaled:
 	VADDPS       X13, X3, X3
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(DI*4), DX
@@ -6140,9 +6950,9 @@ col:
 	VADDPS     X13, X3, X3
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
@@ -6157,10 +6967,10 @@ add:
 	VADDPS     X13, X3, X3
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X1, X13, X1
 	VMAXPS       X2, X13, X2
@@ -6176,10 +6986,10 @@ clamp:
 	VADDPS       X13, X3, X3
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14
@@ -6351,9 +7161,9 @@ whole:
 	VFMADD231PS  X13, X14, X6
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -6368,7 +7178,7 @@ unscaled:
 	VADDPS       X13, X6, X6
 
 col:
-	MOVQ       208(AX), DX
+	MOVQ       232(AX), DX
 	TESTQ      DX, DX
 	JZ         add
 	LEAQ       (DX)(DI*4), DX
@@ -6379,9 +7189,9 @@ col:
 	VADDPS     X13, X6, X6
 
 add:
-	CMPQ       232(AX), $0x00
+	CMPQ       256(AX), $0x00
 	JE         clamp
-	MOVQ       232(AX), DX
+	MOVQ       256(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X13
 	VADDPS     X13, X0, X0
@@ -6396,10 +7206,10 @@ add:
 	VADDPS     X13, X6, X6
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X2, X13, X2
 	VMAXPS       X4, X13, X4
@@ -6415,10 +7225,10 @@ clamp:
 	VADDPS       X13, X6, X6
 
 gate:
-	CMPQ       272(AX), $0x00
+	CMPQ       296(AX), $0x00
 	JE         store
 	VXORPS     X13, X13, X13
-	MOVQ       272(AX), DX
+	MOVQ       296(AX), DX
 	ADDQ       SI, DX
 	VMASKMOVPS (DX), X15, X14
 	VCMPPS     $0x04, X13, X14, X14

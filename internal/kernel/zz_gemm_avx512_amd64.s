@@ -184,9 +184,9 @@ whole:
 	VFMADD231PS  Z16, Z17, Z15
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -210,7 +210,7 @@ unscaled:
 	VADDPS       Z16, Z15, Z15
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(BX*4), CX
@@ -248,9 +248,9 @@ col:
 	VADDPS    Z16, Z15, Z15
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z16
 	VADDPS    Z16, Z0, Z0
@@ -286,10 +286,10 @@ add:
 	VADDPS    Z16, Z15, Z15
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z16
-	VBROADCASTSS 264(AX), Z17
+	VBROADCASTSS 284(AX), Z16
+	VBROADCASTSS 288(AX), Z17
 	VMAXPS       Z0, Z16, Z0
 	VMAXPS       Z1, Z16, Z1
 	VMAXPS       Z2, Z16, Z2
@@ -341,10 +341,10 @@ clamp:
 	VADDPS       Z16, Z15, Z15
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z16, Z16, Z16
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z17
 	VCMPPS    $0x04, Z16, Z17, K2
@@ -544,9 +544,9 @@ whole:
 	VFMADD231PS  Z8, Z9, Z7
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -562,7 +562,7 @@ unscaled:
 	VADDPS       Z8, Z7, Z7
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(BX*4), CX
@@ -584,9 +584,9 @@ col:
 	VADDPS    Z8, Z7, Z7
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z8
 	VADDPS    Z8, Z0, Z0
@@ -606,10 +606,10 @@ add:
 	VADDPS    Z8, Z7, Z7
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z8
-	VBROADCASTSS 264(AX), Z9
+	VBROADCASTSS 284(AX), Z8
+	VBROADCASTSS 288(AX), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMAXPS       Z1, Z8, Z1
 	VMAXPS       Z2, Z8, Z2
@@ -637,10 +637,10 @@ clamp:
 	VADDPS       Z8, Z7, Z7
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z8, Z8, Z8
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z9
 	VCMPPS    $0x04, Z8, Z9, K2
@@ -780,9 +780,9 @@ whole:
 	VFMADD231PS  Z4, Z5, Z3
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -794,7 +794,7 @@ unscaled:
 	VADDPS       Z4, Z3, Z3
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(BX*4), CX
@@ -808,9 +808,9 @@ col:
 	VADDPS    Z4, Z3, Z3
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z4
 	VADDPS    Z4, Z0, Z0
@@ -822,10 +822,10 @@ add:
 	VADDPS    Z4, Z3, Z3
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z4
-	VBROADCASTSS 264(AX), Z5
+	VBROADCASTSS 284(AX), Z4
+	VBROADCASTSS 288(AX), Z5
 	VMAXPS       Z0, Z4, Z0
 	VMAXPS       Z1, Z4, Z1
 	VMAXPS       Z2, Z4, Z2
@@ -841,10 +841,10 @@ clamp:
 	VADDPS       Z4, Z3, Z3
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z4, Z4, Z4
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z5
 	VCMPPS    $0x04, Z4, Z5, K2
@@ -1047,9 +1047,9 @@ whole:
 	VFMADD231PS  Z16, Z17, Z15
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1074,7 +1074,7 @@ unscaled:
 	VADDPS       Z16, Z15, Z15
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -1104,9 +1104,9 @@ col:
 	VADDPS    Z16, Z15, Z15
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z16
 	VADDPS    Z16, Z0, Z0
@@ -1143,10 +1143,10 @@ add:
 	VADDPS    Z16, Z15, Z15
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z16
-	VBROADCASTSS 264(AX), Z17
+	VBROADCASTSS 284(AX), Z16
+	VBROADCASTSS 288(AX), Z17
 	VMAXPS       Z0, Z16, Z0
 	VMAXPS       Z1, Z16, Z1
 	VMAXPS       Z2, Z16, Z2
@@ -1198,10 +1198,10 @@ clamp:
 	VADDPS       Z16, Z15, Z15
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z16, Z16, Z16
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z17
 	VCMPPS    $0x04, Z16, Z17, K2
@@ -1402,9 +1402,9 @@ whole:
 	VFMADD231PS  Z8, Z9, Z7
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1421,7 +1421,7 @@ unscaled:
 	VADDPS       Z8, Z7, Z7
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -1439,9 +1439,9 @@ col:
 	VADDPS    Z8, Z7, Z7
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z8
 	VADDPS    Z8, Z0, Z0
@@ -1462,10 +1462,10 @@ add:
 	VADDPS    Z8, Z7, Z7
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z8
-	VBROADCASTSS 264(AX), Z9
+	VBROADCASTSS 284(AX), Z8
+	VBROADCASTSS 288(AX), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMAXPS       Z1, Z8, Z1
 	VMAXPS       Z2, Z8, Z2
@@ -1493,10 +1493,10 @@ clamp:
 	VADDPS       Z8, Z7, Z7
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z8, Z8, Z8
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z9
 	VCMPPS    $0x04, Z8, Z9, K2
@@ -1768,9 +1768,9 @@ whole:
 	VFMADD231PS  Z24, Z25, Z23
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -1804,7 +1804,7 @@ unscaled:
 	VADDPS       Z24, Z23, Z23
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -1842,9 +1842,9 @@ col:
 	VADDPS    Z24, Z23, Z23
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z24
 	VADDPS    Z24, Z0, Z0
@@ -1898,10 +1898,10 @@ add:
 	VADDPS    Z24, Z23, Z23
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z24
-	VBROADCASTSS 264(AX), Z25
+	VBROADCASTSS 284(AX), Z24
+	VBROADCASTSS 288(AX), Z25
 	VMAXPS       Z0, Z24, Z0
 	VMAXPS       Z1, Z24, Z1
 	VMAXPS       Z2, Z24, Z2
@@ -1977,10 +1977,10 @@ clamp:
 	VADDPS       Z24, Z23, Z23
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z24, Z24, Z24
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z25
 	VCMPPS    $0x04, Z24, Z25, K2
@@ -2242,9 +2242,9 @@ whole:
 	VFMADD231PS  Z12, Z13, Z11
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -2266,7 +2266,7 @@ unscaled:
 	VADDPS       Z12, Z11, Z11
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -2288,9 +2288,9 @@ col:
 	VADDPS    Z12, Z11, Z11
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z12
 	VADDPS    Z12, Z0, Z0
@@ -2320,10 +2320,10 @@ add:
 	VADDPS    Z12, Z11, Z11
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z12
-	VBROADCASTSS 264(AX), Z13
+	VBROADCASTSS 284(AX), Z12
+	VBROADCASTSS 288(AX), Z13
 	VMAXPS       Z0, Z12, Z0
 	VMAXPS       Z1, Z12, Z1
 	VMAXPS       Z2, Z12, Z2
@@ -2363,10 +2363,10 @@ clamp:
 	VADDPS       Z12, Z11, Z11
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z12, Z12, Z12
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z13
 	VCMPPS    $0x04, Z12, Z13, K2
@@ -2503,14 +2503,30 @@ start:
 	LEAQ   (DI)(R8*4), DI
 	LEAQ   (CX)(CX*2), R8
 	MOVQ   104(AX), R9
-	TESTQ  R9, R9
-	JZ     done
+	LEAQ   28(SI), R10
+	MOVQ   DX, R11
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x04, CX, R10
+	ADDQ   SI, R10
+	XORQ   R11, R11
+	MOVQ   R9, R12
+	SHLQ   $0x02, R12
+	CMPQ   CX, R12
+	JNE    ahead
+	MOVQ   $+64, R11
+
+ahead:
+	TESTQ R9, R9
+	JZ    done
 
 terms:
 	VMOVUPS      (DI), Z16
 	VMOVUPS      64(DI), Z17
 	VMOVUPS      128(DI), Z18
 	VMOVUPS.Z    192(DI), K1, Z19
+	PREFETCHT0   (R10)
+	ADDQ         R11, R10
 	VBROADCASTSS (SI), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
@@ -2608,9 +2624,9 @@ whole:
 	VFMADD231PS  Z16, Z17, Z15
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -2637,7 +2653,7 @@ unscaled:
 	VADDPS       Z16, Z15, Z15
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -2663,9 +2679,9 @@ col:
 	VADDPS    Z16, Z15, Z15
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z16
 	VADDPS    Z16, Z0, Z0
@@ -2704,10 +2720,10 @@ add:
 	VADDPS    Z16, Z15, Z15
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z16
-	VBROADCASTSS 264(AX), Z17
+	VBROADCASTSS 284(AX), Z16
+	VBROADCASTSS 288(AX), Z17
 	VMAXPS       Z0, Z16, Z0
 	VMAXPS       Z1, Z16, Z1
 	VMAXPS       Z2, Z16, Z2
@@ -2759,10 +2775,10 @@ clamp:
 	VADDPS       Z16, Z15, Z15
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z16, Z16, Z16
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z17
 	VCMPPS    $0x04, Z16, Z17, K2
@@ -2884,9 +2900,30 @@ start:
 	MOVQ   40(AX), CX
 	MOVQ   152(AX), DI
 	LEAQ   (CX)(DI*4), CX
-	MOVQ   104(AX), DI
-	TESTQ  DI, DI
+	MOVQ   104(AX), R8
+	TESTQ  R8, R8
 	JZ     done
+	MOVQ   176(AX), R9
+	TESTQ  R9, R9
+	JZ     terms
+	LEAQ   (R9)(DI*4), R9
+
+copied:
+	VMOVUPS      (CX), Z2
+	VMOVUPS      Z2, (R9)
+	PREFETCHT1   128(CX)
+	VMOVUPS.Z    64(CX), K1, Z3
+	VMOVUPS      Z3, 64(R9)
+	PREFETCHT1   192(CX)
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z4, Z2, Z0
+	VFMADD231PS  Z4, Z3, Z1
+	ADDQ         $+128, R9
+	ADDQ         DX, SI
+	ADDQ         BX, CX
+	DECQ         R8
+	JNZ          copied
+	JMP          done
 
 terms:
 	VBROADCASTSS (SI), Z2
@@ -2896,7 +2933,7 @@ terms:
 	VFMADD231PS  Z4, Z2, Z1
 	ADDQ         DX, SI
 	ADDQ         BX, CX
-	DECQ         DI
+	DECQ         R8
 	JNZ          terms
 
 done:
@@ -2926,9 +2963,9 @@ whole:
 	VFMADD231PS  Z2, Z3, Z1
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -2938,7 +2975,7 @@ unscaled:
 	VADDPS       Z2, Z1, Z1
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(BX*4), CX
@@ -2948,9 +2985,9 @@ col:
 	VADDPS    Z2, Z1, Z1
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z2
 	VADDPS    Z2, Z0, Z0
@@ -2958,10 +2995,10 @@ add:
 	VADDPS    Z2, Z1, Z1
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z2
-	VBROADCASTSS 264(AX), Z3
+	VBROADCASTSS 284(AX), Z2
+	VBROADCASTSS 288(AX), Z3
 	VMAXPS       Z0, Z2, Z0
 	VMAXPS       Z1, Z2, Z1
 	VMINPS       Z0, Z3, Z0
@@ -2971,10 +3008,10 @@ clamp:
 	VADDPS       Z2, Z1, Z1
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z2, Z2, Z2
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS   (CX), Z3
 	VCMPPS    $0x04, Z2, Z3, K2
@@ -3032,16 +3069,32 @@ start:
 	MOVQ   40(AX), CX
 	MOVQ   152(AX), DI
 	LEAQ   (CX)(DI*4), CX
-	MOVQ   104(AX), DI
-	TESTQ  DI, DI
+	MOVQ   104(AX), R8
+	TESTQ  R8, R8
 	JZ     done
+	MOVQ   176(AX), R9
+	TESTQ  R9, R9
+	JZ     terms
+	LEAQ   (R9)(DI*4), R9
+
+copied:
+	VMOVUPS.Z        (CX), K1, Z1
+	VMOVUPS          Z1, (R9)
+	PREFETCHT1       128(CX)
+	VFMADD231PS.BCST (SI), Z1, Z0
+	ADDQ             $+128, R9
+	ADDQ             DX, SI
+	ADDQ             BX, CX
+	DECQ             R8
+	JNZ              copied
+	JMP              done
 
 terms:
 	VMOVUPS.Z        (CX), K1, Z1
 	VFMADD231PS.BCST (SI), Z1, Z0
 	ADDQ             DX, SI
 	ADDQ             BX, CX
-	DECQ             DI
+	DECQ             R8
 	JNZ              terms
 
 done:
@@ -3068,9 +3121,9 @@ whole:
 	VFMADD231PS  Z1, Z2, Z0
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), SI
@@ -3079,7 +3132,7 @@ unscaled:
 	VADDPS       Z1, Z0, Z0
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(BX*4), CX
@@ -3087,28 +3140,28 @@ col:
 	VADDPS    Z1, Z0, Z0
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z1
-	VBROADCASTSS 264(AX), Z2
+	VBROADCASTSS 284(AX), Z1
+	VBROADCASTSS 288(AX), Z2
 	VMAXPS       Z0, Z1, Z0
 	VMINPS       Z0, Z2, Z0
 	VXORPS       Z1, Z1, Z1
 	VADDPS       Z1, Z0, Z0
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z1, Z1, Z1
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      DX, CX
 	VMOVUPS.Z (CX), K1, Z2
 	VCMPPS    $0x04, Z1, Z2, K2
@@ -3169,9 +3222,33 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	MOVQ   104(AX), R8
-	TESTQ  R8, R8
+	MOVQ   104(AX), R9
+	TESTQ  R9, R9
 	JZ     done
+	MOVQ   176(AX), R10
+	TESTQ  R10, R10
+	JZ     terms
+	LEAQ   (R10)(R8*4), R10
+
+copied:
+	VMOVUPS      (DI), Z4
+	VMOVUPS      Z4, (R10)
+	PREFETCHT1   128(DI)
+	VMOVUPS.Z    64(DI), K1, Z5
+	VMOVUPS      Z5, 64(R10)
+	PREFETCHT1   192(DI)
+	VBROADCASTSS (SI), Z6
+	VFMADD231PS  Z6, Z4, Z0
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS (SI)(CX*1), Z7
+	VFMADD231PS  Z7, Z4, Z2
+	VFMADD231PS  Z7, Z5, Z3
+	ADDQ         $+128, R10
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          copied
+	JMP          done
 
 terms:
 	VMOVUPS      (DI), Z4
@@ -3184,7 +3261,7 @@ terms:
 	VFMADD231PS  Z7, Z5, Z3
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         R9
 	JNZ          terms
 
 done:
@@ -3221,9 +3298,9 @@ whole:
 	VFMADD231PS  Z4, Z5, Z3
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3236,7 +3313,7 @@ unscaled:
 	VADDPS       Z4, Z3, Z3
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -3248,9 +3325,9 @@ col:
 	VADDPS    Z4, Z3, Z3
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z4
 	VADDPS    Z4, Z0, Z0
@@ -3263,10 +3340,10 @@ add:
 	VADDPS    Z4, Z3, Z3
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z4
-	VBROADCASTSS 264(AX), Z5
+	VBROADCASTSS 284(AX), Z4
+	VBROADCASTSS 288(AX), Z5
 	VMAXPS       Z0, Z4, Z0
 	VMAXPS       Z1, Z4, Z1
 	VMAXPS       Z2, Z4, Z2
@@ -3282,10 +3359,10 @@ clamp:
 	VADDPS       Z4, Z3, Z3
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z4, Z4, Z4
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z5
 	VCMPPS    $0x04, Z4, Z5, K2
@@ -3356,9 +3433,26 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	MOVQ   104(AX), R8
-	TESTQ  R8, R8
+	MOVQ   104(AX), R9
+	TESTQ  R9, R9
 	JZ     done
+	MOVQ   176(AX), R10
+	TESTQ  R10, R10
+	JZ     terms
+	LEAQ   (R10)(R8*4), R10
+
+copied:
+	VMOVUPS.Z        (DI), K1, Z2
+	VMOVUPS          Z2, (R10)
+	PREFETCHT1       128(DI)
+	VFMADD231PS.BCST (SI), Z2, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z2, Z1
+	ADDQ             $+128, R10
+	ADDQ             DX, SI
+	ADDQ             BX, DI
+	DECQ             R9
+	JNZ              copied
+	JMP              done
 
 terms:
 	VMOVUPS.Z        (DI), K1, Z2
@@ -3366,7 +3460,7 @@ terms:
 	VFMADD231PS.BCST (SI)(CX*1), Z2, Z1
 	ADDQ             DX, SI
 	ADDQ             BX, DI
-	DECQ             R8
+	DECQ             R9
 	JNZ              terms
 
 done:
@@ -3397,9 +3491,9 @@ whole:
 	VFMADD231PS  Z2, Z3, Z1
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3410,7 +3504,7 @@ unscaled:
 	VADDPS       Z2, Z1, Z1
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -3419,9 +3513,9 @@ col:
 	VADDPS    Z2, Z1, Z1
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z2
 	VADDPS    Z2, Z0, Z0
@@ -3430,10 +3524,10 @@ add:
 	VADDPS    Z2, Z1, Z1
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z2
-	VBROADCASTSS 264(AX), Z3
+	VBROADCASTSS 284(AX), Z2
+	VBROADCASTSS 288(AX), Z3
 	VMAXPS       Z0, Z2, Z0
 	VMAXPS       Z1, Z2, Z1
 	VMINPS       Z0, Z3, Z0
@@ -3443,10 +3537,10 @@ clamp:
 	VADDPS       Z2, Z1, Z1
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z2, Z2, Z2
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z3
 	VCMPPS    $0x04, Z2, Z3, K2
@@ -3518,9 +3612,36 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	MOVQ   104(AX), R8
-	TESTQ  R8, R8
+	MOVQ   104(AX), R9
+	TESTQ  R9, R9
 	JZ     done
+	MOVQ   176(AX), R10
+	TESTQ  R10, R10
+	JZ     terms
+	LEAQ   (R10)(R8*4), R10
+
+copied:
+	VMOVUPS      (DI), Z6
+	VMOVUPS      Z6, (R10)
+	PREFETCHT1   128(DI)
+	VMOVUPS.Z    64(DI), K1, Z7
+	VMOVUPS      Z7, 64(R10)
+	PREFETCHT1   192(DI)
+	VBROADCASTSS (SI), Z8
+	VFMADD231PS  Z8, Z6, Z0
+	VFMADD231PS  Z8, Z7, Z1
+	VBROADCASTSS (SI)(CX*1), Z9
+	VFMADD231PS  Z9, Z6, Z2
+	VFMADD231PS  Z9, Z7, Z3
+	VBROADCASTSS (SI)(CX*2), Z10
+	VFMADD231PS  Z10, Z6, Z4
+	VFMADD231PS  Z10, Z7, Z5
+	ADDQ         $+128, R10
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R9
+	JNZ          copied
+	JMP          done
 
 terms:
 	VMOVUPS      (DI), Z6
@@ -3536,7 +3657,7 @@ terms:
 	VFMADD231PS  Z10, Z7, Z5
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R8
+	DECQ         R9
 	JNZ          terms
 
 done:
@@ -3580,9 +3701,9 @@ whole:
 	VFMADD231PS  Z6, Z7, Z5
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3598,7 +3719,7 @@ unscaled:
 	VADDPS       Z6, Z5, Z5
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -3612,9 +3733,9 @@ col:
 	VADDPS    Z6, Z5, Z5
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z6
 	VADDPS    Z6, Z0, Z0
@@ -3632,10 +3753,10 @@ add:
 	VADDPS    Z6, Z5, Z5
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z6
-	VBROADCASTSS 264(AX), Z7
+	VBROADCASTSS 284(AX), Z6
+	VBROADCASTSS 288(AX), Z7
 	VMAXPS       Z0, Z6, Z0
 	VMAXPS       Z1, Z6, Z1
 	VMAXPS       Z2, Z6, Z2
@@ -3657,10 +3778,10 @@ clamp:
 	VADDPS       Z6, Z5, Z5
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z6, Z6, Z6
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z7
 	VCMPPS    $0x04, Z6, Z7, K2
@@ -3744,9 +3865,27 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	MOVQ   104(AX), R8
-	TESTQ  R8, R8
+	MOVQ   104(AX), R9
+	TESTQ  R9, R9
 	JZ     done
+	MOVQ   176(AX), R10
+	TESTQ  R10, R10
+	JZ     terms
+	LEAQ   (R10)(R8*4), R10
+
+copied:
+	VMOVUPS.Z        (DI), K1, Z3
+	VMOVUPS          Z3, (R10)
+	PREFETCHT1       128(DI)
+	VFMADD231PS.BCST (SI), Z3, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z3, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z3, Z2
+	ADDQ             $+128, R10
+	ADDQ             DX, SI
+	ADDQ             BX, DI
+	DECQ             R9
+	JNZ              copied
+	JMP              done
 
 terms:
 	VMOVUPS.Z        (DI), K1, Z3
@@ -3755,7 +3894,7 @@ terms:
 	VFMADD231PS.BCST (SI)(CX*2), Z3, Z2
 	ADDQ             DX, SI
 	ADDQ             BX, DI
-	DECQ             R8
+	DECQ             R9
 	JNZ              terms
 
 done:
@@ -3790,9 +3929,9 @@ whole:
 	VFMADD231PS  Z3, Z4, Z2
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -3805,7 +3944,7 @@ unscaled:
 	VADDPS       Z3, Z2, Z2
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -3815,9 +3954,9 @@ col:
 	VADDPS    Z3, Z2, Z2
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z3
 	VADDPS    Z3, Z0, Z0
@@ -3829,10 +3968,10 @@ add:
 	VADDPS    Z3, Z2, Z2
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z3
-	VBROADCASTSS 264(AX), Z4
+	VBROADCASTSS 284(AX), Z3
+	VBROADCASTSS 288(AX), Z4
 	VMAXPS       Z0, Z3, Z0
 	VMAXPS       Z1, Z3, Z1
 	VMAXPS       Z2, Z3, Z2
@@ -3845,10 +3984,10 @@ clamp:
 	VADDPS       Z3, Z2, Z2
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z3, Z3, Z3
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z4
 	VCMPPS    $0x04, Z3, Z4, K2
@@ -3931,14 +4070,38 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	MOVQ   104(AX), R9
-	TESTQ  R9, R9
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   28(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x04, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    ahead
+	MOVQ   $+64, R12
 
-terms:
+ahead:
+	TESTQ R10, R10
+	JZ    done
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    terms
+	LEAQ  (R13)(R8*4), R13
+
+copied:
 	VMOVUPS      (DI), Z8
+	VMOVUPS      Z8, (R13)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z9
+	VMOVUPS      Z9, 64(R13)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (SI), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
@@ -3948,12 +4111,36 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
-	VBROADCASTSS (SI)(R8*1), Z13
+	VBROADCASTSS (SI)(R9*1), Z13
+	VFMADD231PS  Z13, Z8, Z6
+	VFMADD231PS  Z13, Z9, Z7
+	ADDQ         $+128, R13
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R10
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z8
+	VMOVUPS.Z    64(DI), K1, Z9
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Z10
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z10, Z9, Z1
+	VBROADCASTSS (SI)(CX*1), Z11
+	VFMADD231PS  Z11, Z8, Z2
+	VFMADD231PS  Z11, Z9, Z3
+	VBROADCASTSS (SI)(CX*2), Z12
+	VFMADD231PS  Z12, Z8, Z4
+	VFMADD231PS  Z12, Z9, Z5
+	VBROADCASTSS (SI)(R9*1), Z13
 	VFMADD231PS  Z13, Z8, Z6
 	VFMADD231PS  Z13, Z9, Z7
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R9
+	DECQ         R10
 	JNZ          terms
 
 done:
@@ -4004,9 +4191,9 @@ whole:
 	VFMADD231PS  Z8, Z9, Z7
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4025,7 +4212,7 @@ unscaled:
 	VADDPS       Z8, Z7, Z7
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -4041,9 +4228,9 @@ col:
 	VADDPS    Z8, Z7, Z7
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z8
 	VADDPS    Z8, Z0, Z0
@@ -4066,10 +4253,10 @@ add:
 	VADDPS    Z8, Z7, Z7
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z8
-	VBROADCASTSS 264(AX), Z9
+	VBROADCASTSS 284(AX), Z8
+	VBROADCASTSS 288(AX), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMAXPS       Z1, Z8, Z1
 	VMAXPS       Z2, Z8, Z2
@@ -4097,10 +4284,10 @@ clamp:
 	VADDPS       Z8, Z7, Z7
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z8, Z8, Z8
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z9
 	VCMPPS    $0x04, Z8, Z9, K2
@@ -4197,20 +4384,57 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	MOVQ   104(AX), R9
-	TESTQ  R9, R9
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   28(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x04, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    ahead
+	MOVQ   $+64, R12
 
-terms:
+ahead:
+	TESTQ R10, R10
+	JZ    done
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    terms
+	LEAQ  (R13)(R8*4), R13
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z4
+	VMOVUPS          Z4, (R13)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
 	VFMADD231PS.BCST (SI), Z4, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z4, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z4, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z4, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z4, Z3
+	ADDQ             $+128, R13
 	ADDQ             DX, SI
 	ADDQ             BX, DI
-	DECQ             R9
+	DECQ             R10
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z4
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VFMADD231PS.BCST (SI), Z4, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z4, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z4, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z4, Z3
+	ADDQ             DX, SI
+	ADDQ             BX, DI
+	DECQ             R10
 	JNZ              terms
 
 done:
@@ -4249,9 +4473,9 @@ whole:
 	VFMADD231PS  Z4, Z5, Z3
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4266,7 +4490,7 @@ unscaled:
 	VADDPS       Z4, Z3, Z3
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -4277,9 +4501,9 @@ col:
 	VADDPS    Z4, Z3, Z3
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z4
 	VADDPS    Z4, Z0, Z0
@@ -4294,10 +4518,10 @@ add:
 	VADDPS    Z4, Z3, Z3
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z4
-	VBROADCASTSS 264(AX), Z5
+	VBROADCASTSS 284(AX), Z4
+	VBROADCASTSS 288(AX), Z5
 	VMAXPS       Z0, Z4, Z0
 	VMAXPS       Z1, Z4, Z1
 	VMAXPS       Z2, Z4, Z2
@@ -4313,10 +4537,10 @@ clamp:
 	VADDPS       Z4, Z3, Z3
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z4, Z4, Z4
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z5
 	VCMPPS    $0x04, Z4, Z5, K2
@@ -4410,14 +4634,38 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	MOVQ   104(AX), R9
-	TESTQ  R9, R9
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   36(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x05, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    ahead
+	MOVQ   $+64, R12
 
-terms:
+ahead:
+	TESTQ R10, R10
+	JZ    done
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    terms
+	LEAQ  (R13)(R8*4), R13
+
+copied:
 	VMOVUPS      (DI), Z10
+	VMOVUPS      Z10, (R13)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z11
+	VMOVUPS      Z11, 64(R13)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
 	VBROADCASTSS (SI), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
@@ -4427,7 +4675,34 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z14
 	VFMADD231PS  Z14, Z10, Z4
 	VFMADD231PS  Z14, Z11, Z5
-	VBROADCASTSS (SI)(R8*1), Z15
+	VBROADCASTSS (SI)(R9*1), Z15
+	VFMADD231PS  Z15, Z10, Z6
+	VFMADD231PS  Z15, Z11, Z7
+	VBROADCASTSS (SI)(CX*4), Z16
+	VFMADD231PS  Z16, Z10, Z8
+	VFMADD231PS  Z16, Z11, Z9
+	ADDQ         $+128, R13
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R10
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z10
+	VMOVUPS.Z    64(DI), K1, Z11
+	PREFETCHT0   (R11)
+	ADDQ         R12, R11
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z12, Z10, Z0
+	VFMADD231PS  Z12, Z11, Z1
+	VBROADCASTSS (SI)(CX*1), Z13
+	VFMADD231PS  Z13, Z10, Z2
+	VFMADD231PS  Z13, Z11, Z3
+	VBROADCASTSS (SI)(CX*2), Z14
+	VFMADD231PS  Z14, Z10, Z4
+	VFMADD231PS  Z14, Z11, Z5
+	VBROADCASTSS (SI)(R9*1), Z15
 	VFMADD231PS  Z15, Z10, Z6
 	VFMADD231PS  Z15, Z11, Z7
 	VBROADCASTSS (SI)(CX*4), Z16
@@ -4435,7 +4710,7 @@ terms:
 	VFMADD231PS  Z16, Z11, Z9
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R9
+	DECQ         R10
 	JNZ          terms
 
 done:
@@ -4493,9 +4768,9 @@ whole:
 	VFMADD231PS  Z10, Z11, Z9
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4517,7 +4792,7 @@ unscaled:
 	VADDPS       Z10, Z9, Z9
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -4535,9 +4810,9 @@ col:
 	VADDPS    Z10, Z9, Z9
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z10
 	VADDPS    Z10, Z0, Z0
@@ -4565,10 +4840,10 @@ add:
 	VADDPS    Z10, Z9, Z9
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z10
-	VBROADCASTSS 264(AX), Z11
+	VBROADCASTSS 284(AX), Z10
+	VBROADCASTSS 288(AX), Z11
 	VMAXPS       Z0, Z10, Z0
 	VMAXPS       Z1, Z10, Z1
 	VMAXPS       Z2, Z10, Z2
@@ -4602,10 +4877,10 @@ clamp:
 	VADDPS       Z10, Z9, Z9
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z10, Z10, Z10
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z11
 	VCMPPS    $0x04, Z10, Z11, K2
@@ -4715,21 +4990,59 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	MOVQ   104(AX), R9
-	TESTQ  R9, R9
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	MOVQ   104(AX), R10
+	LEAQ   36(SI), R11
+	MOVQ   DX, R12
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x05, CX, R11
+	ADDQ   SI, R11
+	XORQ   R12, R12
+	MOVQ   R10, R13
+	SHLQ   $0x02, R13
+	CMPQ   CX, R13
+	JNE    ahead
+	MOVQ   $+64, R12
 
-terms:
+ahead:
+	TESTQ R10, R10
+	JZ    done
+	MOVQ  176(AX), R13
+	TESTQ R13, R13
+	JZ    terms
+	LEAQ  (R13)(R8*4), R13
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z5
+	VMOVUPS          Z5, (R13)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
 	VFMADD231PS.BCST (SI), Z5, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z5, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z5, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z5, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z5, Z3
+	VFMADD231PS.BCST (SI)(CX*4), Z5, Z4
+	ADDQ             $+128, R13
+	ADDQ             DX, SI
+	ADDQ             BX, DI
+	DECQ             R10
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z5
+	PREFETCHT0       (R11)
+	ADDQ             R12, R11
+	VFMADD231PS.BCST (SI), Z5, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z5, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z5, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z5, Z3
 	VFMADD231PS.BCST (SI)(CX*4), Z5, Z4
 	ADDQ             DX, SI
 	ADDQ             BX, DI
-	DECQ             R9
+	DECQ             R10
 	JNZ              terms
 
 done:
@@ -4772,9 +5085,9 @@ whole:
 	VFMADD231PS  Z5, Z6, Z4
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -4791,7 +5104,7 @@ unscaled:
 	VADDPS       Z5, Z4, Z4
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -4803,9 +5116,9 @@ col:
 	VADDPS    Z5, Z4, Z4
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z5
 	VADDPS    Z5, Z0, Z0
@@ -4823,10 +5136,10 @@ add:
 	VADDPS    Z5, Z4, Z4
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z5
-	VBROADCASTSS 264(AX), Z6
+	VBROADCASTSS 284(AX), Z5
+	VBROADCASTSS 288(AX), Z6
 	VMAXPS       Z0, Z5, Z0
 	VMAXPS       Z1, Z5, Z1
 	VMAXPS       Z2, Z5, Z2
@@ -4845,10 +5158,10 @@ clamp:
 	VADDPS       Z5, Z4, Z4
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z5, Z5, Z5
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z6
 	VCMPPS    $0x04, Z5, Z6, K2
@@ -4953,15 +5266,39 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	MOVQ   104(AX), R10
-	TESTQ  R10, R10
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	MOVQ   104(AX), R11
+	LEAQ   44(SI), R12
+	MOVQ   DX, R13
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x06, CX, R12
+	ADDQ   SI, R12
+	XORQ   R13, R13
+	MOVQ   R11, R14
+	SHLQ   $0x02, R14
+	CMPQ   CX, R14
+	JNE    ahead
+	MOVQ   $+64, R13
 
-terms:
+ahead:
+	TESTQ R11, R11
+	JZ    done
+	MOVQ  176(AX), R14
+	TESTQ R14, R14
+	JZ    terms
+	LEAQ  (R14)(R8*4), R14
+
+copied:
 	VMOVUPS      (DI), Z12
+	VMOVUPS      Z12, (R14)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z13
+	VMOVUPS      Z13, 64(R14)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
 	VBROADCASTSS (SI), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
@@ -4971,18 +5308,48 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
-	VBROADCASTSS (SI)(R8*1), Z17
+	VBROADCASTSS (SI)(R9*1), Z17
 	VFMADD231PS  Z17, Z12, Z6
 	VFMADD231PS  Z17, Z13, Z7
 	VBROADCASTSS (SI)(CX*4), Z18
 	VFMADD231PS  Z18, Z12, Z8
 	VFMADD231PS  Z18, Z13, Z9
-	VBROADCASTSS (SI)(R9*1), Z19
+	VBROADCASTSS (SI)(R10*1), Z19
+	VFMADD231PS  Z19, Z12, Z10
+	VFMADD231PS  Z19, Z13, Z11
+	ADDQ         $+128, R14
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R11
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z12
+	VMOVUPS.Z    64(DI), K1, Z13
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (SI), Z14
+	VFMADD231PS  Z14, Z12, Z0
+	VFMADD231PS  Z14, Z13, Z1
+	VBROADCASTSS (SI)(CX*1), Z15
+	VFMADD231PS  Z15, Z12, Z2
+	VFMADD231PS  Z15, Z13, Z3
+	VBROADCASTSS (SI)(CX*2), Z16
+	VFMADD231PS  Z16, Z12, Z4
+	VFMADD231PS  Z16, Z13, Z5
+	VBROADCASTSS (SI)(R9*1), Z17
+	VFMADD231PS  Z17, Z12, Z6
+	VFMADD231PS  Z17, Z13, Z7
+	VBROADCASTSS (SI)(CX*4), Z18
+	VFMADD231PS  Z18, Z12, Z8
+	VFMADD231PS  Z18, Z13, Z9
+	VBROADCASTSS (SI)(R10*1), Z19
 	VFMADD231PS  Z19, Z12, Z10
 	VFMADD231PS  Z19, Z13, Z11
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R10
+	DECQ         R11
 	JNZ          terms
 
 done:
@@ -5047,9 +5414,9 @@ whole:
 	VFMADD231PS  Z12, Z13, Z11
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -5074,7 +5441,7 @@ unscaled:
 	VADDPS       Z12, Z11, Z11
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -5094,9 +5461,9 @@ col:
 	VADDPS    Z12, Z11, Z11
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z12
 	VADDPS    Z12, Z0, Z0
@@ -5129,10 +5496,10 @@ add:
 	VADDPS    Z12, Z11, Z11
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z12
-	VBROADCASTSS 264(AX), Z13
+	VBROADCASTSS 284(AX), Z12
+	VBROADCASTSS 288(AX), Z13
 	VMAXPS       Z0, Z12, Z0
 	VMAXPS       Z1, Z12, Z1
 	VMAXPS       Z2, Z12, Z2
@@ -5172,10 +5539,10 @@ clamp:
 	VADDPS       Z12, Z11, Z11
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z12, Z12, Z12
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z13
 	VCMPPS    $0x04, Z12, Z13, K2
@@ -5298,23 +5665,62 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	MOVQ   104(AX), R10
-	TESTQ  R10, R10
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	MOVQ   104(AX), R11
+	LEAQ   44(SI), R12
+	MOVQ   DX, R13
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x06, CX, R12
+	ADDQ   SI, R12
+	XORQ   R13, R13
+	MOVQ   R11, R14
+	SHLQ   $0x02, R14
+	CMPQ   CX, R14
+	JNE    ahead
+	MOVQ   $+64, R13
 
-terms:
+ahead:
+	TESTQ R11, R11
+	JZ    done
+	MOVQ  176(AX), R14
+	TESTQ R14, R14
+	JZ    terms
+	LEAQ  (R14)(R8*4), R14
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z6
+	VMOVUPS          Z6, (R14)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
 	VFMADD231PS.BCST (SI), Z6, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z6, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z6, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z6, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z6, Z3
 	VFMADD231PS.BCST (SI)(CX*4), Z6, Z4
-	VFMADD231PS.BCST (SI)(R9*1), Z6, Z5
+	VFMADD231PS.BCST (SI)(R10*1), Z6, Z5
+	ADDQ             $+128, R14
 	ADDQ             DX, SI
 	ADDQ             BX, DI
-	DECQ             R10
+	DECQ             R11
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z6
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
+	VFMADD231PS.BCST (SI), Z6, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z6, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z6, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z6, Z3
+	VFMADD231PS.BCST (SI)(CX*4), Z6, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z6, Z5
+	ADDQ             DX, SI
+	ADDQ             BX, DI
+	DECQ             R11
 	JNZ              terms
 
 done:
@@ -5361,9 +5767,9 @@ whole:
 	VFMADD231PS  Z6, Z7, Z5
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -5382,7 +5788,7 @@ unscaled:
 	VADDPS       Z6, Z5, Z5
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -5395,9 +5801,9 @@ col:
 	VADDPS    Z6, Z5, Z5
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -5418,10 +5824,10 @@ add:
 	VADDPS    Z6, Z5, Z5
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z6
-	VBROADCASTSS 264(AX), Z7
+	VBROADCASTSS 284(AX), Z6
+	VBROADCASTSS 288(AX), Z7
 	VMAXPS       Z0, Z6, Z0
 	VMAXPS       Z1, Z6, Z1
 	VMAXPS       Z2, Z6, Z2
@@ -5443,10 +5849,10 @@ clamp:
 	VADDPS       Z6, Z5, Z5
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z6, Z6, Z6
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VCMPPS    $0x04, Z6, Z7, K2
@@ -5562,15 +5968,39 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	MOVQ   104(AX), R10
-	TESTQ  R10, R10
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	MOVQ   104(AX), R11
+	LEAQ   52(SI), R12
+	MOVQ   DX, R13
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x07, CX, R12
+	ADDQ   SI, R12
+	XORQ   R13, R13
+	MOVQ   R11, R14
+	SHLQ   $0x02, R14
+	CMPQ   CX, R14
+	JNE    ahead
+	MOVQ   $+64, R13
 
-terms:
+ahead:
+	TESTQ R11, R11
+	JZ    done
+	MOVQ  176(AX), R14
+	TESTQ R14, R14
+	JZ    terms
+	LEAQ  (R14)(R8*4), R14
+
+copied:
 	VMOVUPS      (DI), Z14
+	VMOVUPS      Z14, (R14)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z15
+	VMOVUPS      Z15, 64(R14)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
 	VBROADCASTSS (SI), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
@@ -5580,21 +6010,54 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z18
 	VFMADD231PS  Z18, Z14, Z4
 	VFMADD231PS  Z18, Z15, Z5
-	VBROADCASTSS (SI)(R8*1), Z19
+	VBROADCASTSS (SI)(R9*1), Z19
 	VFMADD231PS  Z19, Z14, Z6
 	VFMADD231PS  Z19, Z15, Z7
 	VBROADCASTSS (SI)(CX*4), Z20
 	VFMADD231PS  Z20, Z14, Z8
 	VFMADD231PS  Z20, Z15, Z9
-	VBROADCASTSS (SI)(R9*1), Z21
+	VBROADCASTSS (SI)(R10*1), Z21
 	VFMADD231PS  Z21, Z14, Z10
 	VFMADD231PS  Z21, Z15, Z11
-	VBROADCASTSS (SI)(R8*2), Z22
+	VBROADCASTSS (SI)(R9*2), Z22
+	VFMADD231PS  Z22, Z14, Z12
+	VFMADD231PS  Z22, Z15, Z13
+	ADDQ         $+128, R14
+	ADDQ         DX, SI
+	ADDQ         BX, DI
+	DECQ         R11
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z14
+	VMOVUPS.Z    64(DI), K1, Z15
+	PREFETCHT0   (R12)
+	ADDQ         R13, R12
+	VBROADCASTSS (SI), Z16
+	VFMADD231PS  Z16, Z14, Z0
+	VFMADD231PS  Z16, Z15, Z1
+	VBROADCASTSS (SI)(CX*1), Z17
+	VFMADD231PS  Z17, Z14, Z2
+	VFMADD231PS  Z17, Z15, Z3
+	VBROADCASTSS (SI)(CX*2), Z18
+	VFMADD231PS  Z18, Z14, Z4
+	VFMADD231PS  Z18, Z15, Z5
+	VBROADCASTSS (SI)(R9*1), Z19
+	VFMADD231PS  Z19, Z14, Z6
+	VFMADD231PS  Z19, Z15, Z7
+	VBROADCASTSS (SI)(CX*4), Z20
+	VFMADD231PS  Z20, Z14, Z8
+	VFMADD231PS  Z20, Z15, Z9
+	VBROADCASTSS (SI)(R10*1), Z21
+	VFMADD231PS  Z21, Z14, Z10
+	VFMADD231PS  Z21, Z15, Z11
+	VBROADCASTSS (SI)(R9*2), Z22
 	VFMADD231PS  Z22, Z14, Z12
 	VFMADD231PS  Z22, Z15, Z13
 	ADDQ         DX, SI
 	ADDQ         BX, DI
-	DECQ         R10
+	DECQ         R11
 	JNZ          terms
 
 done:
@@ -5666,9 +6129,9 @@ whole:
 	VFMADD231PS  Z14, Z15, Z13
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -5696,7 +6159,7 @@ unscaled:
 	VADDPS       Z14, Z13, Z13
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -5718,9 +6181,9 @@ col:
 	VADDPS    Z14, Z13, Z13
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z14
 	VADDPS    Z14, Z0, Z0
@@ -5758,10 +6221,10 @@ add:
 	VADDPS    Z14, Z13, Z13
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z14
-	VBROADCASTSS 264(AX), Z15
+	VBROADCASTSS 284(AX), Z14
+	VBROADCASTSS 288(AX), Z15
 	VMAXPS       Z0, Z14, Z0
 	VMAXPS       Z1, Z14, Z1
 	VMAXPS       Z2, Z14, Z2
@@ -5807,10 +6270,10 @@ clamp:
 	VADDPS       Z14, Z13, Z13
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z14, Z14, Z14
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z15
 	VCMPPS    $0x04, Z14, Z15, K2
@@ -5946,24 +6409,64 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	MOVQ   104(AX), R10
-	TESTQ  R10, R10
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	MOVQ   104(AX), R11
+	LEAQ   52(SI), R12
+	MOVQ   DX, R13
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x07, CX, R12
+	ADDQ   SI, R12
+	XORQ   R13, R13
+	MOVQ   R11, R14
+	SHLQ   $0x02, R14
+	CMPQ   CX, R14
+	JNE    ahead
+	MOVQ   $+64, R13
 
-terms:
+ahead:
+	TESTQ R11, R11
+	JZ    done
+	MOVQ  176(AX), R14
+	TESTQ R14, R14
+	JZ    terms
+	LEAQ  (R14)(R8*4), R14
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z7
+	VMOVUPS          Z7, (R14)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
 	VFMADD231PS.BCST (SI), Z7, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z7, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z7, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z7, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z7, Z3
 	VFMADD231PS.BCST (SI)(CX*4), Z7, Z4
-	VFMADD231PS.BCST (SI)(R9*1), Z7, Z5
-	VFMADD231PS.BCST (SI)(R8*2), Z7, Z6
+	VFMADD231PS.BCST (SI)(R10*1), Z7, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z7, Z6
+	ADDQ             $+128, R14
 	ADDQ             DX, SI
 	ADDQ             BX, DI
-	DECQ             R10
+	DECQ             R11
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z7
+	PREFETCHT0       (R12)
+	ADDQ             R13, R12
+	VFMADD231PS.BCST (SI), Z7, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z7, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z7, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z7, Z3
+	VFMADD231PS.BCST (SI)(CX*4), Z7, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z7, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z7, Z6
+	ADDQ             DX, SI
+	ADDQ             BX, DI
+	DECQ             R11
 	JNZ              terms
 
 done:
@@ -6014,9 +6517,9 @@ whole:
 	VFMADD231PS  Z7, Z8, Z6
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -6037,7 +6540,7 @@ unscaled:
 	VADDPS       Z7, Z6, Z6
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -6051,9 +6554,9 @@ col:
 	VADDPS    Z7, Z6, Z6
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z7
 	VADDPS    Z7, Z0, Z0
@@ -6077,10 +6580,10 @@ add:
 	VADDPS    Z7, Z6, Z6
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z7
-	VBROADCASTSS 264(AX), Z8
+	VBROADCASTSS 284(AX), Z7
+	VBROADCASTSS 288(AX), Z8
 	VMAXPS       Z0, Z7, Z0
 	VMAXPS       Z1, Z7, Z1
 	VMAXPS       Z2, Z7, Z2
@@ -6105,10 +6608,10 @@ clamp:
 	VADDPS       Z7, Z6, Z6
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z7, Z7, Z7
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VCMPPS    $0x04, Z7, Z8, K2
@@ -6235,17 +6738,41 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   60(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x08, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS      (DI), Z16
+	VMOVUPS      Z16, (R15)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z17
+	VMOVUPS      Z17, 64(R15)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
 	VBROADCASTSS (SI), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
@@ -6255,25 +6782,62 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
-	VBROADCASTSS (SI)(R8*1), Z21
+	VBROADCASTSS (SI)(R9*1), Z21
 	VFMADD231PS  Z21, Z16, Z6
 	VFMADD231PS  Z21, Z17, Z7
 	VBROADCASTSS (SI)(CX*4), Z22
 	VFMADD231PS  Z22, Z16, Z8
 	VFMADD231PS  Z22, Z17, Z9
-	VBROADCASTSS (SI)(R9*1), Z23
+	VBROADCASTSS (SI)(R10*1), Z23
 	VFMADD231PS  Z23, Z16, Z10
 	VFMADD231PS  Z23, Z17, Z11
-	VBROADCASTSS (SI)(R8*2), Z24
+	VBROADCASTSS (SI)(R9*2), Z24
 	VFMADD231PS  Z24, Z16, Z12
 	VFMADD231PS  Z24, Z17, Z13
-	VBROADCASTSS (R10), Z25
+	VBROADCASTSS (R11), Z25
+	VFMADD231PS  Z25, Z16, Z14
+	VFMADD231PS  Z25, Z17, Z15
+	ADDQ         $+128, R15
+	ADDQ         DX, SI
+	ADDQ         DX, R11
+	ADDQ         BX, DI
+	DECQ         R12
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z16
+	VMOVUPS.Z    64(DI), K1, Z17
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (SI), Z18
+	VFMADD231PS  Z18, Z16, Z0
+	VFMADD231PS  Z18, Z17, Z1
+	VBROADCASTSS (SI)(CX*1), Z19
+	VFMADD231PS  Z19, Z16, Z2
+	VFMADD231PS  Z19, Z17, Z3
+	VBROADCASTSS (SI)(CX*2), Z20
+	VFMADD231PS  Z20, Z16, Z4
+	VFMADD231PS  Z20, Z17, Z5
+	VBROADCASTSS (SI)(R9*1), Z21
+	VFMADD231PS  Z21, Z16, Z6
+	VFMADD231PS  Z21, Z17, Z7
+	VBROADCASTSS (SI)(CX*4), Z22
+	VFMADD231PS  Z22, Z16, Z8
+	VFMADD231PS  Z22, Z17, Z9
+	VBROADCASTSS (SI)(R10*1), Z23
+	VFMADD231PS  Z23, Z16, Z10
+	VFMADD231PS  Z23, Z17, Z11
+	VBROADCASTSS (SI)(R9*2), Z24
+	VFMADD231PS  Z24, Z16, Z12
+	VFMADD231PS  Z24, Z17, Z13
+	VBROADCASTSS (R11), Z25
 	VFMADD231PS  Z25, Z16, Z14
 	VFMADD231PS  Z25, Z17, Z15
 	ADDQ         DX, SI
-	ADDQ         DX, R10
+	ADDQ         DX, R11
 	ADDQ         BX, DI
-	DECQ         R11
+	DECQ         R12
 	JNZ          terms
 
 done:
@@ -6352,9 +6916,9 @@ whole:
 	VFMADD231PS  Z16, Z17, Z15
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -6385,7 +6949,7 @@ unscaled:
 	VADDPS       Z16, Z15, Z15
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -6409,9 +6973,9 @@ col:
 	VADDPS    Z16, Z15, Z15
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z16
 	VADDPS    Z16, Z0, Z0
@@ -6454,10 +7018,10 @@ add:
 	VADDPS    Z16, Z15, Z15
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z16
-	VBROADCASTSS 264(AX), Z17
+	VBROADCASTSS 284(AX), Z16
+	VBROADCASTSS 288(AX), Z17
 	VMAXPS       Z0, Z16, Z0
 	VMAXPS       Z1, Z16, Z1
 	VMAXPS       Z2, Z16, Z2
@@ -6509,10 +7073,10 @@ clamp:
 	VADDPS       Z16, Z15, Z15
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z16, Z16, Z16
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z17
 	VCMPPS    $0x04, Z16, Z17, K2
@@ -6661,28 +7225,70 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   60(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x08, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z8
+	VMOVUPS          Z8, (R15)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
 	VFMADD231PS.BCST (SI), Z8, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z8, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z8, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z8, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z8, Z3
 	VFMADD231PS.BCST (SI)(CX*4), Z8, Z4
-	VFMADD231PS.BCST (SI)(R9*1), Z8, Z5
-	VFMADD231PS.BCST (SI)(R8*2), Z8, Z6
-	VFMADD231PS.BCST (R10), Z8, Z7
+	VFMADD231PS.BCST (SI)(R10*1), Z8, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z8, Z6
+	VFMADD231PS.BCST (R11), Z8, Z7
+	ADDQ             $+128, R15
 	ADDQ             DX, SI
-	ADDQ             DX, R10
+	ADDQ             DX, R11
 	ADDQ             BX, DI
-	DECQ             R11
+	DECQ             R12
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z8
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
+	VFMADD231PS.BCST (SI), Z8, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z8, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z8, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z8, Z3
+	VFMADD231PS.BCST (SI)(CX*4), Z8, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z8, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z8, Z6
+	VFMADD231PS.BCST (R11), Z8, Z7
+	ADDQ             DX, SI
+	ADDQ             DX, R11
+	ADDQ             BX, DI
+	DECQ             R12
 	JNZ              terms
 
 done:
@@ -6737,9 +7343,9 @@ whole:
 	VFMADD231PS  Z8, Z9, Z7
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -6762,7 +7368,7 @@ unscaled:
 	VADDPS       Z8, Z7, Z7
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -6777,9 +7383,9 @@ col:
 	VADDPS    Z8, Z7, Z7
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z8
 	VADDPS    Z8, Z0, Z0
@@ -6806,10 +7412,10 @@ add:
 	VADDPS    Z8, Z7, Z7
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z8
-	VBROADCASTSS 264(AX), Z9
+	VBROADCASTSS 284(AX), Z8
+	VBROADCASTSS 288(AX), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMAXPS       Z1, Z8, Z1
 	VMAXPS       Z2, Z8, Z2
@@ -6837,10 +7443,10 @@ clamp:
 	VADDPS       Z8, Z7, Z7
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z8, Z8, Z8
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z9
 	VCMPPS    $0x04, Z8, Z9, K2
@@ -6978,17 +7584,41 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   68(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x09, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS      (DI), Z18
+	VMOVUPS      Z18, (R15)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z19
+	VMOVUPS      Z19, 64(R15)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
 	VBROADCASTSS (SI), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
@@ -6998,28 +7628,68 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z22
 	VFMADD231PS  Z22, Z18, Z4
 	VFMADD231PS  Z22, Z19, Z5
-	VBROADCASTSS (SI)(R8*1), Z23
+	VBROADCASTSS (SI)(R9*1), Z23
 	VFMADD231PS  Z23, Z18, Z6
 	VFMADD231PS  Z23, Z19, Z7
 	VBROADCASTSS (SI)(CX*4), Z24
 	VFMADD231PS  Z24, Z18, Z8
 	VFMADD231PS  Z24, Z19, Z9
-	VBROADCASTSS (SI)(R9*1), Z25
+	VBROADCASTSS (SI)(R10*1), Z25
 	VFMADD231PS  Z25, Z18, Z10
 	VFMADD231PS  Z25, Z19, Z11
-	VBROADCASTSS (SI)(R8*2), Z26
+	VBROADCASTSS (SI)(R9*2), Z26
 	VFMADD231PS  Z26, Z18, Z12
 	VFMADD231PS  Z26, Z19, Z13
-	VBROADCASTSS (R10), Z27
+	VBROADCASTSS (R11), Z27
 	VFMADD231PS  Z27, Z18, Z14
 	VFMADD231PS  Z27, Z19, Z15
-	VBROADCASTSS (R10)(CX*1), Z28
+	VBROADCASTSS (R11)(CX*1), Z28
+	VFMADD231PS  Z28, Z18, Z16
+	VFMADD231PS  Z28, Z19, Z17
+	ADDQ         $+128, R15
+	ADDQ         DX, SI
+	ADDQ         DX, R11
+	ADDQ         BX, DI
+	DECQ         R12
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z18
+	VMOVUPS.Z    64(DI), K1, Z19
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (SI), Z20
+	VFMADD231PS  Z20, Z18, Z0
+	VFMADD231PS  Z20, Z19, Z1
+	VBROADCASTSS (SI)(CX*1), Z21
+	VFMADD231PS  Z21, Z18, Z2
+	VFMADD231PS  Z21, Z19, Z3
+	VBROADCASTSS (SI)(CX*2), Z22
+	VFMADD231PS  Z22, Z18, Z4
+	VFMADD231PS  Z22, Z19, Z5
+	VBROADCASTSS (SI)(R9*1), Z23
+	VFMADD231PS  Z23, Z18, Z6
+	VFMADD231PS  Z23, Z19, Z7
+	VBROADCASTSS (SI)(CX*4), Z24
+	VFMADD231PS  Z24, Z18, Z8
+	VFMADD231PS  Z24, Z19, Z9
+	VBROADCASTSS (SI)(R10*1), Z25
+	VFMADD231PS  Z25, Z18, Z10
+	VFMADD231PS  Z25, Z19, Z11
+	VBROADCASTSS (SI)(R9*2), Z26
+	VFMADD231PS  Z26, Z18, Z12
+	VFMADD231PS  Z26, Z19, Z13
+	VBROADCASTSS (R11), Z27
+	VFMADD231PS  Z27, Z18, Z14
+	VFMADD231PS  Z27, Z19, Z15
+	VBROADCASTSS (R11)(CX*1), Z28
 	VFMADD231PS  Z28, Z18, Z16
 	VFMADD231PS  Z28, Z19, Z17
 	ADDQ         DX, SI
-	ADDQ         DX, R10
+	ADDQ         DX, R11
 	ADDQ         BX, DI
-	DECQ         R11
+	DECQ         R12
 	JNZ          terms
 
 done:
@@ -7105,9 +7775,9 @@ whole:
 	VFMADD231PS  Z18, Z19, Z17
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -7141,7 +7811,7 @@ unscaled:
 	VADDPS       Z18, Z17, Z17
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -7167,9 +7837,9 @@ col:
 	VADDPS    Z18, Z17, Z17
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z18
 	VADDPS    Z18, Z0, Z0
@@ -7217,10 +7887,10 @@ add:
 	VADDPS    Z18, Z17, Z17
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z18
-	VBROADCASTSS 264(AX), Z19
+	VBROADCASTSS 284(AX), Z18
+	VBROADCASTSS 288(AX), Z19
 	VMAXPS       Z0, Z18, Z0
 	VMAXPS       Z1, Z18, Z1
 	VMAXPS       Z2, Z18, Z2
@@ -7278,10 +7948,10 @@ clamp:
 	VADDPS       Z18, Z17, Z17
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z18, Z18, Z18
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z19
 	VCMPPS    $0x04, Z18, Z19, K2
@@ -7443,29 +8113,72 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   68(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x09, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z9
+	VMOVUPS          Z9, (R15)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
 	VFMADD231PS.BCST (SI), Z9, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z9, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z9, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z9, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z9, Z3
 	VFMADD231PS.BCST (SI)(CX*4), Z9, Z4
-	VFMADD231PS.BCST (SI)(R9*1), Z9, Z5
-	VFMADD231PS.BCST (SI)(R8*2), Z9, Z6
-	VFMADD231PS.BCST (R10), Z9, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z9, Z8
+	VFMADD231PS.BCST (SI)(R10*1), Z9, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z9, Z6
+	VFMADD231PS.BCST (R11), Z9, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z9, Z8
+	ADDQ             $+128, R15
 	ADDQ             DX, SI
-	ADDQ             DX, R10
+	ADDQ             DX, R11
 	ADDQ             BX, DI
-	DECQ             R11
+	DECQ             R12
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z9
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
+	VFMADD231PS.BCST (SI), Z9, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z9, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z9, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z9, Z3
+	VFMADD231PS.BCST (SI)(CX*4), Z9, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z9, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z9, Z6
+	VFMADD231PS.BCST (R11), Z9, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z9, Z8
+	ADDQ             DX, SI
+	ADDQ             DX, R11
+	ADDQ             BX, DI
+	DECQ             R12
 	JNZ              terms
 
 done:
@@ -7524,9 +8237,9 @@ whole:
 	VFMADD231PS  Z9, Z10, Z8
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -7551,7 +8264,7 @@ unscaled:
 	VADDPS       Z9, Z8, Z8
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -7567,9 +8280,9 @@ col:
 	VADDPS    Z9, Z8, Z8
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z9
 	VADDPS    Z9, Z0, Z0
@@ -7599,10 +8312,10 @@ add:
 	VADDPS    Z9, Z8, Z8
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z9
-	VBROADCASTSS 264(AX), Z10
+	VBROADCASTSS 284(AX), Z9
+	VBROADCASTSS 288(AX), Z10
 	VMAXPS       Z0, Z9, Z0
 	VMAXPS       Z1, Z9, Z1
 	VMAXPS       Z2, Z9, Z2
@@ -7633,10 +8346,10 @@ clamp:
 	VADDPS       Z9, Z8, Z8
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z9, Z9, Z9
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z10
 	VCMPPS    $0x04, Z9, Z10, K2
@@ -7785,17 +8498,41 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   76(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x0a, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS      (DI), Z20
+	VMOVUPS      Z20, (R15)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z21
+	VMOVUPS      Z21, 64(R15)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
 	VBROADCASTSS (SI), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
@@ -7805,31 +8542,74 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
-	VBROADCASTSS (SI)(R8*1), Z25
+	VBROADCASTSS (SI)(R9*1), Z25
 	VFMADD231PS  Z25, Z20, Z6
 	VFMADD231PS  Z25, Z21, Z7
 	VBROADCASTSS (SI)(CX*4), Z26
 	VFMADD231PS  Z26, Z20, Z8
 	VFMADD231PS  Z26, Z21, Z9
-	VBROADCASTSS (SI)(R9*1), Z27
+	VBROADCASTSS (SI)(R10*1), Z27
 	VFMADD231PS  Z27, Z20, Z10
 	VFMADD231PS  Z27, Z21, Z11
-	VBROADCASTSS (SI)(R8*2), Z28
+	VBROADCASTSS (SI)(R9*2), Z28
 	VFMADD231PS  Z28, Z20, Z12
 	VFMADD231PS  Z28, Z21, Z13
-	VBROADCASTSS (R10), Z29
+	VBROADCASTSS (R11), Z29
 	VFMADD231PS  Z29, Z20, Z14
 	VFMADD231PS  Z29, Z21, Z15
-	VBROADCASTSS (R10)(CX*1), Z30
+	VBROADCASTSS (R11)(CX*1), Z30
 	VFMADD231PS  Z30, Z20, Z16
 	VFMADD231PS  Z30, Z21, Z17
-	VBROADCASTSS (R10)(CX*2), Z31
+	VBROADCASTSS (R11)(CX*2), Z31
+	VFMADD231PS  Z31, Z20, Z18
+	VFMADD231PS  Z31, Z21, Z19
+	ADDQ         $+128, R15
+	ADDQ         DX, SI
+	ADDQ         DX, R11
+	ADDQ         BX, DI
+	DECQ         R12
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z20
+	VMOVUPS.Z    64(DI), K1, Z21
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z22, Z20, Z0
+	VFMADD231PS  Z22, Z21, Z1
+	VBROADCASTSS (SI)(CX*1), Z23
+	VFMADD231PS  Z23, Z20, Z2
+	VFMADD231PS  Z23, Z21, Z3
+	VBROADCASTSS (SI)(CX*2), Z24
+	VFMADD231PS  Z24, Z20, Z4
+	VFMADD231PS  Z24, Z21, Z5
+	VBROADCASTSS (SI)(R9*1), Z25
+	VFMADD231PS  Z25, Z20, Z6
+	VFMADD231PS  Z25, Z21, Z7
+	VBROADCASTSS (SI)(CX*4), Z26
+	VFMADD231PS  Z26, Z20, Z8
+	VFMADD231PS  Z26, Z21, Z9
+	VBROADCASTSS (SI)(R10*1), Z27
+	VFMADD231PS  Z27, Z20, Z10
+	VFMADD231PS  Z27, Z21, Z11
+	VBROADCASTSS (SI)(R9*2), Z28
+	VFMADD231PS  Z28, Z20, Z12
+	VFMADD231PS  Z28, Z21, Z13
+	VBROADCASTSS (R11), Z29
+	VFMADD231PS  Z29, Z20, Z14
+	VFMADD231PS  Z29, Z21, Z15
+	VBROADCASTSS (R11)(CX*1), Z30
+	VFMADD231PS  Z30, Z20, Z16
+	VFMADD231PS  Z30, Z21, Z17
+	VBROADCASTSS (R11)(CX*2), Z31
 	VFMADD231PS  Z31, Z20, Z18
 	VFMADD231PS  Z31, Z21, Z19
 	ADDQ         DX, SI
-	ADDQ         DX, R10
+	ADDQ         DX, R11
 	ADDQ         BX, DI
-	DECQ         R11
+	DECQ         R12
 	JNZ          terms
 
 done:
@@ -7922,9 +8702,9 @@ whole:
 	VFMADD231PS  Z20, Z21, Z19
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -7961,7 +8741,7 @@ unscaled:
 	VADDPS       Z20, Z19, Z19
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -7989,9 +8769,9 @@ col:
 	VADDPS    Z20, Z19, Z19
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z20
 	VADDPS    Z20, Z0, Z0
@@ -8044,10 +8824,10 @@ add:
 	VADDPS    Z20, Z19, Z19
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z20
-	VBROADCASTSS 264(AX), Z21
+	VBROADCASTSS 284(AX), Z20
+	VBROADCASTSS 288(AX), Z21
 	VMAXPS       Z0, Z20, Z0
 	VMAXPS       Z1, Z20, Z1
 	VMAXPS       Z2, Z20, Z2
@@ -8111,10 +8891,10 @@ clamp:
 	VADDPS       Z20, Z19, Z19
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z20, Z20, Z20
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z21
 	VCMPPS    $0x04, Z20, Z21, K2
@@ -8289,30 +9069,74 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   76(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x0a, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z10
+	VMOVUPS          Z10, (R15)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
 	VFMADD231PS.BCST (SI), Z10, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z10, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z10, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z10, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z10, Z3
 	VFMADD231PS.BCST (SI)(CX*4), Z10, Z4
-	VFMADD231PS.BCST (SI)(R9*1), Z10, Z5
-	VFMADD231PS.BCST (SI)(R8*2), Z10, Z6
-	VFMADD231PS.BCST (R10), Z10, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z10, Z8
-	VFMADD231PS.BCST (R10)(CX*2), Z10, Z9
+	VFMADD231PS.BCST (SI)(R10*1), Z10, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z10, Z6
+	VFMADD231PS.BCST (R11), Z10, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z10, Z8
+	VFMADD231PS.BCST (R11)(CX*2), Z10, Z9
+	ADDQ             $+128, R15
 	ADDQ             DX, SI
-	ADDQ             DX, R10
+	ADDQ             DX, R11
 	ADDQ             BX, DI
-	DECQ             R11
+	DECQ             R12
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z10
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
+	VFMADD231PS.BCST (SI), Z10, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z10, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z10, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z10, Z3
+	VFMADD231PS.BCST (SI)(CX*4), Z10, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z10, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z10, Z6
+	VFMADD231PS.BCST (R11), Z10, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z10, Z8
+	VFMADD231PS.BCST (R11)(CX*2), Z10, Z9
+	ADDQ             DX, SI
+	ADDQ             DX, R11
+	ADDQ             BX, DI
+	DECQ             R12
 	JNZ              terms
 
 done:
@@ -8375,9 +9199,9 @@ whole:
 	VFMADD231PS  Z10, Z11, Z9
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -8404,7 +9228,7 @@ unscaled:
 	VADDPS       Z10, Z9, Z9
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -8421,9 +9245,9 @@ col:
 	VADDPS    Z10, Z9, Z9
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -8456,10 +9280,10 @@ add:
 	VADDPS    Z10, Z9, Z9
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z10
-	VBROADCASTSS 264(AX), Z11
+	VBROADCASTSS 284(AX), Z10
+	VBROADCASTSS 288(AX), Z11
 	VMAXPS       Z0, Z10, Z0
 	VMAXPS       Z1, Z10, Z1
 	VMAXPS       Z2, Z10, Z2
@@ -8493,10 +9317,10 @@ clamp:
 	VADDPS       Z10, Z9, Z9
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z10, Z10, Z10
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z11
 	VCMPPS    $0x04, Z10, Z11, K2
@@ -8656,17 +9480,41 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   84(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x0b, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS      (DI), Z22
+	VMOVUPS      Z22, (R15)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z23
+	VMOVUPS      Z23, 64(R15)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
 	VBROADCASTSS (SI), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
@@ -8676,34 +9524,80 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z26
 	VFMADD231PS  Z26, Z22, Z4
 	VFMADD231PS  Z26, Z23, Z5
-	VBROADCASTSS (SI)(R8*1), Z27
+	VBROADCASTSS (SI)(R9*1), Z27
 	VFMADD231PS  Z27, Z22, Z6
 	VFMADD231PS  Z27, Z23, Z7
 	VBROADCASTSS (SI)(CX*4), Z28
 	VFMADD231PS  Z28, Z22, Z8
 	VFMADD231PS  Z28, Z23, Z9
-	VBROADCASTSS (SI)(R9*1), Z29
+	VBROADCASTSS (SI)(R10*1), Z29
 	VFMADD231PS  Z29, Z22, Z10
 	VFMADD231PS  Z29, Z23, Z11
-	VBROADCASTSS (SI)(R8*2), Z30
+	VBROADCASTSS (SI)(R9*2), Z30
 	VFMADD231PS  Z30, Z22, Z12
 	VFMADD231PS  Z30, Z23, Z13
-	VBROADCASTSS (R10), Z31
+	VBROADCASTSS (R11), Z31
 	VFMADD231PS  Z31, Z22, Z14
 	VFMADD231PS  Z31, Z23, Z15
-	VBROADCASTSS (R10)(CX*1), Z24
+	VBROADCASTSS (R11)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS (R10)(CX*2), Z25
+	VBROADCASTSS (R11)(CX*2), Z25
 	VFMADD231PS  Z25, Z22, Z18
 	VFMADD231PS  Z25, Z23, Z19
-	VBROADCASTSS (R10)(R8*1), Z26
+	VBROADCASTSS (R11)(R9*1), Z26
+	VFMADD231PS  Z26, Z22, Z20
+	VFMADD231PS  Z26, Z23, Z21
+	ADDQ         $+128, R15
+	ADDQ         DX, SI
+	ADDQ         DX, R11
+	ADDQ         BX, DI
+	DECQ         R12
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z22
+	VMOVUPS.Z    64(DI), K1, Z23
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z24, Z22, Z0
+	VFMADD231PS  Z24, Z23, Z1
+	VBROADCASTSS (SI)(CX*1), Z25
+	VFMADD231PS  Z25, Z22, Z2
+	VFMADD231PS  Z25, Z23, Z3
+	VBROADCASTSS (SI)(CX*2), Z26
+	VFMADD231PS  Z26, Z22, Z4
+	VFMADD231PS  Z26, Z23, Z5
+	VBROADCASTSS (SI)(R9*1), Z27
+	VFMADD231PS  Z27, Z22, Z6
+	VFMADD231PS  Z27, Z23, Z7
+	VBROADCASTSS (SI)(CX*4), Z28
+	VFMADD231PS  Z28, Z22, Z8
+	VFMADD231PS  Z28, Z23, Z9
+	VBROADCASTSS (SI)(R10*1), Z29
+	VFMADD231PS  Z29, Z22, Z10
+	VFMADD231PS  Z29, Z23, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z30, Z22, Z12
+	VFMADD231PS  Z30, Z23, Z13
+	VBROADCASTSS (R11), Z31
+	VFMADD231PS  Z31, Z22, Z14
+	VFMADD231PS  Z31, Z23, Z15
+	VBROADCASTSS (R11)(CX*1), Z24
+	VFMADD231PS  Z24, Z22, Z16
+	VFMADD231PS  Z24, Z23, Z17
+	VBROADCASTSS (R11)(CX*2), Z25
+	VFMADD231PS  Z25, Z22, Z18
+	VFMADD231PS  Z25, Z23, Z19
+	VBROADCASTSS (R11)(R9*1), Z26
 	VFMADD231PS  Z26, Z22, Z20
 	VFMADD231PS  Z26, Z23, Z21
 	ADDQ         DX, SI
-	ADDQ         DX, R10
+	ADDQ         DX, R11
 	ADDQ         BX, DI
-	DECQ         R11
+	DECQ         R12
 	JNZ          terms
 
 done:
@@ -8803,9 +9697,9 @@ whole:
 	VFMADD231PS  Z22, Z23, Z21
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -8845,7 +9739,7 @@ unscaled:
 	VADDPS       Z22, Z21, Z21
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -8875,9 +9769,9 @@ col:
 	VADDPS    Z22, Z21, Z21
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z22
 	VADDPS    Z22, Z0, Z0
@@ -8935,10 +9829,10 @@ add:
 	VADDPS    Z22, Z21, Z21
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z22
-	VBROADCASTSS 264(AX), Z23
+	VBROADCASTSS 284(AX), Z22
+	VBROADCASTSS 288(AX), Z23
 	VMAXPS       Z0, Z22, Z0
 	VMAXPS       Z1, Z22, Z1
 	VMAXPS       Z2, Z22, Z2
@@ -9008,10 +9902,10 @@ clamp:
 	VADDPS       Z22, Z21, Z21
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z22, Z22, Z22
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z23
 	VCMPPS    $0x04, Z22, Z23, K2
@@ -9199,31 +10093,76 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   84(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x0b, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z11
+	VMOVUPS          Z11, (R15)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
 	VFMADD231PS.BCST (SI), Z11, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z11, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z11, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z11, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z11, Z3
 	VFMADD231PS.BCST (SI)(CX*4), Z11, Z4
-	VFMADD231PS.BCST (SI)(R9*1), Z11, Z5
-	VFMADD231PS.BCST (SI)(R8*2), Z11, Z6
-	VFMADD231PS.BCST (R10), Z11, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z11, Z8
-	VFMADD231PS.BCST (R10)(CX*2), Z11, Z9
-	VFMADD231PS.BCST (R10)(R8*1), Z11, Z10
+	VFMADD231PS.BCST (SI)(R10*1), Z11, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z11, Z6
+	VFMADD231PS.BCST (R11), Z11, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z11, Z8
+	VFMADD231PS.BCST (R11)(CX*2), Z11, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z11, Z10
+	ADDQ             $+128, R15
 	ADDQ             DX, SI
-	ADDQ             DX, R10
+	ADDQ             DX, R11
 	ADDQ             BX, DI
-	DECQ             R11
+	DECQ             R12
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z11
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
+	VFMADD231PS.BCST (SI), Z11, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z11, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z11, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z11, Z3
+	VFMADD231PS.BCST (SI)(CX*4), Z11, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z11, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z11, Z6
+	VFMADD231PS.BCST (R11), Z11, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z11, Z8
+	VFMADD231PS.BCST (R11)(CX*2), Z11, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z11, Z10
+	ADDQ             DX, SI
+	ADDQ             DX, R11
+	ADDQ             BX, DI
+	DECQ             R12
 	JNZ              terms
 
 done:
@@ -9290,9 +10229,9 @@ whole:
 	VFMADD231PS  Z11, Z12, Z10
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -9321,7 +10260,7 @@ unscaled:
 	VADDPS       Z11, Z10, Z10
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -9339,9 +10278,9 @@ col:
 	VADDPS    Z11, Z10, Z10
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z11
 	VADDPS    Z11, Z0, Z0
@@ -9377,10 +10316,10 @@ add:
 	VADDPS    Z11, Z10, Z10
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z11
-	VBROADCASTSS 264(AX), Z12
+	VBROADCASTSS 284(AX), Z11
+	VBROADCASTSS 288(AX), Z12
 	VMAXPS       Z0, Z11, Z0
 	VMAXPS       Z1, Z11, Z1
 	VMAXPS       Z2, Z11, Z2
@@ -9417,10 +10356,10 @@ clamp:
 	VADDPS       Z11, Z10, Z10
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z11, Z11, Z11
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z12
 	VCMPPS    $0x04, Z11, Z12, K2
@@ -9591,17 +10530,41 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   92(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x0c, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS      (DI), Z24
+	VMOVUPS      Z24, (R15)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z25
+	VMOVUPS      Z25, 64(R15)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
 	VBROADCASTSS (SI), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
@@ -9611,37 +10574,86 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
-	VBROADCASTSS (SI)(R8*1), Z29
+	VBROADCASTSS (SI)(R9*1), Z29
 	VFMADD231PS  Z29, Z24, Z6
 	VFMADD231PS  Z29, Z25, Z7
 	VBROADCASTSS (SI)(CX*4), Z30
 	VFMADD231PS  Z30, Z24, Z8
 	VFMADD231PS  Z30, Z25, Z9
-	VBROADCASTSS (SI)(R9*1), Z31
+	VBROADCASTSS (SI)(R10*1), Z31
 	VFMADD231PS  Z31, Z24, Z10
 	VFMADD231PS  Z31, Z25, Z11
-	VBROADCASTSS (SI)(R8*2), Z26
+	VBROADCASTSS (SI)(R9*2), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS (R10), Z27
+	VBROADCASTSS (R11), Z27
 	VFMADD231PS  Z27, Z24, Z14
 	VFMADD231PS  Z27, Z25, Z15
-	VBROADCASTSS (R10)(CX*1), Z28
+	VBROADCASTSS (R11)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
-	VBROADCASTSS (R10)(CX*2), Z29
+	VBROADCASTSS (R11)(CX*2), Z29
 	VFMADD231PS  Z29, Z24, Z18
 	VFMADD231PS  Z29, Z25, Z19
-	VBROADCASTSS (R10)(R8*1), Z30
+	VBROADCASTSS (R11)(R9*1), Z30
 	VFMADD231PS  Z30, Z24, Z20
 	VFMADD231PS  Z30, Z25, Z21
-	VBROADCASTSS (R10)(CX*4), Z31
+	VBROADCASTSS (R11)(CX*4), Z31
+	VFMADD231PS  Z31, Z24, Z22
+	VFMADD231PS  Z31, Z25, Z23
+	ADDQ         $+128, R15
+	ADDQ         DX, SI
+	ADDQ         DX, R11
+	ADDQ         BX, DI
+	DECQ         R12
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z24
+	VMOVUPS.Z    64(DI), K1, Z25
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z26, Z24, Z0
+	VFMADD231PS  Z26, Z25, Z1
+	VBROADCASTSS (SI)(CX*1), Z27
+	VFMADD231PS  Z27, Z24, Z2
+	VFMADD231PS  Z27, Z25, Z3
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z28, Z24, Z4
+	VFMADD231PS  Z28, Z25, Z5
+	VBROADCASTSS (SI)(R9*1), Z29
+	VFMADD231PS  Z29, Z24, Z6
+	VFMADD231PS  Z29, Z25, Z7
+	VBROADCASTSS (SI)(CX*4), Z30
+	VFMADD231PS  Z30, Z24, Z8
+	VFMADD231PS  Z30, Z25, Z9
+	VBROADCASTSS (SI)(R10*1), Z31
+	VFMADD231PS  Z31, Z24, Z10
+	VFMADD231PS  Z31, Z25, Z11
+	VBROADCASTSS (SI)(R9*2), Z26
+	VFMADD231PS  Z26, Z24, Z12
+	VFMADD231PS  Z26, Z25, Z13
+	VBROADCASTSS (R11), Z27
+	VFMADD231PS  Z27, Z24, Z14
+	VFMADD231PS  Z27, Z25, Z15
+	VBROADCASTSS (R11)(CX*1), Z28
+	VFMADD231PS  Z28, Z24, Z16
+	VFMADD231PS  Z28, Z25, Z17
+	VBROADCASTSS (R11)(CX*2), Z29
+	VFMADD231PS  Z29, Z24, Z18
+	VFMADD231PS  Z29, Z25, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z30, Z24, Z20
+	VFMADD231PS  Z30, Z25, Z21
+	VBROADCASTSS (R11)(CX*4), Z31
 	VFMADD231PS  Z31, Z24, Z22
 	VFMADD231PS  Z31, Z25, Z23
 	ADDQ         DX, SI
-	ADDQ         DX, R10
+	ADDQ         DX, R11
 	ADDQ         BX, DI
-	DECQ         R11
+	DECQ         R12
 	JNZ          terms
 
 done:
@@ -9748,9 +10760,9 @@ whole:
 	VFMADD231PS  Z24, Z25, Z23
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -9793,7 +10805,7 @@ unscaled:
 	VADDPS       Z24, Z23, Z23
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -9825,9 +10837,9 @@ col:
 	VADDPS    Z24, Z23, Z23
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z24
 	VADDPS    Z24, Z0, Z0
@@ -9890,10 +10902,10 @@ add:
 	VADDPS    Z24, Z23, Z23
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z24
-	VBROADCASTSS 264(AX), Z25
+	VBROADCASTSS 284(AX), Z24
+	VBROADCASTSS 288(AX), Z25
 	VMAXPS       Z0, Z24, Z0
 	VMAXPS       Z1, Z24, Z1
 	VMAXPS       Z2, Z24, Z2
@@ -9969,10 +10981,10 @@ clamp:
 	VADDPS       Z24, Z23, Z23
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z24, Z24, Z24
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z25
 	VCMPPS    $0x04, Z24, Z25, K2
@@ -10173,32 +11185,78 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   92(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x0c, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z12
+	VMOVUPS          Z12, (R15)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
 	VFMADD231PS.BCST (SI), Z12, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z12, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z12, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z12, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z12, Z3
 	VFMADD231PS.BCST (SI)(CX*4), Z12, Z4
-	VFMADD231PS.BCST (SI)(R9*1), Z12, Z5
-	VFMADD231PS.BCST (SI)(R8*2), Z12, Z6
-	VFMADD231PS.BCST (R10), Z12, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z12, Z8
-	VFMADD231PS.BCST (R10)(CX*2), Z12, Z9
-	VFMADD231PS.BCST (R10)(R8*1), Z12, Z10
-	VFMADD231PS.BCST (R10)(CX*4), Z12, Z11
+	VFMADD231PS.BCST (SI)(R10*1), Z12, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z12, Z6
+	VFMADD231PS.BCST (R11), Z12, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z12, Z8
+	VFMADD231PS.BCST (R11)(CX*2), Z12, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z12, Z10
+	VFMADD231PS.BCST (R11)(CX*4), Z12, Z11
+	ADDQ             $+128, R15
 	ADDQ             DX, SI
-	ADDQ             DX, R10
+	ADDQ             DX, R11
 	ADDQ             BX, DI
-	DECQ             R11
+	DECQ             R12
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z12
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
+	VFMADD231PS.BCST (SI), Z12, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z12, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z12, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z12, Z3
+	VFMADD231PS.BCST (SI)(CX*4), Z12, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z12, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z12, Z6
+	VFMADD231PS.BCST (R11), Z12, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z12, Z8
+	VFMADD231PS.BCST (R11)(CX*2), Z12, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z12, Z10
+	VFMADD231PS.BCST (R11)(CX*4), Z12, Z11
+	ADDQ             DX, SI
+	ADDQ             DX, R11
+	ADDQ             BX, DI
+	DECQ             R12
 	JNZ              terms
 
 done:
@@ -10269,9 +11327,9 @@ whole:
 	VFMADD231PS  Z12, Z13, Z11
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -10302,7 +11360,7 @@ unscaled:
 	VADDPS       Z12, Z11, Z11
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -10321,9 +11379,9 @@ col:
 	VADDPS    Z12, Z11, Z11
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z12
 	VADDPS    Z12, Z0, Z0
@@ -10362,10 +11420,10 @@ add:
 	VADDPS    Z12, Z11, Z11
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z12
-	VBROADCASTSS 264(AX), Z13
+	VBROADCASTSS 284(AX), Z12
+	VBROADCASTSS 288(AX), Z13
 	VMAXPS       Z0, Z12, Z0
 	VMAXPS       Z1, Z12, Z1
 	VMAXPS       Z2, Z12, Z2
@@ -10405,10 +11463,10 @@ clamp:
 	VADDPS       Z12, Z11, Z11
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z12, Z12, Z12
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z13
 	VCMPPS    $0x04, Z12, Z13, K2
@@ -10590,17 +11648,41 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   100(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x0d, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS      (DI), Z26
+	VMOVUPS      Z26, (R15)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z27
+	VMOVUPS      Z27, 64(R15)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
 	VBROADCASTSS (SI), Z28
 	VFMADD231PS  Z28, Z26, Z0
 	VFMADD231PS  Z28, Z27, Z1
@@ -10610,40 +11692,92 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z30
 	VFMADD231PS  Z30, Z26, Z4
 	VFMADD231PS  Z30, Z27, Z5
-	VBROADCASTSS (SI)(R8*1), Z31
+	VBROADCASTSS (SI)(R9*1), Z31
 	VFMADD231PS  Z31, Z26, Z6
 	VFMADD231PS  Z31, Z27, Z7
 	VBROADCASTSS (SI)(CX*4), Z28
 	VFMADD231PS  Z28, Z26, Z8
 	VFMADD231PS  Z28, Z27, Z9
-	VBROADCASTSS (SI)(R9*1), Z29
+	VBROADCASTSS (SI)(R10*1), Z29
 	VFMADD231PS  Z29, Z26, Z10
 	VFMADD231PS  Z29, Z27, Z11
-	VBROADCASTSS (SI)(R8*2), Z30
+	VBROADCASTSS (SI)(R9*2), Z30
 	VFMADD231PS  Z30, Z26, Z12
 	VFMADD231PS  Z30, Z27, Z13
-	VBROADCASTSS (R10), Z31
+	VBROADCASTSS (R11), Z31
 	VFMADD231PS  Z31, Z26, Z14
 	VFMADD231PS  Z31, Z27, Z15
-	VBROADCASTSS (R10)(CX*1), Z28
+	VBROADCASTSS (R11)(CX*1), Z28
 	VFMADD231PS  Z28, Z26, Z16
 	VFMADD231PS  Z28, Z27, Z17
-	VBROADCASTSS (R10)(CX*2), Z29
+	VBROADCASTSS (R11)(CX*2), Z29
 	VFMADD231PS  Z29, Z26, Z18
 	VFMADD231PS  Z29, Z27, Z19
-	VBROADCASTSS (R10)(R8*1), Z30
+	VBROADCASTSS (R11)(R9*1), Z30
 	VFMADD231PS  Z30, Z26, Z20
 	VFMADD231PS  Z30, Z27, Z21
-	VBROADCASTSS (R10)(CX*4), Z31
+	VBROADCASTSS (R11)(CX*4), Z31
 	VFMADD231PS  Z31, Z26, Z22
 	VFMADD231PS  Z31, Z27, Z23
-	VBROADCASTSS (R10)(R9*1), Z28
+	VBROADCASTSS (R11)(R10*1), Z28
+	VFMADD231PS  Z28, Z26, Z24
+	VFMADD231PS  Z28, Z27, Z25
+	ADDQ         $+128, R15
+	ADDQ         DX, SI
+	ADDQ         DX, R11
+	ADDQ         BX, DI
+	DECQ         R12
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z26
+	VMOVUPS.Z    64(DI), K1, Z27
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z28, Z26, Z0
+	VFMADD231PS  Z28, Z27, Z1
+	VBROADCASTSS (SI)(CX*1), Z29
+	VFMADD231PS  Z29, Z26, Z2
+	VFMADD231PS  Z29, Z27, Z3
+	VBROADCASTSS (SI)(CX*2), Z30
+	VFMADD231PS  Z30, Z26, Z4
+	VFMADD231PS  Z30, Z27, Z5
+	VBROADCASTSS (SI)(R9*1), Z31
+	VFMADD231PS  Z31, Z26, Z6
+	VFMADD231PS  Z31, Z27, Z7
+	VBROADCASTSS (SI)(CX*4), Z28
+	VFMADD231PS  Z28, Z26, Z8
+	VFMADD231PS  Z28, Z27, Z9
+	VBROADCASTSS (SI)(R10*1), Z29
+	VFMADD231PS  Z29, Z26, Z10
+	VFMADD231PS  Z29, Z27, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z30, Z26, Z12
+	VFMADD231PS  Z30, Z27, Z13
+	VBROADCASTSS (R11), Z31
+	VFMADD231PS  Z31, Z26, Z14
+	VFMADD231PS  Z31, Z27, Z15
+	VBROADCASTSS (R11)(CX*1), Z28
+	VFMADD231PS  Z28, Z26, Z16
+	VFMADD231PS  Z28, Z27, Z17
+	VBROADCASTSS (R11)(CX*2), Z29
+	VFMADD231PS  Z29, Z26, Z18
+	VFMADD231PS  Z29, Z27, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z30, Z26, Z20
+	VFMADD231PS  Z30, Z27, Z21
+	VBROADCASTSS (R11)(CX*4), Z31
+	VFMADD231PS  Z31, Z26, Z22
+	VFMADD231PS  Z31, Z27, Z23
+	VBROADCASTSS (R11)(R10*1), Z28
 	VFMADD231PS  Z28, Z26, Z24
 	VFMADD231PS  Z28, Z27, Z25
 	ADDQ         DX, SI
-	ADDQ         DX, R10
+	ADDQ         DX, R11
 	ADDQ         BX, DI
-	DECQ         R11
+	DECQ         R12
 	JNZ          terms
 
 done:
@@ -10757,9 +11891,9 @@ whole:
 	VFMADD231PS  Z26, Z27, Z25
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -10805,7 +11939,7 @@ unscaled:
 	VADDPS       Z26, Z25, Z25
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -10839,9 +11973,9 @@ col:
 	VADDPS    Z26, Z25, Z25
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z26
 	VADDPS    Z26, Z0, Z0
@@ -10909,10 +12043,10 @@ add:
 	VADDPS    Z26, Z25, Z25
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z26
-	VBROADCASTSS 264(AX), Z27
+	VBROADCASTSS 284(AX), Z26
+	VBROADCASTSS 288(AX), Z27
 	VMAXPS       Z0, Z26, Z0
 	VMAXPS       Z1, Z26, Z1
 	VMAXPS       Z2, Z26, Z2
@@ -10994,10 +12128,10 @@ clamp:
 	VADDPS       Z26, Z25, Z25
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z26, Z26, Z26
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z27
 	VCMPPS    $0x04, Z26, Z27, K2
@@ -11211,33 +12345,80 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   100(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x0d, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z13
+	VMOVUPS          Z13, (R15)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
 	VFMADD231PS.BCST (SI), Z13, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z13, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z13, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z13, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z13, Z3
 	VFMADD231PS.BCST (SI)(CX*4), Z13, Z4
-	VFMADD231PS.BCST (SI)(R9*1), Z13, Z5
-	VFMADD231PS.BCST (SI)(R8*2), Z13, Z6
-	VFMADD231PS.BCST (R10), Z13, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z13, Z8
-	VFMADD231PS.BCST (R10)(CX*2), Z13, Z9
-	VFMADD231PS.BCST (R10)(R8*1), Z13, Z10
-	VFMADD231PS.BCST (R10)(CX*4), Z13, Z11
-	VFMADD231PS.BCST (R10)(R9*1), Z13, Z12
+	VFMADD231PS.BCST (SI)(R10*1), Z13, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z13, Z6
+	VFMADD231PS.BCST (R11), Z13, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z13, Z8
+	VFMADD231PS.BCST (R11)(CX*2), Z13, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z13, Z10
+	VFMADD231PS.BCST (R11)(CX*4), Z13, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z13, Z12
+	ADDQ             $+128, R15
 	ADDQ             DX, SI
-	ADDQ             DX, R10
+	ADDQ             DX, R11
 	ADDQ             BX, DI
-	DECQ             R11
+	DECQ             R12
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z13
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
+	VFMADD231PS.BCST (SI), Z13, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z13, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z13, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z13, Z3
+	VFMADD231PS.BCST (SI)(CX*4), Z13, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z13, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z13, Z6
+	VFMADD231PS.BCST (R11), Z13, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z13, Z8
+	VFMADD231PS.BCST (R11)(CX*2), Z13, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z13, Z10
+	VFMADD231PS.BCST (R11)(CX*4), Z13, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z13, Z12
+	ADDQ             DX, SI
+	ADDQ             DX, R11
+	ADDQ             BX, DI
+	DECQ             R12
 	JNZ              terms
 
 done:
@@ -11312,9 +12493,9 @@ whole:
 	VFMADD231PS  Z13, Z14, Z12
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -11347,7 +12528,7 @@ unscaled:
 	VADDPS       Z13, Z12, Z12
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -11367,9 +12548,9 @@ col:
 	VADDPS    Z13, Z12, Z12
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z13
 	VADDPS    Z13, Z0, Z0
@@ -11411,10 +12592,10 @@ add:
 	VADDPS    Z13, Z12, Z12
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z13
-	VBROADCASTSS 264(AX), Z14
+	VBROADCASTSS 284(AX), Z13
+	VBROADCASTSS 288(AX), Z14
 	VMAXPS       Z0, Z13, Z0
 	VMAXPS       Z1, Z13, Z1
 	VMAXPS       Z2, Z13, Z2
@@ -11457,10 +12638,10 @@ clamp:
 	VADDPS       Z13, Z12, Z12
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z13, Z13, Z13
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z14
 	VCMPPS    $0x04, Z13, Z14, K2
@@ -11653,17 +12834,41 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   108(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x0e, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS      (DI), Z28
+	VMOVUPS      Z28, (R15)
+	PREFETCHT1   128(DI)
 	VMOVUPS.Z    64(DI), K1, Z29
+	VMOVUPS      Z29, 64(R15)
+	PREFETCHT1   192(DI)
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
 	VBROADCASTSS (SI), Z30
 	VFMADD231PS  Z30, Z28, Z0
 	VFMADD231PS  Z30, Z29, Z1
@@ -11673,43 +12878,98 @@ terms:
 	VBROADCASTSS (SI)(CX*2), Z30
 	VFMADD231PS  Z30, Z28, Z4
 	VFMADD231PS  Z30, Z29, Z5
-	VBROADCASTSS (SI)(R8*1), Z31
+	VBROADCASTSS (SI)(R9*1), Z31
 	VFMADD231PS  Z31, Z28, Z6
 	VFMADD231PS  Z31, Z29, Z7
 	VBROADCASTSS (SI)(CX*4), Z30
 	VFMADD231PS  Z30, Z28, Z8
 	VFMADD231PS  Z30, Z29, Z9
-	VBROADCASTSS (SI)(R9*1), Z31
+	VBROADCASTSS (SI)(R10*1), Z31
 	VFMADD231PS  Z31, Z28, Z10
 	VFMADD231PS  Z31, Z29, Z11
-	VBROADCASTSS (SI)(R8*2), Z30
+	VBROADCASTSS (SI)(R9*2), Z30
 	VFMADD231PS  Z30, Z28, Z12
 	VFMADD231PS  Z30, Z29, Z13
-	VBROADCASTSS (R10), Z31
+	VBROADCASTSS (R11), Z31
 	VFMADD231PS  Z31, Z28, Z14
 	VFMADD231PS  Z31, Z29, Z15
-	VBROADCASTSS (R10)(CX*1), Z30
+	VBROADCASTSS (R11)(CX*1), Z30
 	VFMADD231PS  Z30, Z28, Z16
 	VFMADD231PS  Z30, Z29, Z17
-	VBROADCASTSS (R10)(CX*2), Z31
+	VBROADCASTSS (R11)(CX*2), Z31
 	VFMADD231PS  Z31, Z28, Z18
 	VFMADD231PS  Z31, Z29, Z19
-	VBROADCASTSS (R10)(R8*1), Z30
+	VBROADCASTSS (R11)(R9*1), Z30
 	VFMADD231PS  Z30, Z28, Z20
 	VFMADD231PS  Z30, Z29, Z21
-	VBROADCASTSS (R10)(CX*4), Z31
+	VBROADCASTSS (R11)(CX*4), Z31
 	VFMADD231PS  Z31, Z28, Z22
 	VFMADD231PS  Z31, Z29, Z23
-	VBROADCASTSS (R10)(R9*1), Z30
+	VBROADCASTSS (R11)(R10*1), Z30
 	VFMADD231PS  Z30, Z28, Z24
 	VFMADD231PS  Z30, Z29, Z25
-	VBROADCASTSS (R10)(R8*2), Z31
+	VBROADCASTSS (R11)(R9*2), Z31
+	VFMADD231PS  Z31, Z28, Z26
+	VFMADD231PS  Z31, Z29, Z27
+	ADDQ         $+128, R15
+	ADDQ         DX, SI
+	ADDQ         DX, R11
+	ADDQ         BX, DI
+	DECQ         R12
+	JNZ          copied
+	JMP          done
+
+terms:
+	VMOVUPS      (DI), Z28
+	VMOVUPS.Z    64(DI), K1, Z29
+	PREFETCHT0   (R13)
+	ADDQ         R14, R13
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z30, Z28, Z0
+	VFMADD231PS  Z30, Z29, Z1
+	VBROADCASTSS (SI)(CX*1), Z31
+	VFMADD231PS  Z31, Z28, Z2
+	VFMADD231PS  Z31, Z29, Z3
+	VBROADCASTSS (SI)(CX*2), Z30
+	VFMADD231PS  Z30, Z28, Z4
+	VFMADD231PS  Z30, Z29, Z5
+	VBROADCASTSS (SI)(R9*1), Z31
+	VFMADD231PS  Z31, Z28, Z6
+	VFMADD231PS  Z31, Z29, Z7
+	VBROADCASTSS (SI)(CX*4), Z30
+	VFMADD231PS  Z30, Z28, Z8
+	VFMADD231PS  Z30, Z29, Z9
+	VBROADCASTSS (SI)(R10*1), Z31
+	VFMADD231PS  Z31, Z28, Z10
+	VFMADD231PS  Z31, Z29, Z11
+	VBROADCASTSS (SI)(R9*2), Z30
+	VFMADD231PS  Z30, Z28, Z12
+	VFMADD231PS  Z30, Z29, Z13
+	VBROADCASTSS (R11), Z31
+	VFMADD231PS  Z31, Z28, Z14
+	VFMADD231PS  Z31, Z29, Z15
+	VBROADCASTSS (R11)(CX*1), Z30
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z17
+	VBROADCASTSS (R11)(CX*2), Z31
+	VFMADD231PS  Z31, Z28, Z18
+	VFMADD231PS  Z31, Z29, Z19
+	VBROADCASTSS (R11)(R9*1), Z30
+	VFMADD231PS  Z30, Z28, Z20
+	VFMADD231PS  Z30, Z29, Z21
+	VBROADCASTSS (R11)(CX*4), Z31
+	VFMADD231PS  Z31, Z28, Z22
+	VFMADD231PS  Z31, Z29, Z23
+	VBROADCASTSS (R11)(R10*1), Z30
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z30, Z29, Z25
+	VBROADCASTSS (R11)(R9*2), Z31
 	VFMADD231PS  Z31, Z28, Z26
 	VFMADD231PS  Z31, Z29, Z27
 	ADDQ         DX, SI
-	ADDQ         DX, R10
+	ADDQ         DX, R11
 	ADDQ         BX, DI
-	DECQ         R11
+	DECQ         R12
 	JNZ          terms
 
 done:
@@ -11830,9 +13090,9 @@ whole:
 	VFMADD231PS  Z28, Z29, Z27
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -11881,7 +13141,7 @@ unscaled:
 	VADDPS       Z28, Z27, Z27
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -11917,9 +13177,9 @@ col:
 	VADDPS    Z28, Z27, Z27
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z28
 	VADDPS    Z28, Z0, Z0
@@ -11992,10 +13252,10 @@ add:
 	VADDPS    Z28, Z27, Z27
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z28
-	VBROADCASTSS 264(AX), Z29
+	VBROADCASTSS 284(AX), Z28
+	VBROADCASTSS 288(AX), Z29
 	VMAXPS       Z0, Z28, Z0
 	VMAXPS       Z1, Z28, Z1
 	VMAXPS       Z2, Z28, Z2
@@ -12083,10 +13343,10 @@ clamp:
 	VADDPS       Z28, Z27, Z27
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z28, Z28, Z28
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS   (CX), Z29
 	VCMPPS    $0x04, Z28, Z29, K2
@@ -12313,34 +13573,82 @@ start:
 	MOVQ   40(AX), DI
 	MOVQ   152(AX), R8
 	LEAQ   (DI)(R8*4), DI
-	LEAQ   (CX)(CX*2), R8
-	LEAQ   (CX)(CX*4), R9
-	LEAQ   (CX)(R8*2), R10
-	ADDQ   SI, R10
-	MOVQ   104(AX), R11
-	TESTQ  R11, R11
-	JZ     done
+	LEAQ   (CX)(CX*2), R9
+	LEAQ   (CX)(CX*4), R10
+	LEAQ   (CX)(R9*2), R11
+	ADDQ   SI, R11
+	MOVQ   104(AX), R12
+	LEAQ   108(SI), R13
+	MOVQ   DX, R14
+	CMPQ   DX, $0x04
+	JNE    ahead
+	IMUL3Q $0x0e, CX, R13
+	ADDQ   SI, R13
+	XORQ   R14, R14
+	MOVQ   R12, R15
+	SHLQ   $0x02, R15
+	CMPQ   CX, R15
+	JNE    ahead
+	MOVQ   $+64, R14
 
-terms:
+ahead:
+	TESTQ R12, R12
+	JZ    done
+	MOVQ  176(AX), R15
+	TESTQ R15, R15
+	JZ    terms
+	LEAQ  (R15)(R8*4), R15
+
+copied:
 	VMOVUPS.Z        (DI), K1, Z14
+	VMOVUPS          Z14, (R15)
+	PREFETCHT1       128(DI)
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
 	VFMADD231PS.BCST (SI), Z14, Z0
 	VFMADD231PS.BCST (SI)(CX*1), Z14, Z1
 	VFMADD231PS.BCST (SI)(CX*2), Z14, Z2
-	VFMADD231PS.BCST (SI)(R8*1), Z14, Z3
+	VFMADD231PS.BCST (SI)(R9*1), Z14, Z3
 	VFMADD231PS.BCST (SI)(CX*4), Z14, Z4
-	VFMADD231PS.BCST (SI)(R9*1), Z14, Z5
-	VFMADD231PS.BCST (SI)(R8*2), Z14, Z6
-	VFMADD231PS.BCST (R10), Z14, Z7
-	VFMADD231PS.BCST (R10)(CX*1), Z14, Z8
-	VFMADD231PS.BCST (R10)(CX*2), Z14, Z9
-	VFMADD231PS.BCST (R10)(R8*1), Z14, Z10
-	VFMADD231PS.BCST (R10)(CX*4), Z14, Z11
-	VFMADD231PS.BCST (R10)(R9*1), Z14, Z12
-	VFMADD231PS.BCST (R10)(R8*2), Z14, Z13
+	VFMADD231PS.BCST (SI)(R10*1), Z14, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z14, Z6
+	VFMADD231PS.BCST (R11), Z14, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z14, Z8
+	VFMADD231PS.BCST (R11)(CX*2), Z14, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z14, Z10
+	VFMADD231PS.BCST (R11)(CX*4), Z14, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z14, Z12
+	VFMADD231PS.BCST (R11)(R9*2), Z14, Z13
+	ADDQ             $+128, R15
 	ADDQ             DX, SI
-	ADDQ             DX, R10
+	ADDQ             DX, R11
 	ADDQ             BX, DI
-	DECQ             R11
+	DECQ             R12
+	JNZ              copied
+	JMP              done
+
+terms:
+	VMOVUPS.Z        (DI), K1, Z14
+	PREFETCHT0       (R13)
+	ADDQ             R14, R13
+	VFMADD231PS.BCST (SI), Z14, Z0
+	VFMADD231PS.BCST (SI)(CX*1), Z14, Z1
+	VFMADD231PS.BCST (SI)(CX*2), Z14, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z14, Z3
+	VFMADD231PS.BCST (SI)(CX*4), Z14, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z14, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z14, Z6
+	VFMADD231PS.BCST (R11), Z14, Z7
+	VFMADD231PS.BCST (R11)(CX*1), Z14, Z8
+	VFMADD231PS.BCST (R11)(CX*2), Z14, Z9
+	VFMADD231PS.BCST (R11)(R9*1), Z14, Z10
+	VFMADD231PS.BCST (R11)(CX*4), Z14, Z11
+	VFMADD231PS.BCST (R11)(R10*1), Z14, Z12
+	VFMADD231PS.BCST (R11)(R9*2), Z14, Z13
+	ADDQ             DX, SI
+	ADDQ             DX, R11
+	ADDQ             BX, DI
+	DECQ             R12
 	JNZ              terms
 
 done:
@@ -12419,9 +13727,9 @@ whole:
 	VFMADD231PS  Z14, Z15, Z13
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), CX
+	MOVQ         208(AX), CX
 	TESTQ        CX, CX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -12456,7 +13764,7 @@ unscaled:
 	VADDPS       Z14, Z13, Z13
 
 col:
-	MOVQ      208(AX), CX
+	MOVQ      232(AX), CX
 	TESTQ     CX, CX
 	JZ        add
 	LEAQ      (CX)(SI*4), CX
@@ -12477,9 +13785,9 @@ col:
 	VADDPS    Z14, Z13, Z13
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), CX
+	MOVQ      256(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z14
 	VADDPS    Z14, Z0, Z0
@@ -12524,10 +13832,10 @@ add:
 	VADDPS    Z14, Z13, Z13
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), Z14
-	VBROADCASTSS 264(AX), Z15
+	VBROADCASTSS 284(AX), Z14
+	VBROADCASTSS 288(AX), Z15
 	VMAXPS       Z0, Z14, Z0
 	VMAXPS       Z1, Z14, Z1
 	VMAXPS       Z2, Z14, Z2
@@ -12573,10 +13881,10 @@ clamp:
 	VADDPS       Z14, Z13, Z13
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    Z14, Z14, Z14
-	MOVQ      272(AX), CX
+	MOVQ      296(AX), CX
 	ADDQ      BX, CX
 	VMOVUPS.Z (CX), K1, Z15
 	VCMPPS    $0x04, Z14, Z15, K2
@@ -12747,9 +14055,9 @@ whole:
 	VFMADD231PS  X13, X14, X0
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -12758,7 +14066,7 @@ unscaled:
 	VADDPS       X13, X0, X0
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(SI*4), DX
@@ -12766,28 +14074,28 @@ col:
 	VADDPS    X13, X0, X0
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      BX, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMINPS       X0, X14, X0
 	VXORPS       X13, X13, X13
 	VADDPS       X13, X0, X0
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      BX, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -12895,9 +14203,9 @@ whole:
 	VFMADD231PS  X13, X14, X0
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -12906,7 +14214,7 @@ unscaled:
 	VADDPS       X13, X0, X0
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(SI*4), DX
@@ -12914,28 +14222,28 @@ col:
 	VADDPS    X13, X0, X0
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      BX, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMINPS       X0, X14, X0
 	VXORPS       X13, X13, X13
 	VADDPS       X13, X0, X0
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      BX, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -13051,9 +14359,9 @@ whole:
 	VFMADD231PS  X13, X14, X0
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -13062,7 +14370,7 @@ unscaled:
 	VADDPS       X13, X0, X0
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(SI*4), DX
@@ -13070,28 +14378,28 @@ col:
 	VADDPS    X13, X0, X0
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      BX, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMINPS       X0, X14, X0
 	VXORPS       X13, X13, X13
 	VADDPS       X13, X0, X0
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      BX, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -13215,9 +14523,9 @@ whole:
 	VFMADD231PS  X13, X14, X0
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), DI
@@ -13226,7 +14534,7 @@ unscaled:
 	VADDPS       X13, X0, X0
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(SI*4), DX
@@ -13234,28 +14542,28 @@ col:
 	VADDPS    X13, X0, X0
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      BX, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMINPS       X0, X14, X0
 	VXORPS       X13, X13, X13
 	VADDPS       X13, X0, X0
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      BX, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -13371,9 +14679,9 @@ whole:
 	VFMADD231PS  X13, X14, X1
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -13384,7 +14692,7 @@ unscaled:
 	VADDPS       X13, X1, X1
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -13393,9 +14701,9 @@ col:
 	VADDPS    X13, X1, X1
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -13404,10 +14712,10 @@ add:
 	VADDPS    X13, X1, X1
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X1, X13, X1
 	VMINPS       X0, X14, X0
@@ -13417,10 +14725,10 @@ clamp:
 	VADDPS       X13, X1, X1
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -13554,9 +14862,9 @@ whole:
 	VFMADD231PS  X13, X14, X2
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -13567,7 +14875,7 @@ unscaled:
 	VADDPS       X13, X2, X2
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -13576,9 +14884,9 @@ col:
 	VADDPS    X13, X2, X2
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -13587,10 +14895,10 @@ add:
 	VADDPS    X13, X2, X2
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X2, X13, X2
 	VMINPS       X0, X14, X0
@@ -13600,10 +14908,10 @@ clamp:
 	VADDPS       X13, X2, X2
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -13751,9 +15059,9 @@ whole:
 	VFMADD231PS  X13, X14, X3
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -13764,7 +15072,7 @@ unscaled:
 	VADDPS       X13, X3, X3
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -13773,9 +15081,9 @@ col:
 	VADDPS    X13, X3, X3
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -13784,10 +15092,10 @@ add:
 	VADDPS    X13, X3, X3
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X3, X13, X3
 	VMINPS       X0, X14, X0
@@ -13797,10 +15105,10 @@ clamp:
 	VADDPS       X13, X3, X3
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -13961,9 +15269,9 @@ whole:
 	VFMADD231PS  X13, X14, X4
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -13974,7 +15282,7 @@ unscaled:
 	VADDPS       X13, X4, X4
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -13983,9 +15291,9 @@ col:
 	VADDPS    X13, X4, X4
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -13994,10 +15302,10 @@ add:
 	VADDPS    X13, X4, X4
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X4, X13, X4
 	VMINPS       X0, X14, X0
@@ -14007,10 +15315,10 @@ clamp:
 	VADDPS       X13, X4, X4
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -14147,9 +15455,9 @@ whole:
 	VFMADD231PS  X13, X14, X2
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -14162,7 +15470,7 @@ unscaled:
 	VADDPS       X13, X2, X2
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -14172,9 +15480,9 @@ col:
 	VADDPS    X13, X2, X2
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -14186,10 +15494,10 @@ add:
 	VADDPS    X13, X2, X2
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X1, X13, X1
 	VMAXPS       X2, X13, X2
@@ -14202,10 +15510,10 @@ clamp:
 	VADDPS       X13, X2, X2
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -14365,9 +15673,9 @@ whole:
 	VFMADD231PS  X13, X14, X4
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -14380,7 +15688,7 @@ unscaled:
 	VADDPS       X13, X4, X4
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -14390,9 +15698,9 @@ col:
 	VADDPS    X13, X4, X4
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -14404,10 +15712,10 @@ add:
 	VADDPS    X13, X4, X4
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X2, X13, X2
 	VMAXPS       X4, X13, X4
@@ -14420,10 +15728,10 @@ clamp:
 	VADDPS       X13, X4, X4
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -14603,9 +15911,9 @@ whole:
 	VFMADD231PS  X13, X14, X6
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -14618,7 +15926,7 @@ unscaled:
 	VADDPS       X13, X6, X6
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -14628,9 +15936,9 @@ col:
 	VADDPS    X13, X6, X6
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -14642,10 +15950,10 @@ add:
 	VADDPS    X13, X6, X6
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X3, X13, X3
 	VMAXPS       X6, X13, X6
@@ -14658,10 +15966,10 @@ clamp:
 	VADDPS       X13, X6, X6
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -14859,9 +16167,9 @@ whole:
 	VFMADD231PS  X13, X14, X8
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -14874,7 +16182,7 @@ unscaled:
 	VADDPS       X13, X8, X8
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -14884,9 +16192,9 @@ col:
 	VADDPS    X13, X8, X8
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -14898,10 +16206,10 @@ add:
 	VADDPS    X13, X8, X8
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X4, X13, X4
 	VMAXPS       X8, X13, X8
@@ -14914,10 +16222,10 @@ clamp:
 	VADDPS       X13, X8, X8
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -15076,9 +16384,9 @@ whole:
 	VFMADD231PS  X13, X14, X3
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -15093,7 +16401,7 @@ unscaled:
 	VADDPS       X13, X3, X3
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -15104,9 +16412,9 @@ col:
 	VADDPS    X13, X3, X3
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -15121,10 +16429,10 @@ add:
 	VADDPS    X13, X3, X3
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X1, X13, X1
 	VMAXPS       X2, X13, X2
@@ -15140,10 +16448,10 @@ clamp:
 	VADDPS       X13, X3, X3
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -15330,9 +16638,9 @@ whole:
 	VFMADD231PS  X13, X14, X6
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -15347,7 +16655,7 @@ unscaled:
 	VADDPS       X13, X6, X6
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -15358,9 +16666,9 @@ col:
 	VADDPS    X13, X6, X6
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -15375,10 +16683,10 @@ add:
 	VADDPS    X13, X6, X6
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X2, X13, X2
 	VMAXPS       X4, X13, X4
@@ -15394,10 +16702,10 @@ clamp:
 	VADDPS       X13, X6, X6
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -15610,9 +16918,9 @@ whole:
 	VFMADD231PS  X13, X14, X9
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -15627,7 +16935,7 @@ unscaled:
 	VADDPS       X13, X9, X9
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -15638,9 +16946,9 @@ col:
 	VADDPS    X13, X9, X9
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -15655,10 +16963,10 @@ add:
 	VADDPS    X13, X9, X9
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X3, X13, X3
 	VMAXPS       X6, X13, X6
@@ -15674,10 +16982,10 @@ clamp:
 	VADDPS       X13, X9, X9
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2
@@ -15913,9 +17221,9 @@ whole:
 	VFMADD231PS  X13, X14, X12
 
 unscaled:
-	CMPB         176(AX), $0x00
+	CMPB         200(AX), $0x00
 	JE           store
-	MOVQ         184(AX), DX
+	MOVQ         208(AX), DX
 	TESTQ        DX, DX
 	JZ           col
 	MOVQ         120(AX), R8
@@ -15930,7 +17238,7 @@ unscaled:
 	VADDPS       X13, X12, X12
 
 col:
-	MOVQ      208(AX), DX
+	MOVQ      232(AX), DX
 	TESTQ     DX, DX
 	JZ        add
 	LEAQ      (DX)(DI*4), DX
@@ -15941,9 +17249,9 @@ col:
 	VADDPS    X13, X12, X12
 
 add:
-	CMPQ      232(AX), $0x00
+	CMPQ      256(AX), $0x00
 	JE        clamp
-	MOVQ      232(AX), DX
+	MOVQ      256(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X13
 	VADDPS    X13, X0, X0
@@ -15958,10 +17266,10 @@ add:
 	VADDPS    X13, X12, X12
 
 clamp:
-	CMPB         256(AX), $0x00
+	CMPB         280(AX), $0x00
 	JE           gate
-	VBROADCASTSS 260(AX), X13
-	VBROADCASTSS 264(AX), X14
+	VBROADCASTSS 284(AX), X13
+	VBROADCASTSS 288(AX), X14
 	VMAXPS       X0, X13, X0
 	VMAXPS       X4, X13, X4
 	VMAXPS       X8, X13, X8
@@ -15977,10 +17285,10 @@ clamp:
 	VADDPS       X13, X12, X12
 
 gate:
-	CMPQ      272(AX), $0x00
+	CMPQ      296(AX), $0x00
 	JE        store
 	VXORPS    X13, X13, X13
-	MOVQ      272(AX), DX
+	MOVQ      296(AX), DX
 	ADDQ      SI, DX
 	VMOVUPS.Z (DX), K1, X14
 	VCMPPS    $0x04, X13, X14, K2

@@ -57,12 +57,13 @@ type product struct {
 	tail  operand.Mem // AVX2: lanes ones, then lanes zeros
 
 	// Of the function being written.
-	rows, vectors int
-	sum           [][]reg.VecPhysical // of a row and a vector
-	spare         []reg.VecPhysical   // the rest
-	mask          reg.Register        // of the last vector
-	cols          int                 // number of columns, if known
-	t             reg.Register        // the tile
+	rows, vectors    int
+	sum              [][]reg.VecPhysical // of a row and a vector
+	spare            []reg.VecPhysical   // the rest
+	mask             reg.Register        // of the last vector
+	cols             int                 // number of columns, if known
+	t                reg.Register        // the tile
+	ahead, aheadStep reg.Register        // what to fetch of A, and how to go on
 }
 
 func newProduct(c *build.Context, isa string, lanes int, regs []reg.VecPhysical) *product {
@@ -254,11 +255,67 @@ func (g *product) terms(suffix string, masked bool) {
 	}
 
 	k := g.load("k")
-	loop, done := "terms"+suffix, "done"+suffix
+	g.lookAhead(a, aRow, aStep, k, suffix)
+	done := "done" + suffix
 	g.TESTQ(k, k)
 	g.JZ(operand.LabelRef(done))
-	g.Label(loop)
-	if g.rows < g.vectors {
+	next := func(loop string) {
+		g.ADDQ(aStep, a)
+		if g.rows > 7 {
+			g.ADDQ(aStep, a7)
+		}
+		g.ADDQ(bRow, b)
+		g.DECQ(k)
+		g.JNZ(operand.LabelRef(loop))
+	}
+	if g.vectors <= 2 {
+		copied := g.load("copy")
+		g.TESTQ(copied, copied)
+		g.JZ(operand.LabelRef("terms" + suffix))
+		g.LEAQ(operand.Mem{Base: copied, Index: y, Scale: 4}, copied)
+		g.Label("copied" + suffix)
+		g.term(row, b, copied, masked)
+		g.ADDQ(operand.I32(4*panelCols), copied)
+		next("copied" + suffix)
+		g.JMP(operand.LabelRef(done))
+	}
+	g.Label("terms" + suffix)
+	g.term(row, b, nil, masked)
+	next("terms" + suffix)
+	g.Label(done)
+}
+
+// lookAhead finds out where the rows of A below begin, which the tile below is
+// about to read, and how to get to all of them in k steps: with the columns of A
+// side by side, that is the next elements of each; with rows behind each other
+// without a gap, a line at each step. With other rows it stays in one place.
+func (g *product) lookAhead(a, aRow, aStep, k reg.Register, suffix string) {
+	g.ahead = nil
+	if g.rows < 4 {
+		return
+	}
+	g.ahead, g.aheadStep = g.GP64(), g.GP64()
+	known := operand.LabelRef("ahead" + suffix)
+	g.LEAQ(operand.Mem{Base: a, Disp: 4 * (2*g.rows - 1)}, g.ahead)
+	g.MOVQ(aStep, g.aheadStep)
+	g.CMPQ(aStep, operand.Imm(4))
+	g.JNE(known)
+	g.IMUL3Q(operand.U8(uint8(g.rows)), aRow, g.ahead)
+	g.ADDQ(a, g.ahead)
+	g.XORQ(g.aheadStep, g.aheadStep)
+	length := g.GP64()
+	g.MOVQ(k, length)
+	g.SHLQ(operand.Imm(2), length)
+	g.CMPQ(aRow, length)
+	g.JNE(known)
+	g.MOVQ(operand.I32(64), g.aheadStep)
+	g.Label("ahead" + suffix)
+}
+
+// term adds the products of an element of each row of A and a row of B, which it
+// may copy.
+func (g *product) term(row func(r int) operand.Mem, b, copied reg.Register, masked bool) {
+	if g.rows < g.vectors && copied == nil {
 		// Few rows: hold the elements of A, pass over the vectors of B.
 		for r := range g.rows {
 			g.VBROADCASTSS(row(r), g.spare[r])
@@ -270,30 +327,32 @@ func (g *product) terms(suffix string, masked bool) {
 				g.VFMADD231PS(x, g.spare[r], g.sum[r][v])
 			}
 		}
-	} else {
+		return
+	}
+	for v := range g.vectors {
+		g.read(operand.Mem{Base: b}, v, masked, g.spare[v])
+		if copied != nil {
+			g.VMOVUPS(g.spare[v], operand.Mem{Base: copied, Disp: 4 * v * g.lanes})
+			if v*g.lanes%16 == 0 {
+				g.PREFETCHT1(operand.Mem{Base: b, Disp: 4 * (panelCols + v*g.lanes)})
+			}
+		}
+	}
+	if g.ahead != nil {
+		g.PREFETCHT0(operand.Mem{Base: g.ahead})
+		g.ADDQ(g.aheadStep, g.ahead)
+	}
+	for r := range g.rows {
+		if g.vectors == 1 && g.wide() {
+			g.VFMADD231PS_BCST(row(r), g.spare[0], g.sum[r][0])
+			continue
+		}
+		x := g.spare[g.vectors+r%(len(g.spare)-g.vectors)]
+		g.VBROADCASTSS(row(r), x)
 		for v := range g.vectors {
-			g.read(operand.Mem{Base: b}, v, masked, g.spare[v])
-		}
-		for r := range g.rows {
-			if g.vectors == 1 && g.wide() {
-				g.VFMADD231PS_BCST(row(r), g.spare[0], g.sum[r][0])
-				continue
-			}
-			x := g.spare[g.vectors+r%(len(g.spare)-g.vectors)]
-			g.VBROADCASTSS(row(r), x)
-			for v := range g.vectors {
-				g.VFMADD231PS(x, g.spare[v], g.sum[r][v])
-			}
+			g.VFMADD231PS(x, g.spare[v], g.sum[r][v])
 		}
 	}
-	g.ADDQ(aStep, a)
-	if g.rows > 7 {
-		g.ADDQ(aStep, a7)
-	}
-	g.ADDQ(bRow, b)
-	g.DECQ(k)
-	g.JNZ(operand.LabelRef(loop))
-	g.Label(done)
 }
 
 // each calls f for all sums; mem is the place of their rows in what is laid out
