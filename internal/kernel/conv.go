@@ -16,12 +16,19 @@ type Conv struct {
 	}
 	correlation *correlation
 	stencil     *stencil // nil where it is not one
+	mixing      *mixing  // the same
 }
 
 // NewConv plans a convolution of n images of c channels to m channels.
 func NewConv(n, c, m, groups int, w Window) *Conv {
 	v := &Conv{N: n, C: c, M: m, Groups: groups, Window: w}
 	if v.stencil = newStencil(active, v); v.stencil != nil {
+		return v
+	}
+	if v.mixing = newMixing(&active.sweep, v); v.mixing != nil {
+		if v.mixing.parts == 0 {
+			v.correlation = newCorrelation(&active.sweep, v)
+		}
 		return v
 	}
 	v.forward = newSweep(&active.sweep, v, false)
@@ -96,6 +103,10 @@ func (c *Conv) Forward(x, w, y []float32, ep Epilogue) {
 		c.stencil.run(&c.stencil.forward, x, w, y, ep)
 		return
 	}
+	if c.mixing != nil {
+		c.mixing.forward.run(x, w, y, ep)
+		return
+	}
 	if c.patches.forward != nil {
 		c.patches.forward.run(x, w, y, ep)
 		return
@@ -116,6 +127,10 @@ func (c *Conv) BackwardData(dy, w, dx []float32, ep Epilogue) {
 	c.checkEpilogue(&ep, len(dx), c.C)
 	if c.stencil != nil {
 		c.stencil.run(&c.stencil.backward, dy, w, dx, ep)
+		return
+	}
+	if c.mixing != nil {
+		c.mixing.backward.run(dy, w, dx, ep)
 		return
 	}
 	if c.patches.backward != nil {
@@ -154,6 +169,9 @@ func (c *Conv) Scratch() int {
 	if c.patches.weights != nil {
 		return c.patches.weights.scratch()
 	}
+	if c.mixing != nil && c.mixing.parts > 0 {
+		return c.mixing.scratch()
+	}
 	if c.correlation != nil {
 		return c.correlation.scratch()
 	}
@@ -170,6 +188,10 @@ func (c *Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	}
 	if c.patches.weights != nil {
 		c.patches.weights.run(x, dy, dw, scratch)
+		return
+	}
+	if c.mixing != nil && c.mixing.parts > 0 {
+		c.mixing.gradient(x, dy, dw, scratch)
 		return
 	}
 	if c.correlation != nil {

@@ -14,6 +14,8 @@ var sweepAVX2 = sweepLoops{
 	copyRows:   copyRowsAVX2,
 	pickRows:   pickRowsAVX2,
 	joinRows:   joinRowsAVX2,
+	streamRows: streamRowsAVX2,
+	packAhead:  packAheadAVX2,
 	finishRows: finishRowsAVX2,
 }
 
@@ -31,5 +33,7 @@ var sweepAVX512 = sweepLoops{
 	copyRows:   copyRowsAVX512,
 	pickRows:   pickRowsAVX512,
 	joinRows:   joinRowsAVX512,
+	streamRows: streamRowsAVX512,
+	packAhead:  packAheadAVX512,
 	finishRows: finishRowsAVX512,
 }

@@ -28,9 +28,10 @@ func TestRowMovers(t *testing.T) {
 				odd := fenced(t, noise(2, (rows-1)*2*pitch+n/2))
 				even := src[:min(len(src), (rows-1)*2*pitch+(n+1)/2)]
 				for name, move := range map[string]func(dst *float32){
-					"copyRows": func(dst *float32) { l.copyRows(dst, 4*pitch, first(src), 8*pitch, rows, n) },
-					"pickRows": func(dst *float32) { l.pickRows(dst, 4*pitch, first(src), 8*pitch, rows, n) },
-					"joinRows": func(dst *float32) { l.joinRows(dst, 4*pitch, first(even), first(odd), 8*pitch, rows, n) },
+					"copyRows":   func(dst *float32) { l.copyRows(dst, 4*pitch, first(src), 8*pitch, rows, n) },
+					"streamRows": func(dst *float32) { l.streamRows(dst, 4*pitch, first(src), 8*pitch, rows, n) },
+					"pickRows":   func(dst *float32) { l.pickRows(dst, 4*pitch, first(src), 8*pitch, rows, n) },
+					"joinRows":   func(dst *float32) { l.joinRows(dst, 4*pitch, first(even), first(odd), 8*pitch, rows, n) },
 				} {
 					got := dirty(rows*pitch + 2*offset)
 					want := slices.Clone(got)
@@ -38,7 +39,7 @@ func TestRowMovers(t *testing.T) {
 						for i := range n {
 							at := offset + r*pitch + i
 							switch name {
-							case "copyRows":
+							case "copyRows", "streamRows":
 								want[at] = src[r*2*pitch+i]
 							case "pickRows":
 								want[at] = src[r*2*pitch+2*i]
@@ -258,6 +259,9 @@ func TestConvShapes(t *testing.T) {
 		for i := 0; i < 400 && !t.Failed(); i++ {
 			checkConv(t, randomStencil(random), random, 1)
 		}
+		for i := 0; i < 150 && !t.Failed(); i++ {
+			checkConv(t, randomMixing(random), random, 1)
+		}
 		uneven := slide{[]int{13, 14}, []int{3, 3}, []int{1, 1}, []int{1, 1}, []int{0, 2}, []int{0, 2}}
 		checkConv(t, NewConv(4, 43, 25, 1, uneven.window()), random, 1) // blocks of channels that are not alike
 		for _, stride := range []int{1, 2} {                            // several strips
@@ -281,6 +285,19 @@ func randomStencil(random *rand.Rand) *Conv {
 			return NewConv(1+random.IntN(3), channels, channels, channels, w)
 		}
 	}
+}
+
+// randomMixing is a convolution with a kernel of one element, with more of
+// everything than a task has, by chance.
+func randomMixing(random *rand.Rand) *Conv {
+	size := []int{4 + random.IntN(12), 8 + random.IntN(20)}
+	one := []int{1, 1}
+	channels := []int{1 + random.IntN(20), 1 + random.IntN(20)}
+	if i := random.IntN(20); i < 2 {
+		channels[i] += mixingDeep + random.IntN(mixingDeep)
+	}
+	w := slide{size, one, one, one, []int{0, 0}, []int{0, 0}}.window()
+	return NewConv(1+random.IntN(5), channels[0], channels[1], 1, w)
 }
 
 // checkConv compares all passes of a convolution with its definition. The error

@@ -28,6 +28,13 @@ type sweepLoops struct {
 	copyRows rowMover // rows of n elements
 	pickRows rowMover // rows of n elements, every second one of the source
 
+	// streamRows is copyRows past the caches, where it can.
+	streamRows rowMover
+
+	// packAhead copies k rows of as many panels of panelCols elements, pitch apart,
+	// and asks the cache for what lies ahead.
+	packAhead func(dst *float32, pitch int, src *float32, stride, k, panels, ahead int)
+
 	// joinRows makes rows of n elements from even and odd ones.
 	joinRows func(dst *float32, dstStride int, even, odd *float32, srcStride int, rows, n int)
 

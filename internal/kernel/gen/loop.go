@@ -71,14 +71,19 @@ func (s span) each(unroll int, body func(at cursor)) {
 
 // groups is each for bodies that take the vectors of a round together.
 func (s span) groups(unroll int, body func(at []cursor)) {
-	index, done := s.whole(unroll, body), s.m.label("done")
+	s.tail(s.whole(unroll, body), func(at cursor) { body([]cursor{at}) })
+}
+
+// tail calls body for the rest, which begins at index, if there is one.
+func (s span) tail(index reg.GPVirtual, body func(at cursor)) {
+	done := s.m.label("done")
 	s.m.CMPQ(index, s.n)
 	s.m.JEQ(operand.LabelRef(done))
 	rest := s.rest
 	if mem, ok := rest.(operand.Mem); ok {
 		rest = s.m.copy(mem)
 	}
-	body([]cursor{{m: s.m, index: index, rest: rest}})
+	body(cursor{m: s.m, index: index, rest: rest})
 	s.m.Label(done)
 }
 

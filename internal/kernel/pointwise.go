@@ -1,0 +1,262 @@
+package kernel
+
+// A mixing computes a convolution with a kernel of one element: each pixel of a
+// result is a sum of the same pixel of all channels of the source. So images are
+// the columns of a matrix as they are.
+type mixing struct {
+	forward, backward *mixingPass
+
+	// The gradient of the weights is a product for each image: as many parts are
+	// summed up apart.
+	parts   int
+	x, dy   []int // where images begin
+	weights int
+}
+
+// mixingPass computes results from a source. A task copies a piece of the source,
+// in long runs, into panels that stay in the L2 cache, and multiplies these by the
+// weights. Pieces do not end where images do.
+type mixingPass struct {
+	isa              *sweepLoops
+	images, area     int // pixels of an image
+	sources, results int // channels
+	backward         bool
+
+	cols, rows int     // of a task: pixels of all images behind each other, channels of results
+	deep       int     // channels of the source whose products are summed up at once
+	offsets    []int32 // for each of deep channels: distances in bytes of a weight and of a panel's row
+
+	// Results that are written past the caches: what reads them next would not find
+	// them there anyway.
+	stream bool
+
+	pitchA, pitchC      int
+	sizeA, sizeB, sizeC int // working memory
+}
+
+const (
+	mixingDeep   = 288
+	mixingRows   = 240
+	mixingCols   = 512
+	mixingRoom   = 96 << 10 // elements of panels and sums of a task
+	mixingTasks  = 4        // wanted, so that threads share the work evenly
+	mixingStream = 2 << 20  // elements of results that no cache is expected to hold
+)
+
+// newMixing plans a convolution, if it is of this kind.
+func newMixing(isa *sweepLoops, c *Conv) *mixing {
+	if isa.lanes == 0 || c.Groups != 1 || !c.plain() || c.N*c.C*c.M == 0 || c.pixels() < panelCols {
+		return nil
+	}
+	s := &mixing{forward: newMixingPass(isa, c, false), backward: newMixingPass(isa, c, true), weights: c.C * c.M}
+	for i := range c.N {
+		s.x, s.dy = append(s.x, i*c.C*c.pixels()), append(s.dy, i*c.M*c.pixels())
+	}
+	products := max(1, c.M/minRows) * max(1, c.C/minCols)
+	for s.parts = 1; s.parts < c.N && (c.N%s.parts > 0 || s.parts*products < 2*mixingTasks); s.parts++ {
+	}
+	if s.parts*products < mixingTasks && c.N*c.pixels()*s.weights > taskWork {
+		s.parts = 0 // threads would have nothing to do
+	}
+	return s
+}
+
+func newMixingPass(isa *sweepLoops, c *Conv, backward bool) *mixingPass {
+	s := &mixingPass{isa: isa, images: c.N, area: c.pixels(), sources: c.C, results: c.M, backward: backward}
+	if backward {
+		s.sources, s.results = s.results, s.sources
+	}
+	columns := s.images * s.area
+	s.deep = balanced(s.sources, mixingDeep)
+	s.rows = balanced(s.results, mixingRows)
+	s.cols = min(mixingCols, max(2*panelCols, mixingRoom/(s.deep+s.rows)))
+	s.cols = blocks(balanced(columns, s.cols), panelCols) * panelCols
+	if wanted := min(mixingTasks, blocks(s.results*s.sources*columns, taskWork)); blocks(columns, s.cols) < wanted {
+		s.rows = min(s.rows, max(2*isa.rows(), s.results*blocks(columns, s.cols)/wanted))
+	}
+	s.stream = s.results*columns > mixingStream
+	s.pitchA = blocks(s.deep, 16)*16 + 16
+	s.pitchC = s.cols + 16
+	s.sizeA, s.sizeB, s.sizeC = isa.rows()*s.pitchA, s.cols/panelCols*panelPitch(s.deep), s.rows*s.pitchC
+	for k := range s.deep {
+		weight := k
+		if backward {
+			weight = k * isa.rows()
+		}
+		s.offsets = append(s.offsets, int32(4*weight), int32(4*k*panelCols))
+	}
+	return s
+}
+
+type mixingArgs struct {
+	s       *mixingPass
+	x, w, y []float32
+	ep      Epilogue
+}
+
+var (
+	mixingPieces = split(mixingPiece)
+	mixingSums   = split(mixingSum)
+)
+
+// run computes the results y of source x under weights w.
+func (s *mixingPass) run(x, w, y []float32, ep Epilogue) {
+	tasks := blocks(s.images*s.area, s.cols) * blocks(s.results, s.rows)
+	work := s.rows * s.sources * s.cols
+	mixingPieces.do(tasks, min(1+taskWork/work, blocks(tasks, 2*wantedTasks)), mixingArgs{s, x, w, y, ep})
+}
+
+func mixingPiece(a *mixingArgs, lo, hi int) {
+	s := a.s
+	mem := getMemory(s.sizeA + s.sizeB + s.sizeC)
+	defer mem.put()
+	t := mixingTask{mixingArgs: a, a: mem.take(s.sizeA), b: mem.take(s.sizeB), c: mem.take(s.sizeC)}
+	parts := blocks(s.results, s.rows)
+	for i := lo; i < hi; i++ {
+		t.col, t.row = i/parts*s.cols, i%parts*s.rows
+		t.cols, t.rows = min(s.cols, s.images*s.area-t.col), min(s.rows, s.results-t.row)
+		for k := 0; k < s.sources; k += s.deep {
+			t.pack(k, min(s.deep, s.sources-k))
+			t.multiply(k, min(s.deep, s.sources-k))
+		}
+		t.finish()
+	}
+}
+
+// mixingTask is one task: some columns, and some rows of the result there.
+type mixingTask struct {
+	*mixingArgs
+	a, b, c              []float32 // working memory
+	col, cols, row, rows int
+}
+
+// runs calls f for what lies together of the columns of the task: n pixels of an
+// image, and the place of the first among the columns.
+func (t *mixingTask) runs(f func(image, pixel, at, n int)) {
+	for at := 0; at < t.cols; {
+		image, pixel := (t.col+at)/t.s.area, (t.col+at)%t.s.area
+		n := min(t.s.area-pixel, t.cols-at)
+		f(image, pixel, at, n)
+		at += n
+	}
+}
+
+// pack copies deep channels of the source, from k on, into panels.
+func (t *mixingTask) pack(k, deep int) {
+	s := t.s
+	pitch := panelPitch(s.deep)
+	t.runs(func(image, pixel, at, n int) {
+		x := t.x[(image*s.sources+k)*s.area+pixel:]
+		panel, lane := at/panelCols, at%panelCols
+		if lane > 0 || n < panelCols {
+			head := min(n, panelCols-lane)
+			s.isa.copyRows(&t.b[panel*pitch+lane], 4*panelCols, &x[0], 4*s.area, deep, head)
+			if head == n {
+				return
+			}
+			panel, n, x = panel+1, n-head, x[head:]
+		}
+		if whole := n / panelCols; whole > 0 {
+			s.isa.packAhead(&t.b[panel*pitch], 4*pitch, &x[0], 4*s.area, deep, whole, 4*s.cols)
+			panel += whole
+		}
+		if rest := n % panelCols; rest > 0 {
+			s.isa.copyRows(&t.b[panel*pitch], 4*panelCols, &x[n-rest], 4*s.area, deep, rest)
+		}
+	})
+}
+
+// multiply adds up the products of deep channels, from k on.
+func (t *mixingTask) multiply(k, deep int) {
+	s := t.s
+	pitch, tile := panelPitch(s.deep), s.isa.cols()
+	rowA := 4 * s.pitchA
+	if s.backward {
+		rowA = 4
+	}
+	tiles := blocks(t.rows, s.isa.rows())
+	for i := range tiles {
+		from, to := i*t.rows/tiles, (i+1)*t.rows/tiles
+		t.packWeights(t.row+from, to-from, k, deep)
+		f := s.isa.tile[to-from-1]
+		for j := 0; j < t.cols; j += tile {
+			f(&t.a[0], rowA, &s.offsets[0], deep, &t.b[j/panelCols*pitch+j%panelCols], &t.c[from*s.pitchC+j], 4*s.pitchC, k)
+		}
+	}
+}
+
+// packWeights copies the weights of a tile. Backward, those of a channel of the
+// source lie together.
+func (t *mixingTask) packWeights(row, rows, k, deep int) {
+	s := t.s
+	if s.backward {
+		s.isa.copyRows(&t.a[0], 4*s.isa.rows(), &t.w[k*s.results+row], 4*s.results, deep, rows)
+		return
+	}
+	s.isa.copyRows(&t.a[0], 4*s.pitchA, &t.w[row*s.sources+k], 4*s.sources, rows, deep)
+}
+
+// finish moves the results to where they belong, and does what the epilogue says.
+func (t *mixingTask) finish() {
+	s, ep := t.s, &t.ep
+	move := s.isa.copyRows
+	if s.stream {
+		move = s.isa.streamRows
+	}
+	var row *float32
+	if ep.Row != nil {
+		row = &ep.Row[t.row]
+	}
+	clamp := 0
+	if ep.Clamp {
+		clamp = 1
+	}
+	t.runs(func(image, pixel, at, n int) {
+		y := (image*s.results+t.row)*s.area + pixel
+		if ep.empty() {
+			move(&t.y[y], 4*s.area, &t.c[at], 4*s.pitchC, t.rows, n)
+			return
+		}
+		var add, gate *float32
+		if ep.Add != nil {
+			add = &ep.Add[y]
+		}
+		if ep.Gate != nil {
+			gate = &ep.Gate[y]
+		}
+		s.isa.finishRows(&t.y[y], 4*s.area, &t.c[at], 4*s.pitchC, t.rows, n, row, add, gate, clamp, ep.Lo, ep.Hi)
+	})
+}
+
+// scratch is how many elements the sums of parts need.
+func (s *mixing) scratch() int {
+	if s.parts == 1 {
+		return 0
+	}
+	return s.parts * s.weights
+}
+
+// gradient computes the gradient dw of the weights from inputs x and gradients dy
+// of the outputs.
+func (s *mixing) gradient(x, dy, dw, scratch []float32) {
+	f := s.forward
+	sums := dw
+	if s.parts > 1 {
+		sums = scratch[:s.scratch()]
+	}
+	GemmBatch(false, true, f.results, f.sources, f.area, 1, dy, s.dy, x, s.x, sums)
+	if s.parts > 1 {
+		mixingSums.do(len(dw), chunk, mixingArgs{x: sums, y: dw})
+	}
+}
+
+// mixingSum adds up the sums of parts.
+func mixingSum(a *mixingArgs, lo, hi int) {
+	n, dw := len(a.y), a.y[lo:hi]
+	copy(dw, a.x[lo:])
+	for part := n; part < len(a.x); part += n {
+		for i, v := range a.x[part+lo:][:len(dw)] {
+			dw[i] += v
+		}
+	}
+}
