@@ -26,17 +26,25 @@ func NewSparseConv(c *Conv) *SparseConv {
 // ForwardPays reports whether Forward takes less time than that of the dense
 // convolution; BackwardDataPays and BackwardWeightsPays are for the others.
 func (v *SparseConv) ForwardPays(z *Pruned) bool {
-	return v.forward != nil && z.atMost(active.sparse.convPays)
+	return v.forward != nil && z.atMost(active.sparse.convPays/v.gain(v.conv.patches.forward != nil, patchCost))
 }
 
 // BackwardDataPays is ForwardPays for BackwardData.
 func (v *SparseConv) BackwardDataPays(z *Pruned) bool {
-	return v.backward != nil && z.atMost(active.sparse.convPays)
+	return v.backward != nil && z.atMost(active.sparse.convPays/v.gain(v.conv.patches.backward != nil, patchCost))
 }
 
 // BackwardWeightsPays is ForwardPays for BackwardWeights.
 func (v *SparseConv) BackwardWeightsPays(z *Pruned) bool {
-	return v.gradient != nil && z.atMost(active.sparse.correlationPays)
+	return v.gradient != nil && z.atMost(active.sparse.correlationPays/v.gain(v.conv.patches.weights != nil, patchGradientCost))
+}
+
+// gain is how many times as fast as a direct sum the dense convolution is.
+func (v *SparseConv) gain(patches bool, cost int) float64 {
+	if !patches {
+		return 1
+	}
+	return max(1, v.conv.patchGain(cost))
 }
 
 // Forward is that of Conv. z are the zeros of w.
