@@ -64,3 +64,59 @@ func GradNorm(params []*Param) float64 {
 	}
 	return math.Sqrt(sum)
 }
+
+// ClipAdaptive scales the gradient of each row of a matrix, and of each vector as
+// a whole, by
+//
+//	min(1, limit·max(‖w‖₂, 1e-3) / ‖g‖₂)
+//
+// so that no unit moves far in proportion to its weights. The rows of a filter
+// bank are the filters. Pruned weights do not count. It panics if limit is not
+// above 0.
+//
+// Brock, De, Smith and Simonyan, "High-Performance Large-Scale Image Recognition
+// Without Normalization", ICML 2021, https://arxiv.org/abs/2102.06171.
+func ClipAdaptive(params []*Param, limit float64) {
+	if !(limit > 0) {
+		panic(fmt.Sprintf("optim: ClipAdaptive: limit %g is not above 0", limit))
+	}
+	for _, p := range params {
+		if p.Trainable {
+			p.eachRow(func(w, g []float32, kept []bool) {
+				norm := rowNorm(g, kept)
+				scale := limit * max(rowNorm(w, nil), 1e-3) / norm
+				if !(scale < 1) || math.IsInf(norm, 1) {
+					return
+				}
+				for i := range g {
+					g[i] *= float32(scale)
+				}
+			})
+		}
+	}
+}
+
+// eachRow calls f with the weights, gradients and mask of each row, in parallel;
+// the mask is nil if there is none. A vector is one row.
+func (p *Param) eachRow(f func(w, g []float32, kept []bool)) {
+	rows, columns := p.matrix()
+	if p.Rank() < 2 {
+		rows, columns = 1, len(p.Value)
+	}
+	kernel.Parallel(rows, func(i int) {
+		lo, hi := i*columns, (i+1)*columns
+		var kept []bool
+		if p.Mask != nil {
+			kept = p.Mask[lo:hi]
+		}
+		f(p.Value[lo:hi], p.Grad[lo:hi], kept)
+	})
+}
+
+// rowNorm is ‖x‖₂ of what is kept.
+func rowNorm(x []float32, kept []bool) float64 {
+	if kept == nil {
+		return math.Sqrt(kernel.SumSquares(x))
+	}
+	return math.Sqrt(kernel.SumSquaresKept(x, kept))
+}

@@ -41,6 +41,11 @@ type trajectories struct {
 		Settings     map[string][]string
 		Weight, Bias [][]float32
 	}
+	LBFGS struct {
+		Matrix               [][]float32
+		Rest                 []float32
+		History100, History3 [][]float32
+	}
 }
 
 func readGolden(t *testing.T) trajectories {

@@ -142,6 +142,29 @@ add("rmsprop", "centered", O.RMSprop, lr=0.01, centered=True)
 family("rprop", O.Rprop, 0.02, dict(etas=(0.4, 1.3), step_sizes=(1e-3, 0.5)), decay=0)
 family("asgd", O.ASGD, 0.1, dict(lambd=0.01, alpha=0.6, t0=20))
 
+# L-BFGS on the squares of 12 linear equations of 6 unknowns and the fourth powers
+# of these: two trajectories of 4 steps of 5 iterations, in float64, for in float32
+# PyTorch's loss no longer changes in the last step, which ends it.
+matrix, rest = torch.randn(12, 6), torch.randn(12)
+
+
+def lbfgs(**kw):
+    a, b = matrix.double(), rest.double()
+    w = torch.zeros(6, requires_grad=True, dtype=torch.float64)
+    opt = O.LBFGS([w], lr=0.5, max_iter=5, **kw)
+
+    def closure():
+        opt.zero_grad()
+        loss = ((a @ w - b) ** 2).sum() + (w**4).sum()
+        loss.backward()
+        return loss
+
+    record = []
+    for _ in range(4):
+        opt.step(closure)
+        record.append(flat(w))
+    return record
+
 
 def lines(pairs, indent):
     pad = " " * indent
@@ -157,5 +180,9 @@ print(lines([
     ("recorded", dump(RECORDED)),
     ("start", lines([(k, dump(flat(v))) for k, v in start.items()], 2)),
     ("noise", lines([(k, dump([flat(r) for r in v])) for k, v in noise.items()], 2)),
+    ("lbfgs", lines([
+        ("matrix", dump([flat(r) for r in matrix])), ("rest", dump(flat(rest))),
+        ("history100", dump(lbfgs())), ("history3", dump(lbfgs(history_size=3))),
+    ], 2)),
     ("runs", lines([(n, lines([(k, dump(v)) for k, v in r.items()], 3)) for n, r in runs.items()], 2)),
 ], 1))

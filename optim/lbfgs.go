@@ -1,0 +1,339 @@
+package optim
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"finetune/internal/kernel"
+)
+
+// LBFGS minimises a function of few parameters whose loss and gradient are exact:
+// all examples at once, no Dropout. It follows −H·g, where H is an estimate of the
+// inverse of the second derivative from the last steps s and the changes y of the
+// gradient in them:
+//
+//	q = g; newest to oldest: a_i = s_i·q/(y_i·s_i), q ← q − a_i·y_i
+//	r = q·(y·s)/(y·y) of the newest
+//	oldest to newest: r ← r + s_i·(a_i − y_i·r/(y_i·s_i))
+//	d = −r
+//
+// Liu and Nocedal, "On the limited memory BFGS method for large scale
+// optimization", Mathematical Programming 45, 1989. Without line search it takes
+// the steps that PyTorch's takes.
+type LBFGS struct {
+	cfg    LBFGSConfig
+	params []*Param
+	state  LBFGSState
+}
+
+// LBFGSConfig has PyTorch's defaults where a field is zero.
+type LBFGSConfig struct {
+	LR          float64 // length of a step beside H's; default 1
+	Iterations  int     // of a Step, at most; default 20
+	Evaluations int     // of a Step, at most, but for those of a line search under way; default 5/4 of Iterations
+	History     int     // steps that make H; default 100
+	// A Step ends where no gradient is larger than GradTolerance, default 1e-7, or
+	// where neither weights nor loss change by more than ChangeTolerance, default
+	// 1e-9.
+	GradTolerance, ChangeTolerance float64
+	// LineSearch looks for a length that fulfils the strong Wolfe conditions, in
+	// place of LR.
+	LineSearch bool
+	// L2 is the λ of λ/2·w² for all weights of Param.Decayed, which joins loss and
+	// gradient.
+	L2 float64
+}
+
+// LBFGSState is what an LBFGS remembers. Vectors hold all trained parameters one
+// behind the other.
+type LBFGSState struct {
+	Iterations int
+	Length     float64     // of the last step
+	Loss       float64     // at the last point but one
+	Direction  []float32   // of the last step
+	Grad       []float32   // at the last point but one
+	Changes    [][]float32 // y, oldest first
+	Steps      [][]float32 // s, oldest first
+}
+
+// NewLBFGS prepares to minimise over those of params that are Trainable. Pruned
+// weights stay zero.
+func NewLBFGS(params []*Param, cfg LBFGSConfig) (*LBFGS, error) {
+	for _, f := range []struct {
+		name  string
+		value *float64
+		usual float64
+	}{
+		{"lr", &cfg.LR, 1}, {"gradient tolerance", &cfg.GradTolerance, 1e-7}, {"change tolerance", &cfg.ChangeTolerance, 1e-9}, {"l2", &cfg.L2, 0},
+	} {
+		if !nonNegative.contains(*f.value) {
+			return nil, outside(f.name, "", *f.value, nonNegative)
+		}
+		if *f.value == 0 {
+			*f.value = f.usual
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value *int
+		usual func() int
+	}{
+		{"iterations", &cfg.Iterations, func() int { return 20 }},
+		{"evaluations", &cfg.Evaluations, func() int { return cfg.Iterations * 5 / 4 }},
+		{"history", &cfg.History, func() int { return 100 }},
+	} {
+		if *f.value < 0 {
+			return nil, fmt.Errorf("%s: %d is not in [0, inf)", f.name, *f.value)
+		}
+		if *f.value == 0 {
+			*f.value = f.usual()
+		}
+	}
+	o := &LBFGS{cfg: cfg}
+	for _, p := range params {
+		if err := p.check(); err != nil {
+			return nil, err
+		}
+		if p.Trainable {
+			o.params = append(o.params, p)
+		}
+	}
+	if len(o.params) == 0 {
+		return nil, errors.New("nothing to train: no parameter is trainable")
+	}
+	return o, nil
+}
+
+// Step makes some iterations and returns the loss it began with. closure computes
+// the loss of the weights as they are, and its gradient into Param.Grad; an error
+// of it ends the step.
+func (o *LBFGS) Step(closure func() (float64, error)) (float64, error) {
+	s := &o.state
+	loss, g, err := o.evaluate(closure)
+	if err != nil {
+		return 0, err
+	}
+	first, evaluations := loss, 1
+	for i := 1; i <= o.cfg.Iterations && largest(g) > o.cfg.GradTolerance && evaluations < max(2, o.cfg.Evaluations); i++ {
+		s.Iterations++
+		length := o.cfg.LR
+		if s.Iterations == 1 {
+			s.Direction = scaled(g, -1)
+			length *= min(1, 1/kernel.SumSizes(g))
+		} else {
+			o.remember(g)
+			s.Direction = o.direction(g)
+		}
+		s.Grad, s.Loss = g, loss
+		slope := dot(g, s.Direction)
+		if slope > -o.cfg.ChangeTolerance {
+			break
+		}
+		if o.cfg.LineSearch {
+			var n int
+			length, loss, g, n, err = o.search(closure, loss, slope, length)
+			evaluations += n
+		} else {
+			o.move(length)
+			if i < o.cfg.Iterations {
+				loss, g, err = o.evaluate(closure)
+				evaluations++
+			}
+		}
+		s.Length = length
+		if err != nil {
+			return first, err
+		}
+		if largest(s.Direction)*length <= o.cfg.ChangeTolerance || math.Abs(loss-s.Loss) < o.cfg.ChangeTolerance && i < o.cfg.Iterations {
+			break
+		}
+	}
+	return first, nil
+}
+
+// evaluate returns the loss and a copy of all gradients.
+func (o *LBFGS) evaluate(closure func() (float64, error)) (float64, []float32, error) {
+	loss, err := closure()
+	if err != nil {
+		return 0, nil, err
+	}
+	var all []float32
+	for _, p := range o.params {
+		lo := len(all)
+		all = append(all, p.Grad...)
+		g := all[lo:]
+		if p.Decayed() && o.cfg.L2 > 0 {
+			loss += o.cfg.L2 / 2 * kernel.SumSquares(p.Value)
+			for i, w := range p.Value {
+				g[i] += float32(float32(o.cfg.L2) * w)
+			}
+		}
+		for i := range g {
+			if !p.kept(i) {
+				g[i] = 0
+			}
+		}
+	}
+	return loss, all, nil
+}
+
+// remember takes the last step and what it did to the gradient into account,
+// unless the function was not convex there.
+func (o *LBFGS) remember(g []float32) {
+	s := &o.state
+	change, step := make([]float32, len(g)), scaled(s.Direction, float32(s.Length))
+	for i := range g {
+		change[i] = g[i] - s.Grad[i]
+	}
+	if dot(change, step) <= 1e-10 {
+		return
+	}
+	if len(s.Steps) == o.cfg.History {
+		s.Changes, s.Steps = s.Changes[1:], s.Steps[1:]
+	}
+	s.Changes, s.Steps = append(s.Changes, change), append(s.Steps, step)
+}
+
+// direction is −H·g.
+func (o *LBFGS) direction(g []float32) []float32 {
+	s := &o.state
+	r := scaled(g, -1)
+	a := make([]float64, len(s.Steps))
+	for i := len(a) - 1; i >= 0; i-- {
+		a[i] = dot(s.Steps[i], r) / dot(s.Changes[i], s.Steps[i])
+		addScaled(r, s.Changes[i], -a[i])
+	}
+	if n := len(a); n > 0 {
+		y := s.Changes[n-1]
+		r = scaled(r, float32(dot(y, s.Steps[n-1])/dot(y, y)))
+	}
+	for i := range a {
+		b := dot(s.Changes[i], r) / dot(s.Changes[i], s.Steps[i])
+		addScaled(r, s.Steps[i], a[i]-b)
+	}
+	return r
+}
+
+// move adds so much of the direction to the weights.
+func (o *LBFGS) move(length float64) {
+	d := o.state.Direction
+	for _, p := range o.params {
+		for i := range p.Value {
+			if p.kept(i) {
+				p.Value[i] += float32(float32(length) * d[i])
+			}
+		}
+		d = d[len(p.Value):]
+	}
+}
+
+// search finds a length at which the loss has fallen enough and the slope is
+// small, the strong Wolfe conditions
+//
+//	f(t) ≤ f(0) + 1e-4·t·f′(0)        |f′(t)| ≤ 0.9·|f′(0)|
+//
+// by growing an interval until it holds such a length, and cutting it after that.
+// The weights are moved there. Nocedal and Wright, "Numerical Optimization", 2006,
+// algorithms 3.5 and 3.6, with halves in place of interpolation.
+func (o *LBFGS) search(closure func() (float64, error), loss, slope, t float64) (length, found float64, g []float32, evaluations int, err error) {
+	low, high := 0.0, math.Inf(1)
+	start := o.weights()
+	for {
+		o.restore(start)
+		o.move(t)
+		if found, g, err = o.evaluate(closure); err != nil {
+			return t, found, g, evaluations, err
+		}
+		evaluations++
+		now := dot(g, o.state.Direction)
+		switch {
+		case evaluations == 25:
+			return t, found, g, evaluations, nil
+		case !(found <= loss+1e-4*t*slope) || now > 0.9*-slope:
+			high = t // too far
+		case now < 0.9*slope:
+			low = t // not far enough
+		default:
+			return t, found, g, evaluations, nil
+		}
+		if math.IsInf(high, 1) {
+			t *= 2
+		} else {
+			t = (low + high) / 2
+		}
+	}
+}
+
+// weights copies those of all parameters.
+func (o *LBFGS) weights() [][]float32 {
+	var list [][]float32
+	for _, p := range o.params {
+		list = append(list, append([]float32(nil), p.Value...))
+	}
+	return list
+}
+
+func (o *LBFGS) restore(list [][]float32) {
+	for i, p := range o.params {
+		copy(p.Value, list[i])
+	}
+}
+
+// State returns the state. Its slices are the optimizer's own.
+func (o *LBFGS) State() LBFGSState { return o.state }
+
+// Load makes s the state. It reports vectors that do not fit the parameters.
+func (o *LBFGS) Load(s LBFGSState) error {
+	n := 0
+	for _, p := range o.params {
+		n += len(p.Value)
+	}
+	if s.Iterations < 0 || len(s.Changes) != len(s.Steps) {
+		return fmt.Errorf("l-bfgs state: %d iterations, %d changes and %d steps do not fit together", s.Iterations, len(s.Changes), len(s.Steps))
+	}
+	vectors := append(append([][]float32{}, s.Changes...), s.Steps...)
+	if s.Iterations > 0 {
+		vectors = append(vectors, s.Direction, s.Grad)
+	}
+	for _, v := range vectors {
+		if len(v) != n {
+			return fmt.Errorf("l-bfgs state: a vector of %d for %d weights", len(v), n)
+		}
+	}
+	o.state = s
+	return nil
+}
+
+// dot is Σ a·b, in float64.
+func dot(a, b []float32) float64 {
+	sum := 0.0
+	for i, v := range a {
+		sum += float64(float64(v) * float64(b[i]))
+	}
+	return sum
+}
+
+func scaled(x []float32, by float32) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = v * by
+	}
+	return out
+}
+
+// addScaled adds by·y to x.
+func addScaled(x, y []float32, by float64) {
+	for i, v := range y {
+		x[i] += float32(float32(by) * v)
+	}
+}
+
+// largest is max |x|; NaN if any is.
+func largest(x []float32) float64 {
+	var most float32
+	for _, v := range x {
+		most = max(most, size(v))
+	}
+	return float64(most)
+}
