@@ -9,7 +9,7 @@ var sparseAVX2 = sparseLoops{
 		sparseRows5AVX2, sparseRows6AVX2, sparseRows7AVX2, sparseRows8AVX2,
 	},
 	dots:    sparseDotsAVX2,
-	rowsPay: 0.35, dotsPay: 0.28, convPays: 0.42, correlationPays: 0.4,
+	rowsPay: 0.35, dotsPay: 0.28, convPays: 0.42, correlationPays: 0.3,
 }
 
 var sparseAVX512 = sparseLoops{
@@ -19,5 +19,5 @@ var sparseAVX512 = sparseLoops{
 		sparseRows5AVX512, sparseRows6AVX512, sparseRows7AVX512, sparseRows8AVX512,
 	},
 	dots:    sparseDotsAVX512,
-	rowsPay: 0.28, dotsPay: 0.16, convPays: 0.28, correlationPays: 0.22,
+	rowsPay: 0.28, dotsPay: 0.16, convPays: 0.28, correlationPays: 0.17,
 }
