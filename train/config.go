@@ -48,7 +48,10 @@ type Config struct {
 	Schedule string
 	Warmup   float64
 	Clip     Clip
-	Prune    Pruning
+	// Centralize takes the mean out of the gradient of each row or filter.
+	Centralize bool
+	Average    Average
+	Prune      Pruning
 
 	// Checkpoint is the path that the state of the run is saved to: every
 	// CheckpointEvery and when ctx is done. "" saves nothing.
@@ -68,8 +71,34 @@ type Config struct {
 
 // Clip limits gradients before each update. Zero is no limit.
 type Clip struct {
-	Norm  float64 // of all gradients together: g·min(1, Norm/‖g‖₂)
-	Value float64 // of each element
+	Norm     float64 // of all gradients together: g·min(1, Norm/‖g‖₂)
+	Value    float64 // of each element
+	Adaptive float64 // of each row or filter: g·min(1, Adaptive·‖w‖₂/‖g‖₂)
+}
+
+// Average says which mean of the weights a run ends with, and measures, in place
+// of the weights of the last step: see optim.Average.
+type Average struct {
+	Kind  optim.AverageKind
+	Decay float64 // of EMA, [0, 1)
+	From  float64 // share of the run after which weights count, [0, 1]
+	Every string  // an optim.Length between two that count, of SWA; "" is an epoch
+}
+
+// averaging is c in steps.
+func (c Average) averaging(run optim.Run) (optim.Averaging, error) {
+	if !(c.From >= 0 && c.From <= 1) {
+		return optim.Averaging{}, fmt.Errorf("averaging begins after %v of the run, want 0 to 1", c.From)
+	}
+	every := optim.Length{N: 1, Epochs: true}
+	if c.Every != "" {
+		var err error
+		if every, err = optim.ParseLength(c.Every); err != nil {
+			return optim.Averaging{}, fmt.Errorf("time between averages: %w", err)
+		}
+	}
+	a := optim.Averaging{Kind: c.Kind, Decay: c.Decay, From: int(c.From * float64(run.Steps)), Every: every.Steps(run)}
+	return a, a.Check()
 }
 
 // PruningLR is the default learning rate of adam and adamw with Prune.Sparsity,
@@ -93,6 +122,7 @@ func DefaultConfig() Config {
 		BatchNorm:       onnxload.BatchNormFrozen,
 		Optim:           optim.Default("adamw"),
 		Schedule:        "cosine",
+		Average:         Average{Decay: 0.999},
 		Prune:           Pruning{End: 0.75},
 		CheckpointEvery: time.Minute,
 	}
@@ -127,8 +157,11 @@ func (c Config) Check() error {
 	if !(c.Temperature >= 0 && c.Temperature <= math.MaxFloat32) {
 		return fmt.Errorf("temperature is %v, want a number above 0, or 0 to fit it", c.Temperature)
 	}
-	if !(c.Clip.Norm >= 0) || !(c.Clip.Value >= 0) {
-		return fmt.Errorf("clip is %v by norm and %v by value, want 0 or more", c.Clip.Norm, c.Clip.Value)
+	if !(c.Clip.Norm >= 0) || !(c.Clip.Value >= 0) || !(c.Clip.Adaptive >= 0) {
+		return fmt.Errorf("clip is %v by norm, %v by value and %v adaptively, want 0 or more", c.Clip.Norm, c.Clip.Value, c.Clip.Adaptive)
+	}
+	if _, err := c.Average.averaging(optim.Run{Steps: 1, PerEpoch: 1}); err != nil {
+		return err
 	}
 	if !(c.Warmup >= 0 && c.Warmup <= math.MaxInt32) {
 		return fmt.Errorf("warm-up is %v, want a number of steps or a share of the run below 1", c.Warmup)

@@ -46,7 +46,8 @@ type position struct {
 	Before *Metrics `json:"before"`    // of the model before the first step
 	Last   float64  `json:"last_loss"` // mean loss of the epoch before
 
-	Plateau *optim.PlateauState `json:"plateau,omitempty"` // of the schedule, if it has one
+	Plateau  *optim.PlateauState `json:"plateau,omitempty"`  // of the schedule, if it has one
+	Averaged int                 `json:"averaged,omitempty"` // how many weights the mean is of
 }
 
 // Names of tensors in a checkpoint: kind, then the parameter's name.
@@ -54,6 +55,7 @@ const (
 	kindParam = "param/" // parameters that a run may change
 	kindMask  = "mask/"  // false where pruned
 	kindSlot  = "slot/"  // then the name of the slot and "/"
+	kindMean  = "mean/"  // of the weights over the steps
 )
 
 // newOrigin leaves out the hash of the model, which takes a while.
@@ -114,6 +116,11 @@ func (r *run) save() error {
 			tensors[kindSlot+slot+"/"+name] = Tensor{Shape: []int{len(v)}, F: v}
 		}
 	}
+	mean := r.average.State()
+	for name, v := range mean.Values {
+		tensors[kindMean+name] = Tensor{Shape: []int{len(v)}, F: v}
+	}
+	r.at.Averaged = mean.Count
 	if err := SaveCheckpoint(r.cfg.Checkpoint, tensors, r.snapshot()); err != nil {
 		return err
 	}
@@ -157,6 +164,15 @@ func (r *run) load(s snapshot, tensors map[string]Tensor) error {
 			}
 			state.Slots[slot][param] = t.F
 		}
+	}
+	mean := optim.AverageState{Count: s.At.Averaged, Values: map[string][]float32{}}
+	for name, t := range tensors {
+		if param, ok := strings.CutPrefix(name, kindMean); ok {
+			mean.Values[param] = t.F
+		}
+	}
+	if err := r.average.Load(mean); err != nil {
+		return err
 	}
 	if err := r.optimizer.Load(state); err != nil {
 		return err
@@ -207,7 +223,7 @@ func (r *run) checkPosition(at position) error {
 }
 
 // checkTensors finds parameters that are missing, too many, or of another size.
-// What is in the slots is the optimizer's to check.
+// What is in the slots and the means is for package optim to check.
 func (r *run) checkTensors(tensors map[string]Tensor) error {
 	known := map[string]int{}
 	for _, p := range r.changing {
@@ -217,7 +233,7 @@ func (r *run) checkTensors(tensors map[string]Tensor) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(tensors)) {
-		if strings.HasPrefix(name, kindSlot) {
+		if strings.HasPrefix(name, kindSlot) || strings.HasPrefix(name, kindMean) {
 			continue
 		}
 		size, ok := known[name]

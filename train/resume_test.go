@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,6 +85,16 @@ func TestResumeIsUninterrupted(t *testing.T) {
 			c.Optim = optim.Default("sgd")
 			c.Optim.Momentum = optim.Set(0.9)
 		}},
+		{"mean of the weights", func(c *Config) {
+			c.Average = Average{Kind: optim.EMA, Decay: 0.9}
+			c.Clip, c.Centralize = Clip{Adaptive: 0.01}, true
+			c.Prune.Sparsity = optim.Set(0.5)
+		}},
+		{"mean of the weights of epochs, on plateaus", func(c *Config) {
+			c.Average = Average{Kind: optim.SWA, From: 0.3, Every: "2"}
+			c.Schedule = "plateau:patience=0,threshold=10,factor=0.5"
+			c.Optim.L2SP = optim.Set(1e-2)
+		}},
 		{"pruning of what is frozen", func(c *Config) {
 			s, err := optim.ParseSettings("bn.scale=0.5", "fc.weight=0.5")
 			if err != nil {
@@ -149,6 +160,42 @@ func TestResumeIsUninterrupted(t *testing.T) {
 }
 
 // A run may be stopped where nothing is left of an epoch but to measure it, and
+// TestResumeEveryRule stops and resumes each rule, with penalties that remember
+// the start and a schedule of their own, in the middle of an epoch.
+func TestResumeEveryRule(t *testing.T) {
+	l := labelled(20, 3, 1, 6, 6).loader(t)
+	for _, rule := range optim.Rules() {
+		cfg := DefaultConfig()
+		cfg.Epochs, cfg.Batch, cfg.Optim = 2, 8, optim.Default(rule.Name)
+		cfg.Optim.L1SP, cfg.Optim.Group = optim.Set(1e-3), optim.Set(1e-3)
+		var err error
+		if cfg.Optim.L1, err = optim.ParseSettings("1e-3@linear:from=0,to=1"); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Checkpoint = filepath.Join(t.TempDir(), "run.safetensors")
+		whole := convnet().model(t)
+		if _, err := runUntil(t, whole, l, nil, cfg, nil); err != nil {
+			t.Fatal(err)
+		}
+		_, err = runUntil(t, convnet().model(t), l, nil, cfg, func(e Event) bool { return e.Kind == Stepped && e.Step == 4 })
+		if _, ok := errors.AsType[*InterruptedError](err); !ok {
+			t.Fatalf("%s: got %v, want an InterruptedError", rule.Name, err)
+		}
+		cfg.Resume = true
+		resumed := convnet().model(t)
+		if _, err := runUntil(t, resumed, l, nil, cfg, nil); err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range whole.Params {
+			for j, w := range p.Value {
+				if got := resumed.Params[i].Value[j]; math.Float32bits(got) != math.Float32bits(w) {
+					t.Fatalf("%s: %s[%d]: got %g resumed, want %g", rule.Name, p.Name, j, got, w)
+				}
+			}
+		}
+	}
+}
+
 // before there is anything to save.
 func TestInterruptedElsewhere(t *testing.T) {
 	l, held := labelled(20, 3, 6).loader(t), labelled(7, 3, 6).loader(t)

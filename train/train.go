@@ -87,6 +87,7 @@ func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cf
 			if err := r.prune(); err != nil {
 				return nil, err
 			}
+			r.average.Step(r.at.Step)
 			r.advance(len(batch), loss)
 		}
 		if err := r.endEpoch(ctx); err != nil {
@@ -105,6 +106,7 @@ type run struct {
 	network   *network // on training examples
 	judge     *network // on held-out examples; nil without any
 	optimizer *optim.Optimizer
+	average   *optim.Average
 	gradual   *optim.Pruner
 	last      *optim.Pruner
 	prunable  []*optim.Param
@@ -154,6 +156,13 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	if r.optimizer, err = optim.New(m.Params, update); err != nil {
 		return nil, err
 	}
+	averaging, err := cfg.Average.averaging(r.length())
+	if err != nil {
+		return nil, err
+	}
+	if r.average, err = optim.NewAverage(m.Params, averaging); err != nil {
+		return nil, err
+	}
 	if r.gradual, r.last, err = cfg.Prune.pruners(m.Params, r.steps); err != nil {
 		return nil, err
 	}
@@ -198,15 +207,21 @@ func (r *run) begin(ctx context.Context) error {
 
 // clip limits the gradients.
 func (r *run) clip() {
-	if r.cfg.Clip == (Clip{}) {
+	if r.cfg.Clip == (Clip{}) && !r.cfg.Centralize {
 		return
 	}
 	defer r.network.costs.add("clipped", r.network.costs.start())
 	if r.cfg.Clip.Value > 0 {
 		optim.ClipValue(r.network.trainable, r.cfg.Clip.Value)
 	}
+	if r.cfg.Clip.Adaptive > 0 {
+		optim.ClipAdaptive(r.network.trainable, r.cfg.Clip.Adaptive)
+	}
 	if r.cfg.Clip.Norm > 0 {
 		optim.ClipNorm(r.network.trainable, r.cfg.Clip.Norm)
+	}
+	if r.cfg.Centralize {
+		optim.Centralize(r.network.trainable)
 	}
 }
 
@@ -242,7 +257,9 @@ func (r *run) advance(examples int, loss float64) {
 func (r *run) endEpoch(ctx context.Context) error {
 	var held *Metrics
 	if r.judge != nil {
+		r.average.Swap()
 		m, err := r.judge.evaluate(ctx)
+		r.average.Swap()
 		if err != nil {
 			return r.stopped(err)
 		}
@@ -273,8 +290,10 @@ func (r *run) meanLoss() float64 {
 	return r.at.Loss / float64(r.at.Done)
 }
 
-// finish prunes by threshold and sums up.
+// finish takes the mean of the weights, if there is one, prunes by threshold and
+// sums up.
 func (r *run) finish(ctx context.Context) (*Result, error) {
+	r.average.Swap()
 	if err := r.checkParameters(); err != nil {
 		return nil, err
 	}
