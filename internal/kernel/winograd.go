@@ -131,7 +131,7 @@ func newWinograd(c *Conv, backward bool) *winograd {
 	s.source.edge, s.result.edge = patchEdge, patchStep
 	s.group()
 	s.layOut()
-	if s.v.size > sweepLimit || s.u.size*blocks(s.results, panelCols) > sweepLimit {
+	if s.v.size > sweepLimit || !s.imagesFirst && s.u.size*blocks(s.results, panelCols) > sweepLimit {
 		return nil
 	}
 	return s
@@ -144,9 +144,9 @@ func (s *winograd) layOut() {
 	if s.imagesFirst {
 		patches = s.patches
 	}
-	s.v = newLayout(patches, blocks(s.sources, panelCols)*panelCols+16)
+	s.v = newLayout(patches, s.panels()*panelCols+16)
 	s.u = newLayout(s.sources, panelCols)
-	s.m = newLayout(s.most, panelCols)
+	s.m = newLayout(patches, panelCols)
 	for i := range 9 {
 		tap := i
 		if s.backward {
@@ -157,8 +157,11 @@ func (s *winograd) layOut() {
 	for _, g := range s.groups {
 		s.pixels = max(s.pixels, s.source.room(g.source), s.result.room(g.result))
 	}
-	s.pixels = max(s.pixels, weightsAtOnce*9*panelCols)
+	s.pixels = max(s.pixels, 2*weightsAtOnce*9*panelCols)
 }
+
+// panels is how many of them the sources fill.
+func (s *winograd) panels() int { return blocks(s.sources, panelCols) }
 
 // weightsAtOnce is how many sources' weights are moved before they are
 // transformed, while they are in the cache.

@@ -22,7 +22,7 @@ func (s *winograd) run(x, w, y []float32, ep Epilogue) {
 	panels := blocks(s.results, panelCols)
 	first, then, size := panels, len(s.groups), panels*s.u.size
 	if s.imagesFirst {
-		first, then, size = len(s.groups), panels, s.v.size
+		first, then, size = len(s.groups)*s.panels(), panels, s.v.size
 	}
 	if len(*shared) < size {
 		*shared = make([]float32, size)
@@ -63,8 +63,8 @@ func winogradPrepare(a *winogradArgs, lo, hi int) {
 	s := a.s
 	for i := lo; i < hi; i++ {
 		if s.imagesFirst {
-			g := &s.groups[i]
-			t.images(g, a.shared[g.first*s.v.item:])
+			g := &s.groups[i/s.panels()]
+			t.images(g, i%s.panels(), a.shared[g.first*s.v.item:])
 		} else {
 			t.weights(i, a.shared[i*s.u.size:])
 		}
@@ -82,26 +82,28 @@ func winogradPart(a *winogradArgs, lo, hi int) {
 	for i := lo; i < hi; i++ {
 		if s.imagesFirst {
 			t.weights(i, t.b)
+			t.multiply(i, s.patches, a.shared, t.b)
 			for j := range s.groups {
 				g := &s.groups[j]
-				t.multiply(i, g, a.shared[g.first*s.v.item:], t.b)
+				t.results(i, g, t.m[g.first*s.m.item:])
 			}
 			continue
 		}
 		g := &s.groups[i]
-		t.images(g, t.b)
+		for panel := range s.panels() {
+			t.images(g, panel, t.b)
+		}
 		for panel := range blocks(s.results, panelCols) {
-			t.multiply(panel, g, t.b, a.shared[panel*s.u.size:])
+			t.multiply(panel, g.images*g.patches, t.b, a.shared[panel*s.u.size:])
+			t.results(panel, g, t.m)
 		}
 	}
 }
 
-// images transforms the patches of a group.
-func (t *winogradTask) images(g *patchGroup, v []float32) {
+// images transforms the patches of a group, for one panel of the sources.
+func (t *winogradTask) images(g *patchGroup, panel int, v []float32) {
 	s := t.s
-	for panel := range blocks(s.sources, panelCols) {
-		patchPanel(active.winograd.source, &s.source, g, g.source, t.x, s.sources, panel, v[panel*panelCols:], &s.v, t.pixels, t.room)
-	}
+	patchPanel(active.winograd.source, &s.source, g, g.source, t.x, s.sources, panel, v[panel*panelCols:], &s.v, t.pixels, t.room)
 }
 
 // patchPanel transforms the patches of a group, for one panel of the channels of
@@ -127,39 +129,47 @@ func (t *winogradTask) weights(panel int, u []float32) {
 	s := t.s
 	first := panel * panelCols
 	results := min(panelCols, s.results-first)
+	rows := t.pixels[weightsAtOnce*9*panelCols:]
 	for c := 0; c < s.sources; c += weightsAtOnce {
-		n := min(weightsAtOnce, s.sources-c)
+		count := min(weightsAtOnce, s.sources-c)
 		if s.backward {
-			for i := range n {
-				active.packColumns(t.pixels[i*9*panelCols:], t.w[((c+i)*s.results+first)*9:], 9, results, 9, 0)
+			// Rows that lie far apart are best fetched many at a time.
+			active.view.rows(rows[:count*results*9], t.w[(c*s.results+first)*9:], results*9, s.results*9)
+			for i := range count {
+				active.packColumns(t.pixels[i*9*panelCols:], rows[i*results*9:], 9, results, 9, 0)
 			}
 		} else {
-			active.packColumns(t.pixels, t.w[(first*s.sources+c)*9:], n*9, results, s.sources*9, 0)
+			active.packColumns(t.pixels, t.w[(first*s.sources+c)*9:], count*9, results, s.sources*9, 0)
 		}
 		active.winograd.weights(&u[c*s.u.item], &s.u.at[0], 4*s.u.item, 0,
-			&t.pixels[0], &s.taps[0], 4*9*panelCols, 0, &t.room[0], vectorsOf(results), n)
+			&t.pixels[0], &s.taps[0], 4*9*panelCols, 0, &t.room[0], vectorsOf(results), count)
 	}
 }
 
-// multiply computes a panel of the results of a group.
-func (t *winogradTask) multiply(panel int, g *patchGroup, v, u []float32) {
+// multiply computes a panel of so many patches of results.
+func (t *winogradTask) multiply(panel, patches int, v, u []float32) {
 	s := t.s
-	first := panel * panelCols
-	results := min(panelCols, s.results-first)
 	t.tile = tile{
 		aRow: s.v.item, aStep: 1, bRow: panelCols, cRow: panelCols,
-		k: s.sources, alpha: 1, rows: g.images * g.patches, cols: results,
+		k: s.sources, alpha: 1, rows: patches, cols: min(panelCols, s.results-panel*panelCols),
 	}
 	for i := range patchPoints {
 		t.tile.a, t.tile.b, t.tile.c = v[i*s.v.point:], u[i*s.u.point:], t.m[i*s.m.point:]
 		active.multiply(&t.tile)
 	}
+}
+
+// results transforms a panel of the results of a group, which begin at m, back.
+func (t *winogradTask) results(panel int, g *patchGroup, m []float32) {
+	s := t.s
+	first := panel * panelCols
+	results := min(panelCols, s.results-first)
 	plane := s.result.height * s.result.width
 	from := g.result.lo * s.result.width
 	n := g.result.hi*s.result.width - from
 	for f := range g.images {
 		active.winograd.result(&t.pixels[0], &g.result.at[0], 0, 4*patchStep*patchStep,
-			&t.m[f*g.patches*s.m.item], &s.m.at[0], 4*s.m.item, 0, &t.room[0], vectorsOf(results), g.patches)
+			&m[f*g.patches*s.m.item], &s.m.at[0], 4*s.m.item, 0, &t.room[0], vectorsOf(results), g.patches)
 		y := ((g.image+f)*s.results+first)*plane + from
 		transposeTile(t.y[y:], t.pixels, 0, results, n, plane, panelCols)
 		t.finish(first, results, y, plane, n)

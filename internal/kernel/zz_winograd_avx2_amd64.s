@@ -489,36 +489,6 @@ vector:
 	VZEROUPPER
 	RET
 
-DATA lanes_c0290000<>+0(SB)/4, $0xc0290000
-DATA lanes_c0290000<>+4(SB)/4, $0xc0290000
-DATA lanes_c0290000<>+8(SB)/4, $0xc0290000
-DATA lanes_c0290000<>+12(SB)/4, $0xc0290000
-DATA lanes_c0290000<>+16(SB)/4, $0xc0290000
-DATA lanes_c0290000<>+20(SB)/4, $0xc0290000
-DATA lanes_c0290000<>+24(SB)/4, $0xc0290000
-DATA lanes_c0290000<>+28(SB)/4, $0xc0290000
-GLOBL lanes_c0290000<>(SB), RODATA|NOPTR, $32
-
-DATA lanes_3f610000<>+0(SB)/4, $0x3f610000
-DATA lanes_3f610000<>+4(SB)/4, $0x3f610000
-DATA lanes_3f610000<>+8(SB)/4, $0x3f610000
-DATA lanes_3f610000<>+12(SB)/4, $0x3f610000
-DATA lanes_3f610000<>+16(SB)/4, $0x3f610000
-DATA lanes_3f610000<>+20(SB)/4, $0x3f610000
-DATA lanes_3f610000<>+24(SB)/4, $0x3f610000
-DATA lanes_3f610000<>+28(SB)/4, $0x3f610000
-GLOBL lanes_3f610000<>(SB), RODATA|NOPTR, $32
-
-DATA lanes_c0100000<>+0(SB)/4, $0xc0100000
-DATA lanes_c0100000<>+4(SB)/4, $0xc0100000
-DATA lanes_c0100000<>+8(SB)/4, $0xc0100000
-DATA lanes_c0100000<>+12(SB)/4, $0xc0100000
-DATA lanes_c0100000<>+16(SB)/4, $0xc0100000
-DATA lanes_c0100000<>+20(SB)/4, $0xc0100000
-DATA lanes_c0100000<>+24(SB)/4, $0xc0100000
-DATA lanes_c0100000<>+28(SB)/4, $0xc0100000
-GLOBL lanes_c0100000<>(SB), RODATA|NOPTR, $32
-
 DATA lanes_3f200000<>+0(SB)/4, $0x3f200000
 DATA lanes_3f200000<>+4(SB)/4, $0x3f200000
 DATA lanes_3f200000<>+8(SB)/4, $0x3f200000
@@ -528,6 +498,16 @@ DATA lanes_3f200000<>+20(SB)/4, $0x3f200000
 DATA lanes_3f200000<>+24(SB)/4, $0x3f200000
 DATA lanes_3f200000<>+28(SB)/4, $0x3f200000
 GLOBL lanes_3f200000<>(SB), RODATA|NOPTR, $32
+
+DATA lanes_3fc00000<>+0(SB)/4, $0x3fc00000
+DATA lanes_3fc00000<>+4(SB)/4, $0x3fc00000
+DATA lanes_3fc00000<>+8(SB)/4, $0x3fc00000
+DATA lanes_3fc00000<>+12(SB)/4, $0x3fc00000
+DATA lanes_3fc00000<>+16(SB)/4, $0x3fc00000
+DATA lanes_3fc00000<>+20(SB)/4, $0x3fc00000
+DATA lanes_3fc00000<>+24(SB)/4, $0x3fc00000
+DATA lanes_3fc00000<>+28(SB)/4, $0x3fc00000
+GLOBL lanes_3fc00000<>(SB), RODATA|NOPTR, $32
 
 DATA lanes_bec80000<>+0(SB)/4, $0xbec80000
 DATA lanes_bec80000<>+4(SB)/4, $0xbec80000
@@ -539,15 +519,35 @@ DATA lanes_bec80000<>+24(SB)/4, $0xbec80000
 DATA lanes_bec80000<>+28(SB)/4, $0xbec80000
 GLOBL lanes_bec80000<>(SB), RODATA|NOPTR, $32
 
-DATA lanes_3fc00000<>+0(SB)/4, $0x3fc00000
-DATA lanes_3fc00000<>+4(SB)/4, $0x3fc00000
-DATA lanes_3fc00000<>+8(SB)/4, $0x3fc00000
-DATA lanes_3fc00000<>+12(SB)/4, $0x3fc00000
-DATA lanes_3fc00000<>+16(SB)/4, $0x3fc00000
-DATA lanes_3fc00000<>+20(SB)/4, $0x3fc00000
-DATA lanes_3fc00000<>+24(SB)/4, $0x3fc00000
-DATA lanes_3fc00000<>+28(SB)/4, $0x3fc00000
-GLOBL lanes_3fc00000<>(SB), RODATA|NOPTR, $32
+DATA lanes_c0100000<>+0(SB)/4, $0xc0100000
+DATA lanes_c0100000<>+4(SB)/4, $0xc0100000
+DATA lanes_c0100000<>+8(SB)/4, $0xc0100000
+DATA lanes_c0100000<>+12(SB)/4, $0xc0100000
+DATA lanes_c0100000<>+16(SB)/4, $0xc0100000
+DATA lanes_c0100000<>+20(SB)/4, $0xc0100000
+DATA lanes_c0100000<>+24(SB)/4, $0xc0100000
+DATA lanes_c0100000<>+28(SB)/4, $0xc0100000
+GLOBL lanes_c0100000<>(SB), RODATA|NOPTR, $32
+
+DATA lanes_3f610000<>+0(SB)/4, $0x3f610000
+DATA lanes_3f610000<>+4(SB)/4, $0x3f610000
+DATA lanes_3f610000<>+8(SB)/4, $0x3f610000
+DATA lanes_3f610000<>+12(SB)/4, $0x3f610000
+DATA lanes_3f610000<>+16(SB)/4, $0x3f610000
+DATA lanes_3f610000<>+20(SB)/4, $0x3f610000
+DATA lanes_3f610000<>+24(SB)/4, $0x3f610000
+DATA lanes_3f610000<>+28(SB)/4, $0x3f610000
+GLOBL lanes_3f610000<>(SB), RODATA|NOPTR, $32
+
+DATA lanes_c0290000<>+0(SB)/4, $0xc0290000
+DATA lanes_c0290000<>+4(SB)/4, $0xc0290000
+DATA lanes_c0290000<>+8(SB)/4, $0xc0290000
+DATA lanes_c0290000<>+12(SB)/4, $0xc0290000
+DATA lanes_c0290000<>+16(SB)/4, $0xc0290000
+DATA lanes_c0290000<>+20(SB)/4, $0xc0290000
+DATA lanes_c0290000<>+24(SB)/4, $0xc0290000
+DATA lanes_c0290000<>+28(SB)/4, $0xc0290000
+GLOBL lanes_c0290000<>(SB), RODATA|NOPTR, $32
 
 // func winogradWeightsAVX2(dst *float32, dstAt *int32, dstItem int, dstMore int, src *float32, srcAt *int32, srcItem int, srcMore int, room *float32, vectors int, items int)
 // Requires: AVX, FMA3
@@ -823,16 +823,6 @@ DATA lanes_bf303b34<>+24(SB)/4, $0xbf303b34
 DATA lanes_bf303b34<>+28(SB)/4, $0xbf303b34
 GLOBL lanes_bf303b34<>(SB), RODATA|NOPTR, $32
 
-DATA lanes_be89ae41<>+0(SB)/4, $0xbe89ae41
-DATA lanes_be89ae41<>+4(SB)/4, $0xbe89ae41
-DATA lanes_be89ae41<>+8(SB)/4, $0xbe89ae41
-DATA lanes_be89ae41<>+12(SB)/4, $0xbe89ae41
-DATA lanes_be89ae41<>+16(SB)/4, $0xbe89ae41
-DATA lanes_be89ae41<>+20(SB)/4, $0xbe89ae41
-DATA lanes_be89ae41<>+24(SB)/4, $0xbe89ae41
-DATA lanes_be89ae41<>+28(SB)/4, $0xbe89ae41
-GLOBL lanes_be89ae41<>(SB), RODATA|NOPTR, $32
-
 DATA lanes_bedc4a01<>+0(SB)/4, $0xbedc4a01
 DATA lanes_bedc4a01<>+4(SB)/4, $0xbedc4a01
 DATA lanes_bedc4a01<>+8(SB)/4, $0xbedc4a01
@@ -842,6 +832,16 @@ DATA lanes_bedc4a01<>+20(SB)/4, $0xbedc4a01
 DATA lanes_bedc4a01<>+24(SB)/4, $0xbedc4a01
 DATA lanes_bedc4a01<>+28(SB)/4, $0xbedc4a01
 GLOBL lanes_bedc4a01<>(SB), RODATA|NOPTR, $32
+
+DATA lanes_be89ae41<>+0(SB)/4, $0xbe89ae41
+DATA lanes_be89ae41<>+4(SB)/4, $0xbe89ae41
+DATA lanes_be89ae41<>+8(SB)/4, $0xbe89ae41
+DATA lanes_be89ae41<>+12(SB)/4, $0xbe89ae41
+DATA lanes_be89ae41<>+16(SB)/4, $0xbe89ae41
+DATA lanes_be89ae41<>+20(SB)/4, $0xbe89ae41
+DATA lanes_be89ae41<>+24(SB)/4, $0xbe89ae41
+DATA lanes_be89ae41<>+28(SB)/4, $0xbe89ae41
+GLOBL lanes_be89ae41<>(SB), RODATA|NOPTR, $32
 
 DATA lanes_3df4c401<>+0(SB)/4, $0x3df4c401
 DATA lanes_3df4c401<>+4(SB)/4, $0x3df4c401
@@ -853,16 +853,6 @@ DATA lanes_3df4c401<>+24(SB)/4, $0x3df4c401
 DATA lanes_3df4c401<>+28(SB)/4, $0x3df4c401
 GLOBL lanes_3df4c401<>(SB), RODATA|NOPTR, $32
 
-DATA lanes_3e89ae41<>+0(SB)/4, $0x3e89ae41
-DATA lanes_3e89ae41<>+4(SB)/4, $0x3e89ae41
-DATA lanes_3e89ae41<>+8(SB)/4, $0x3e89ae41
-DATA lanes_3e89ae41<>+12(SB)/4, $0x3e89ae41
-DATA lanes_3e89ae41<>+16(SB)/4, $0x3e89ae41
-DATA lanes_3e89ae41<>+20(SB)/4, $0x3e89ae41
-DATA lanes_3e89ae41<>+24(SB)/4, $0x3e89ae41
-DATA lanes_3e89ae41<>+28(SB)/4, $0x3e89ae41
-GLOBL lanes_3e89ae41<>(SB), RODATA|NOPTR, $32
-
 DATA lanes_3e379301<>+0(SB)/4, $0x3e379301
 DATA lanes_3e379301<>+4(SB)/4, $0x3e379301
 DATA lanes_3e379301<>+8(SB)/4, $0x3e379301
@@ -872,6 +862,16 @@ DATA lanes_3e379301<>+20(SB)/4, $0x3e379301
 DATA lanes_3e379301<>+24(SB)/4, $0x3e379301
 DATA lanes_3e379301<>+28(SB)/4, $0x3e379301
 GLOBL lanes_3e379301<>(SB), RODATA|NOPTR, $32
+
+DATA lanes_3e89ae41<>+0(SB)/4, $0x3e89ae41
+DATA lanes_3e89ae41<>+4(SB)/4, $0x3e89ae41
+DATA lanes_3e89ae41<>+8(SB)/4, $0x3e89ae41
+DATA lanes_3e89ae41<>+12(SB)/4, $0x3e89ae41
+DATA lanes_3e89ae41<>+16(SB)/4, $0x3e89ae41
+DATA lanes_3e89ae41<>+20(SB)/4, $0x3e89ae41
+DATA lanes_3e89ae41<>+24(SB)/4, $0x3e89ae41
+DATA lanes_3e89ae41<>+28(SB)/4, $0x3e89ae41
+GLOBL lanes_3e89ae41<>(SB), RODATA|NOPTR, $32
 
 // func winogradResultAVX2(dst *float32, dstAt *int32, dstItem int, dstMore int, src *float32, srcAt *int32, srcItem int, srcMore int, room *float32, vectors int, items int)
 // Requires: AVX, FMA3
@@ -1194,16 +1194,6 @@ DATA lanes_3ec80000<>+24(SB)/4, $0x3ec80000
 DATA lanes_3ec80000<>+28(SB)/4, $0x3ec80000
 GLOBL lanes_3ec80000<>(SB), RODATA|NOPTR, $32
 
-DATA lanes_40100000<>+0(SB)/4, $0x40100000
-DATA lanes_40100000<>+4(SB)/4, $0x40100000
-DATA lanes_40100000<>+8(SB)/4, $0x40100000
-DATA lanes_40100000<>+12(SB)/4, $0x40100000
-DATA lanes_40100000<>+16(SB)/4, $0x40100000
-DATA lanes_40100000<>+20(SB)/4, $0x40100000
-DATA lanes_40100000<>+24(SB)/4, $0x40100000
-DATA lanes_40100000<>+28(SB)/4, $0x40100000
-GLOBL lanes_40100000<>(SB), RODATA|NOPTR, $32
-
 DATA lanes_3e7a0000<>+0(SB)/4, $0x3e7a0000
 DATA lanes_3e7a0000<>+4(SB)/4, $0x3e7a0000
 DATA lanes_3e7a0000<>+8(SB)/4, $0x3e7a0000
@@ -1213,6 +1203,16 @@ DATA lanes_3e7a0000<>+20(SB)/4, $0x3e7a0000
 DATA lanes_3e7a0000<>+24(SB)/4, $0x3e7a0000
 DATA lanes_3e7a0000<>+28(SB)/4, $0x3e7a0000
 GLOBL lanes_3e7a0000<>(SB), RODATA|NOPTR, $32
+
+DATA lanes_40100000<>+0(SB)/4, $0x40100000
+DATA lanes_40100000<>+4(SB)/4, $0x40100000
+DATA lanes_40100000<>+8(SB)/4, $0x40100000
+DATA lanes_40100000<>+12(SB)/4, $0x40100000
+DATA lanes_40100000<>+16(SB)/4, $0x40100000
+DATA lanes_40100000<>+20(SB)/4, $0x40100000
+DATA lanes_40100000<>+24(SB)/4, $0x40100000
+DATA lanes_40100000<>+28(SB)/4, $0x40100000
+GLOBL lanes_40100000<>(SB), RODATA|NOPTR, $32
 
 DATA lanes_40580000<>+0(SB)/4, $0x40580000
 DATA lanes_40580000<>+4(SB)/4, $0x40580000

@@ -17,10 +17,16 @@ const (
 	atB    = 2 * b * b * (b*b - a*a)
 )
 
-// winograd writes the transforms of patches. Each multiplies a patch by a matrix
-// from the left and by its transpose from the right.
-func winograd(m *machine) {
-	m.patches("winogradSource", 6, 6, func(d []vec) []vec {
+// patcher writes transforms of patches. Each multiplies a patch by a matrix from
+// the left and by its transpose from the right.
+type patcher struct {
+	*machine
+	held map[float64]operand.Op // factors, in registers if there are enough
+}
+
+func winograd(machine *machine) {
+	m := &patcher{machine: machine}
+	m.patches("winogradSource", 6, 6, []float64{a, b, -a * a, -b * b, a * a * b * b, -(a*a + b*b)}, func(d []vec) []vec {
 		out := make([]vec, 6)
 		out[0] = m.sumOf(term{1, d[4]}, term{-(a*a + b*b), d[2]}, term{a * a * b * b, d[0]})
 		out[1], out[2] = m.plusMinus(m.sumOf(term{1, d[4]}, term{-b * b, d[2]}), a, m.sumOf(term{1, d[3]}, term{-b * b, d[1]}))
@@ -28,7 +34,7 @@ func winograd(m *machine) {
 		out[5] = m.sumOf(term{1, d[5]}, term{-(a*a + b*b), d[3]}, term{a * a * b * b, d[1]})
 		return out
 	})
-	m.patches("winogradWeights", 3, 6, func(g []vec) []vec {
+	m.patches("winogradWeights", 3, 6, []float64{1 / atZero, 1 / atA, a / atA, a * a / atA, 1 / atB, b / atB, b * b / atB}, func(g []vec) []vec {
 		out := make([]vec, 6)
 		out[0] = m.sumOf(term{1 / atZero, g[0]})
 		out[1], out[2] = m.plusMinus(m.sumOf(term{1 / atA, g[0]}, term{a * a / atA, g[2]}), a/atA, g[1])
@@ -36,7 +42,7 @@ func winograd(m *machine) {
 		out[5] = g[2]
 		return out
 	})
-	m.patches("winogradResult", 6, 4, func(p []vec) []vec {
+	m.patches("winogradResult", 6, 4, []float64{a, a * a, a * a * a, b, b * b, b * b * b}, func(p []vec) []vec {
 		sumA, differenceA := m.add(p[1], p[2]), m.sub(p[1], p[2])
 		sumB, differenceB := m.add(p[3], p[4]), m.sub(p[3], p[4])
 		return []vec{
@@ -46,7 +52,7 @@ func winograd(m *machine) {
 			m.sumOf(term{1, p[5]}, term{a * a * a, differenceA}, term{b * b * b, differenceB}),
 		}
 	})
-	m.patches("winogradGradient", 4, 6, func(y []vec) []vec {
+	m.patches("winogradGradient", 4, 6, []float64{a, a * a, b, b * b}, func(y []vec) []vec {
 		out := make([]vec, 6)
 		out[0] = y[0]
 		out[1], out[2] = m.plusMinus(m.sumOf(term{1, y[0]}, term{a * a, y[2]}), a, m.sumOf(term{1, y[1]}, term{a * a, y[3]}))
@@ -54,7 +60,7 @@ func winograd(m *machine) {
 		out[5] = y[3]
 		return out
 	})
-	m.patches("winogradWeightGradient", 6, 3, func(p []vec) []vec {
+	m.patches("winogradWeightGradient", 6, 3, []float64{1 / atZero, 1 / atA, a / atA, a * a / atA, 1 / atB, b / atB, b * b / atB}, func(p []vec) []vec {
 		sumA, differenceA := m.add(p[1], p[2]), m.sub(p[1], p[2])
 		sumB, differenceB := m.add(p[3], p[4]), m.sub(p[3], p[4])
 		return []vec{
@@ -71,37 +77,34 @@ type term struct {
 }
 
 // sumOf adds up terms.
-func (m *machine) sumOf(terms ...term) vec {
+func (m *patcher) sumOf(terms ...term) vec {
 	var sum vec
 	for i, t := range terms {
 		switch {
 		case i > 0:
-			m.gather(sum, t.of, m.factor(t.factor))
+			m.gather(sum, t.of, m.held[t.factor])
 		case t.factor == 1:
 			sum = m.copy(t.of)
 		default:
-			sum = m.mul(t.of, m.factor(t.factor))
+			sum = m.mul(t.of, m.held[t.factor])
 		}
 	}
 	return sum
 }
 
 // plusMinus is x + f·y and x - f·y.
-func (m *machine) plusMinus(x vec, f float64, y vec) (plus, minus vec) {
+func (m *patcher) plusMinus(x vec, f float64, y vec) (plus, minus vec) {
 	plus, minus = m.copy(x), x
-	c := m.factor(f)
+	c := m.held[f]
 	m.gather(plus, y, c)
 	m.VFNMADD231PS(c, y, minus)
 	return plus, minus
 }
 
-// factor is a constant in memory.
-func (m *machine) factor(f float64) operand.Op { return m.constant(f) }
-
 // patches writes a function that transforms patches of from by from elements,
 // each of which is so many vectors, to such of to by to: first all columns, then
 // all rows.
-func (m *machine) patches(name string, from, to int, transform func([]vec) []vec) {
+func (m *patcher) patches(name string, from, to int, factors []float64, transform func([]vec) []vec) {
 	m.begin(name, "func(dst *float32, dstAt *int32, dstItem, dstMore int, src *float32, srcAt *int32, srcItem, srcMore int, room *float32, vectors, items int)",
 		"is a patchMap from %d by %d to %d by %d.", from, from, to, to)
 	dst, src := m.integer("dst"), m.integer("src")
@@ -114,6 +117,10 @@ func (m *machine) patches(name string, from, to int, transform func([]vec) []vec
 	}
 	between := func(i, j int) operand.Mem { return operand.Mem{Base: room, Disp: 4 * m.lanes * (i*from + j)} }
 
+	m.held = map[float64]operand.Op{}
+	for i, c := range m.holdAll(factors...) {
+		m.held[factors[i]] = c
+	}
 	m.Label("item")
 	to1, from1, left := m.GP64(), m.GP64(), m.integer("vectors")
 	m.MOVQ(dst, to1)
