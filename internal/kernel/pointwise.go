@@ -35,13 +35,15 @@ type mixingPass struct {
 }
 
 const (
-	mixingDeep   = 288
-	mixingRows   = 240
-	mixingCols   = 512
-	mixingRoom   = 96 << 10 // elements of panels and sums of a task
-	mixingTasks  = 4        // wanted, so that threads share the work evenly
-	mixingStream = 2 << 20  // elements of results that no cache is expected to hold
+	mixingDeep  = 288
+	mixingRows  = 240
+	mixingCols  = 512
+	mixingRoom  = 96 << 10 // elements of panels and sums of a task
+	mixingTasks = 4        // wanted, so that threads share the work evenly
 )
+
+// streamed is so many elements of results that no cache is expected to hold them.
+const streamed = 2 << 20
 
 // newMixing plans a convolution, if it is of this kind.
 func newMixing(isa *sweepLoops, c *Conv) *mixing {
@@ -74,7 +76,7 @@ func newMixingPass(isa *sweepLoops, c *Conv, backward bool) *mixingPass {
 	if wanted := min(mixingTasks, blocks(s.results*s.sources*columns, taskWork)); blocks(columns, s.cols) < wanted {
 		s.rows = min(s.rows, max(2*isa.rows(), s.results*blocks(columns, s.cols)/wanted))
 	}
-	s.stream = s.results*columns > mixingStream
+	s.stream = s.results*columns > streamed
 	s.pitchA = blocks(s.deep, 16)*16 + 16
 	s.pitchC = s.cols + 16
 	s.sizeA, s.sizeB, s.sizeC = isa.rows()*s.pitchA, s.cols/panelCols*panelPitch(s.deep), s.rows*s.pitchC

@@ -171,22 +171,28 @@ var (
 	stencilWeights = split(stencilWeightChannels)
 )
 
-// Images of more elements than this are gone through one by one. They are copied
-// to and from memory that stays in the cache: they come from far away, and what
-// is read column by column must be near.
-const smallImage = 2048
+// What is read column by column must be near. Small images are read where they
+// are, those of a channel one behind the other; then those of one channel after
+// the other; and large ones are copied, in strips of rows, to and from memory that
+// stays in the cache. The figures are in elements.
+const (
+	smallImage = 2 << 10
+	largeImage = 16 << 10
+	stripSize  = 32 << 10
+)
 
-// stripSize is how many elements of an image and of results are worked on at a
-// time.
-const stripSize = 32 << 10
+func (s *stencil) size() int { return max(s.in.area(), s.out.area()) }
 
 // frames is how many images of a channel are gone through at a time.
 func (s *stencil) frames() int {
-	if max(s.in.area(), s.out.area()) > smallImage {
+	if s.size() > smallImage {
 		return 1
 	}
 	return s.images
 }
+
+// far reports whether images are copied.
+func (s *stencil) far() bool { return s.size() > largeImage }
 
 // run computes results y from images x.
 func (s *stencil) run(p *stencilPass, x, w, y []float32, ep Epilogue) {
@@ -199,7 +205,7 @@ func stencilPlanes(a *stencilArgs, lo, hi int) {
 	s, p := a.s, a.pass
 	strip := max(2, stripSize/max(p.from.w, p.to.w)/2*2) // rows of results
 	sizeX, sizeY := 0, 0
-	if s.frames() == 1 {
+	if s.far() {
 		strip = min(strip, p.to.h)
 		sizeX, sizeY = ((strip-1)*p.up/p.down+p.reach)*p.from.w, strip*p.to.w
 	}
@@ -221,7 +227,7 @@ func stencilPlanes(a *stencilArgs, lo, hi int) {
 		}
 		plane := image*s.channels + channel
 		y, x := a.y[plane*p.to.area():], a.x[plane*p.from.area():]
-		if s.frames() > 1 {
+		if !s.far() {
 			a.slide(y, x, p.start, p.from.h, p.to.h, weights)
 		} else {
 			for row := 0; row < p.to.h; row += strip {
@@ -238,6 +244,15 @@ func stencilPlanes(a *stencilArgs, lo, hi int) {
 	}
 }
 
+// ahead is how far a channel is from the next: while one is worked on, the other
+// is on its way into the cache.
+func (s *stencil) ahead(size size2) int {
+	if s.far() {
+		return 0
+	}
+	return 4 * size.area()
+}
+
 // slide computes rows of results. The first of them meets first that row of x,
 // of which there are so many.
 func (a *stencilArgs) slide(y, x []float32, first, height, rows int, weights []float32) {
@@ -245,7 +260,7 @@ func (a *stencilArgs) slide(y, x []float32, first, height, rows int, weights []f
 	for i := range p.blocks {
 		b := &p.blocks[i]
 		p.loop(&y[b.at], 4*p.to.w, &x[0], 4*b.col, 4*p.from.w, first, height, rows, s.frames(),
-			4*s.channels*p.from.area(), 4*s.channels*p.to.area(), &weights[0], &b.masks[0], b.whole)
+			4*s.channels*p.from.area(), 4*s.channels*p.to.area(), s.ahead(p.from), s.ahead(p.to), &weights[0], &b.masks[0], b.whole)
 	}
 }
 
@@ -276,8 +291,11 @@ func (a *stencilArgs) finish(plane int) {
 // gradient computes gradients dw of weights from inputs x and gradients dy of
 // outputs.
 func (s *stencil) gradient(x, dy, dw []float32) {
-	work := max(s.in.area(), s.out.area()) * s.images
-	stencilWeights.do(s.channels, max(1, 4*chunk/work), stencilArgs{s: s, x: x, w: dw, y: dy})
+	grain := max(1, 4*chunk/(s.size()*s.images))
+	if s.frames() == 1 && !s.far() {
+		grain = max(grain, min(16, s.channels/8)) // they lie behind each other
+	}
+	stencilWeights.do(s.channels, grain, stencilArgs{s: s, x: x, w: dw, y: dy})
 }
 
 func stencilWeightChannels(a *stencilArgs, lo, hi int) {
@@ -285,19 +303,21 @@ func stencilWeightChannels(a *stencilArgs, lo, hi int) {
 	taps, frames := s.kernel*s.kernel, s.frames()
 	strip := max(1, stripSize/max(s.in.w, s.out.w)/s.stride) // rows of gradients
 	sizeX, sizeY := 0, 0
-	if frames == 1 {
+	if s.far() {
 		strip = min(strip, s.out.h)
 		sizeX, sizeY = ((strip-1)*s.stride+s.kernel)*s.in.w, strip*s.out.w
 	}
-	mem := getMemory(sizeX + sizeY + taps*s.loops.lanes)
+	size := taps * s.loops.lanes
+	mem := getMemory(sizeX + sizeY + (hi-lo)*size)
 	defer mem.put()
-	from, to, sums := mem.take(sizeX), mem.take(sizeY), mem.take(taps*s.loops.lanes)
-	for channel := lo; channel < hi; channel++ {
-		clear(sums)
-		for image := 0; image < s.images; image += frames {
+	from, to, sums := mem.take(sizeX), mem.take(sizeY), mem.take((hi-lo)*size)
+	clear(sums)
+	for image := 0; image < s.images; image += frames {
+		for channel := lo; channel < hi; channel++ {
+			sums := sums[(channel-lo)*size:][:size]
 			plane := image*s.channels + channel
 			dy, x := a.y[plane*s.out.area():], a.x[plane*s.in.area():]
-			if frames > 1 {
+			if !s.far() {
 				a.correlate(dy, x, -s.pad, s.in.h, s.out.h, sums)
 				continue
 			}
@@ -311,7 +331,9 @@ func stencilWeightChannels(a *stencilArgs, lo, hi int) {
 				a.correlate(to, from, first-top, bottom-top, rows, sums)
 			}
 		}
-		s.loops.totals(&a.w[channel*taps], &sums[0], taps, 0)
+	}
+	for channel := lo; channel < hi; channel++ {
+		s.loops.totals(&a.w[channel*taps], &sums[(channel-lo)*size], taps, 0)
 	}
 }
 
@@ -324,7 +346,7 @@ func (a *stencilArgs) correlate(dy, x []float32, first, height, rows int, sums [
 		b := &s.weights[i]
 		for row := 0; row < s.kernel; row += at {
 			loop(&dy[b.at], 4*s.out.w, &x[0], 4*b.col, 4*s.in.w, first+row, height, rows, s.frames(),
-				4*s.channels*s.in.area(), 4*s.channels*s.out.area(), &sums[row*s.kernel*s.loops.lanes], &b.masks[0])
+				4*s.channels*s.in.area(), 4*s.channels*s.out.area(), s.ahead(s.in), s.ahead(s.out), &sums[row*s.kernel*s.loops.lanes], &b.masks[0])
 		}
 	}
 }

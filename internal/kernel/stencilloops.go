@@ -27,12 +27,12 @@ type stencilLoops struct {
 // rows: others are zeros. The first column meets first the one that is col behind
 // x. weights has those of the kernel and, behind them, what sums start from;
 // masks has those of the loads for each row, and of the stores, which all lanes
-// take if whole is 1. Distances are in bytes.
-type stencilSlide func(y *float32, rowY int, x *float32, col, rowX, first, height, rows, frames, frameX, frameY int, weights *float32, masks *uint32, whole int)
+// take if whole is 1. The cache is asked for what lies ahead. Distances are in bytes.
+type stencilSlide func(y *float32, rowY int, x *float32, col, rowX, first, height, rows, frames, frameX, frameY, aheadX, aheadY int, weights *float32, masks *uint32, whole int)
 
 // stencilCorrelate adds the products of gradients y with what they meet in x to
 // sums, of which there is a vector for each tap. Arguments are as above.
-type stencilCorrelate func(y *float32, rowY int, x *float32, col, rowX, first, height, rows, frames, frameX, frameY int, sums *float32, masks *uint32)
+type stencilCorrelate func(y *float32, rowY int, x *float32, col, rowX, first, height, rows, frames, frameX, frameY, aheadX, aheadY int, sums *float32, masks *uint32)
 
 // stencilFor returns the loops for images of a width.
 func (t *table) stencilFor(width int) *stencilLoops {

@@ -4,11 +4,11 @@
 
 #include "textflag.h"
 
-// func slide3s1AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, FMA3
-TEXT ·slide3s1AVX2(SB), NOSPLIT, $0-112
-	MOVQ         masks+96(FP), AX
-	MOVQ         weights+88(FP), CX
+// func slide3s1AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·slide3s1AVX2(SB), NOSPLIT, $0-128
+	MOVQ         masks+112(FP), AX
+	MOVQ         weights+104(FP), CX
 	VBROADCASTSS (CX), Y0
 	VBROADCASTSS 4(CX), Y1
 	VBROADCASTSS 8(CX), Y2
@@ -29,10 +29,11 @@ frame:
 	MOVQ  rowX+32(FP), R8
 	IMULQ R9, R8
 	ADDQ  DX, R8
-	MOVQ  rows+56(FP), R10
+	MOVQ  aheadX+88(FP), R10
+	MOVQ  rows+56(FP), R11
 
 rows1:
-	CMPQ         R10, $0x04
+	CMPQ         R11, $0x04
 	JLT          done2
 	VBROADCASTSS 36(CX), Y9
 	VBROADCASTSS 36(CX), Y10
@@ -40,6 +41,7 @@ rows1:
 	VBROADCASTSS 36(CX), Y12
 	CMPQ         R9, height+48(FP)
 	JCC          skip3
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y13
 	VMASKMOVPS   (R8), Y13, Y13
 	VFMADD231PS  Y0, Y13, Y9
@@ -55,6 +57,7 @@ skip3:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip4
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (R8), Y13, Y13
 	VFMADD231PS Y3, Y13, Y9
@@ -73,6 +76,7 @@ skip4:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip5
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (R8), Y13, Y13
 	VFMADD231PS Y6, Y13, Y9
@@ -94,6 +98,7 @@ skip5:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip6
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (R8), Y13, Y13
 	VFMADD231PS Y6, Y13, Y10
@@ -144,49 +149,54 @@ skip7:
 	VFMADD231PS Y8, Y13, Y12
 
 skip8:
-	ADDQ    rowX+32(FP), R8
-	INCQ    R9
-	MOVQ    rowX+32(FP), R11
-	IMUL3Q  $+2, R11, R11
-	SUBQ    R11, R8
-	SUBQ    $0x02, R9
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part9
-	VMOVUPS Y9, (DI)
-	JMP     done10
+	ADDQ       rowX+32(FP), R8
+	INCQ       R9
+	MOVQ       rowX+32(FP), R12
+	IMUL3Q     $+2, R12, R12
+	SUBQ       R12, R8
+	SUBQ       $0x02, R9
+	MOVQ       aheadY+96(FP), R12
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part9
+	VMOVUPS    Y9, (DI)
+	JMP        done10
 
 part9:
 	VMOVUPS    96(AX), Y13
 	VMASKMOVPS Y9, Y13, (DI)
 
 done10:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part11
-	VMOVUPS Y10, (DI)
-	JMP     done12
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part11
+	VMOVUPS    Y10, (DI)
+	JMP        done12
 
 part11:
 	VMOVUPS    96(AX), Y9
 	VMASKMOVPS Y10, Y9, (DI)
 
 done12:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part13
-	VMOVUPS Y11, (DI)
-	JMP     done14
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part13
+	VMOVUPS    Y11, (DI)
+	JMP        done14
 
 part13:
 	VMOVUPS    96(AX), Y9
 	VMASKMOVPS Y11, Y9, (DI)
 
 done14:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part15
-	VMOVUPS Y12, (DI)
-	JMP     done16
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part15
+	VMOVUPS    Y12, (DI)
+	JMP        done16
 
 part15:
 	VMOVUPS    96(AX), Y9
@@ -194,16 +204,17 @@ part15:
 
 done16:
 	ADDQ rowY+8(FP), DI
-	SUBQ $0x04, R10
+	SUBQ $0x04, R11
 	JMP  rows1
 
 done2:
 rows17:
-	CMPQ         R10, $0x01
+	CMPQ         R11, $0x01
 	JLT          done18
 	VBROADCASTSS 36(CX), Y9
 	CMPQ         R9, height+48(FP)
 	JCC          skip19
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y10
 	VMASKMOVPS   (R8), Y10, Y10
 	VFMADD231PS  Y0, Y10, Y9
@@ -245,16 +256,18 @@ skip20:
 	VFMADD231PS Y8, Y10, Y9
 
 skip21:
-	ADDQ    rowX+32(FP), R8
-	INCQ    R9
-	MOVQ    rowX+32(FP), R11
-	IMUL3Q  $+2, R11, R11
-	SUBQ    R11, R8
-	SUBQ    $0x02, R9
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part22
-	VMOVUPS Y9, (DI)
-	JMP     done23
+	ADDQ       rowX+32(FP), R8
+	INCQ       R9
+	MOVQ       rowX+32(FP), R12
+	IMUL3Q     $+2, R12, R12
+	SUBQ       R12, R8
+	SUBQ       $0x02, R9
+	MOVQ       aheadY+96(FP), R12
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part22
+	VMOVUPS    Y9, (DI)
+	JMP        done23
 
 part22:
 	VMOVUPS    96(AX), Y10
@@ -262,7 +275,7 @@ part22:
 
 done23:
 	ADDQ rowY+8(FP), DI
-	SUBQ $0x01, R10
+	SUBQ $0x01, R11
 	JMP  rows17
 
 done18:
@@ -273,10 +286,10 @@ done18:
 	VZEROUPPER
 	RET
 
-// func correlate3s1AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, sums *float32, masks *uint32)
-// Requires: AVX, FMA3
-TEXT ·correlate3s1AVX2(SB), NOSPLIT, $0-104
-	MOVQ   masks+96(FP), AX
+// func correlate3s1AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·correlate3s1AVX2(SB), NOSPLIT, $0-120
+	MOVQ   masks+112(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -297,25 +310,32 @@ frame:
 	MOVQ  rowX+32(FP), DI
 	IMULQ R8, DI
 	ADDQ  CX, DI
-	MOVQ  rows+56(FP), R9
+	MOVQ  aheadX+88(FP), R9
+	MOVQ  rows+56(FP), R10
 
 rows24:
-	CMPQ        R9, $0x04
+	CMPQ        R10, $0x04
 	JLT         done25
+	MOVQ        aheadY+96(FP), R11
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     96(AX), Y9
 	VMASKMOVPS  (SI), Y9, Y9
 	ADDQ        rowY+8(FP), SI
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     96(AX), Y10
 	VMASKMOVPS  (SI), Y10, Y10
 	ADDQ        rowY+8(FP), SI
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     96(AX), Y11
 	VMASKMOVPS  (SI), Y11, Y11
 	ADDQ        rowY+8(FP), SI
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     96(AX), Y12
 	VMASKMOVPS  (SI), Y12, Y12
 	ADDQ        rowY+8(FP), SI
 	CMPQ        R8, height+48(FP)
 	JCC         skip26
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (DI), Y13, Y13
 	VFMADD231PS Y9, Y13, Y0
@@ -331,6 +351,7 @@ skip26:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip27
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (DI), Y13, Y13
 	VFMADD231PS Y9, Y13, Y3
@@ -349,6 +370,7 @@ skip27:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip28
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (DI), Y13, Y13
 	VFMADD231PS Y9, Y13, Y6
@@ -370,6 +392,7 @@ skip28:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip29
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y9
 	VMASKMOVPS  (DI), Y9, Y9
 	VFMADD231PS Y10, Y9, Y6
@@ -422,22 +445,25 @@ skip30:
 skip31:
 	ADDQ   rowX+32(FP), DI
 	INCQ   R8
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $-2, R10, R10
-	ADDQ   R10, DI
+	MOVQ   rowX+32(FP), R11
+	IMUL3Q $-2, R11, R11
+	ADDQ   R11, DI
 	ADDQ   $-2, R8
-	SUBQ   $0x04, R9
+	SUBQ   $0x04, R10
 	JMP    rows24
 
 done25:
 rows32:
-	CMPQ        R9, $0x01
+	CMPQ        R10, $0x01
 	JLT         done33
+	MOVQ        aheadY+96(FP), R11
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     96(AX), Y9
 	VMASKMOVPS  (SI), Y9, Y9
 	ADDQ        rowY+8(FP), SI
 	CMPQ        R8, height+48(FP)
 	JCC         skip34
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y10
 	VMASKMOVPS  (DI), Y10, Y10
 	VFMADD231PS Y9, Y10, Y0
@@ -481,11 +507,11 @@ skip35:
 skip36:
 	ADDQ   rowX+32(FP), DI
 	INCQ   R8
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $-2, R10, R10
-	ADDQ   R10, DI
+	MOVQ   rowX+32(FP), R11
+	IMUL3Q $-2, R11, R11
+	ADDQ   R11, DI
 	ADDQ   $-2, R8
-	SUBQ   $0x01, R9
+	SUBQ   $0x01, R10
 	JMP    rows32
 
 done33:
@@ -493,7 +519,7 @@ done33:
 	ADDQ    frameY+80(FP), DX
 	DECQ    BX
 	JNZ     frame
-	MOVQ    sums+88(FP), AX
+	MOVQ    sums+104(FP), AX
 	VMOVUPS (AX), Y9
 	VADDPS  Y9, Y0, Y0
 	VMOVUPS Y0, (AX)
@@ -524,11 +550,11 @@ done33:
 	VZEROUPPER
 	RET
 
-// func slide3s2AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·slide3s2AVX2(SB), NOSPLIT, $0-112
-	MOVQ         masks+96(FP), AX
-	MOVQ         weights+88(FP), CX
+// func slide3s2AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·slide3s2AVX2(SB), NOSPLIT, $0-128
+	MOVQ         masks+112(FP), AX
+	MOVQ         weights+104(FP), CX
 	VBROADCASTSS (CX), Y0
 	VBROADCASTSS 4(CX), Y1
 	VBROADCASTSS 8(CX), Y2
@@ -549,10 +575,11 @@ frame:
 	MOVQ  rowX+32(FP), R8
 	IMULQ R9, R8
 	ADDQ  DX, R8
-	MOVQ  rows+56(FP), R10
+	MOVQ  aheadX+88(FP), R10
+	MOVQ  rows+56(FP), R11
 
 rows37:
-	CMPQ         R10, $0x04
+	CMPQ         R11, $0x04
 	JLT          done38
 	VBROADCASTSS 36(CX), Y9
 	VBROADCASTSS 36(CX), Y10
@@ -560,6 +587,7 @@ rows37:
 	VBROADCASTSS 36(CX), Y12
 	CMPQ         R9, height+48(FP)
 	JCC          skip39
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y13
 	VMASKMOVPS   (R8), Y13, Y13
 	VMOVUPS      32(AX), Y14
@@ -583,6 +611,7 @@ skip39:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip40
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (R8), Y13, Y13
 	VMOVUPS     32(AX), Y14
@@ -606,6 +635,7 @@ skip40:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip41
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (R8), Y13, Y13
 	VMOVUPS     32(AX), Y14
@@ -632,6 +662,7 @@ skip41:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip42
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (R8), Y13, Y13
 	VMOVUPS     32(AX), Y14
@@ -655,6 +686,7 @@ skip42:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip43
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (R8), Y13, Y13
 	VMOVUPS     32(AX), Y14
@@ -681,6 +713,7 @@ skip43:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip44
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (R8), Y13, Y13
 	VMOVUPS     32(AX), Y14
@@ -704,6 +737,7 @@ skip44:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip45
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (R8), Y13, Y13
 	VMOVUPS     32(AX), Y14
@@ -730,6 +764,7 @@ skip45:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip46
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (R8), Y13, Y13
 	VMOVUPS     32(AX), Y14
@@ -772,49 +807,54 @@ skip46:
 	VFMADD231PS Y8, Y13, Y12
 
 skip47:
-	ADDQ    rowX+32(FP), R8
-	INCQ    R9
-	MOVQ    rowX+32(FP), R11
-	IMUL3Q  $+1, R11, R11
-	SUBQ    R11, R8
-	SUBQ    $0x01, R9
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part48
-	VMOVUPS Y9, (DI)
-	JMP     done49
+	ADDQ       rowX+32(FP), R8
+	INCQ       R9
+	MOVQ       rowX+32(FP), R12
+	IMUL3Q     $+1, R12, R12
+	SUBQ       R12, R8
+	SUBQ       $0x01, R9
+	MOVQ       aheadY+96(FP), R12
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part48
+	VMOVUPS    Y9, (DI)
+	JMP        done49
 
 part48:
 	VMOVUPS    128(AX), Y13
 	VMASKMOVPS Y9, Y13, (DI)
 
 done49:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part50
-	VMOVUPS Y10, (DI)
-	JMP     done51
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part50
+	VMOVUPS    Y10, (DI)
+	JMP        done51
 
 part50:
 	VMOVUPS    128(AX), Y9
 	VMASKMOVPS Y10, Y9, (DI)
 
 done51:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part52
-	VMOVUPS Y11, (DI)
-	JMP     done53
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part52
+	VMOVUPS    Y11, (DI)
+	JMP        done53
 
 part52:
 	VMOVUPS    128(AX), Y9
 	VMASKMOVPS Y11, Y9, (DI)
 
 done53:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part54
-	VMOVUPS Y12, (DI)
-	JMP     done55
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part54
+	VMOVUPS    Y12, (DI)
+	JMP        done55
 
 part54:
 	VMOVUPS    128(AX), Y9
@@ -822,16 +862,17 @@ part54:
 
 done55:
 	ADDQ rowY+8(FP), DI
-	SUBQ $0x04, R10
+	SUBQ $0x04, R11
 	JMP  rows37
 
 done38:
 rows56:
-	CMPQ         R10, $0x01
+	CMPQ         R11, $0x01
 	JLT          done57
 	VBROADCASTSS 36(CX), Y9
 	CMPQ         R9, height+48(FP)
 	JCC          skip58
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y10
 	VMASKMOVPS   (R8), Y10, Y10
 	VMOVUPS      32(AX), Y11
@@ -855,6 +896,7 @@ skip58:
 	INCQ        R9
 	CMPQ        R9, height+48(FP)
 	JCC         skip59
+	PREFETCHT1  (R8)(R10*1)
 	VMOVUPS     (AX), Y10
 	VMASKMOVPS  (R8), Y10, Y10
 	VMOVUPS     32(AX), Y11
@@ -897,16 +939,18 @@ skip59:
 	VFMADD231PS Y8, Y10, Y9
 
 skip60:
-	ADDQ    rowX+32(FP), R8
-	INCQ    R9
-	MOVQ    rowX+32(FP), R11
-	IMUL3Q  $+1, R11, R11
-	SUBQ    R11, R8
-	SUBQ    $0x01, R9
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part61
-	VMOVUPS Y9, (DI)
-	JMP     done62
+	ADDQ       rowX+32(FP), R8
+	INCQ       R9
+	MOVQ       rowX+32(FP), R12
+	IMUL3Q     $+1, R12, R12
+	SUBQ       R12, R8
+	SUBQ       $0x01, R9
+	MOVQ       aheadY+96(FP), R12
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part61
+	VMOVUPS    Y9, (DI)
+	JMP        done62
 
 part61:
 	VMOVUPS    128(AX), Y10
@@ -914,7 +958,7 @@ part61:
 
 done62:
 	ADDQ rowY+8(FP), DI
-	SUBQ $0x01, R10
+	SUBQ $0x01, R11
 	JMP  rows56
 
 done57:
@@ -925,10 +969,10 @@ done57:
 	VZEROUPPER
 	RET
 
-// func correlate3s2AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, sums *float32, masks *uint32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·correlate3s2AVX2(SB), NOSPLIT, $0-104
-	MOVQ   masks+96(FP), AX
+// func correlate3s2AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·correlate3s2AVX2(SB), NOSPLIT, $0-120
+	MOVQ   masks+112(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -949,25 +993,32 @@ frame:
 	MOVQ  rowX+32(FP), DI
 	IMULQ R8, DI
 	ADDQ  CX, DI
-	MOVQ  rows+56(FP), R9
+	MOVQ  aheadX+88(FP), R9
+	MOVQ  rows+56(FP), R10
 
 rows63:
-	CMPQ        R9, $0x04
+	CMPQ        R10, $0x04
 	JLT         done64
+	MOVQ        aheadY+96(FP), R11
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     128(AX), Y9
 	VMASKMOVPS  (SI), Y9, Y9
 	ADDQ        rowY+8(FP), SI
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     128(AX), Y10
 	VMASKMOVPS  (SI), Y10, Y10
 	ADDQ        rowY+8(FP), SI
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     128(AX), Y11
 	VMASKMOVPS  (SI), Y11, Y11
 	ADDQ        rowY+8(FP), SI
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     128(AX), Y12
 	VMASKMOVPS  (SI), Y12, Y12
 	ADDQ        rowY+8(FP), SI
 	CMPQ        R8, height+48(FP)
 	JCC         skip65
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (DI), Y13, Y13
 	VMOVUPS     32(AX), Y14
@@ -991,6 +1042,7 @@ skip65:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip66
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (DI), Y13, Y13
 	VMOVUPS     32(AX), Y14
@@ -1014,6 +1066,7 @@ skip66:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip67
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y13
 	VMASKMOVPS  (DI), Y13, Y13
 	VMOVUPS     32(AX), Y14
@@ -1040,6 +1093,7 @@ skip67:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip68
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y9
 	VMASKMOVPS  (DI), Y9, Y9
 	VMOVUPS     32(AX), Y13
@@ -1063,6 +1117,7 @@ skip68:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip69
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y9
 	VMASKMOVPS  (DI), Y9, Y9
 	VMOVUPS     32(AX), Y13
@@ -1089,6 +1144,7 @@ skip69:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip70
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y9
 	VMASKMOVPS  (DI), Y9, Y9
 	VMOVUPS     32(AX), Y10
@@ -1112,6 +1168,7 @@ skip70:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip71
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y9
 	VMASKMOVPS  (DI), Y9, Y9
 	VMOVUPS     32(AX), Y10
@@ -1138,6 +1195,7 @@ skip71:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip72
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y9
 	VMASKMOVPS  (DI), Y9, Y9
 	VMOVUPS     32(AX), Y10
@@ -1182,22 +1240,25 @@ skip72:
 skip73:
 	ADDQ   rowX+32(FP), DI
 	INCQ   R8
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $-1, R10, R10
-	ADDQ   R10, DI
+	MOVQ   rowX+32(FP), R11
+	IMUL3Q $-1, R11, R11
+	ADDQ   R11, DI
 	ADDQ   $-1, R8
-	SUBQ   $0x04, R9
+	SUBQ   $0x04, R10
 	JMP    rows63
 
 done64:
 rows74:
-	CMPQ        R9, $0x01
+	CMPQ        R10, $0x01
 	JLT         done75
+	MOVQ        aheadY+96(FP), R11
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     128(AX), Y9
 	VMASKMOVPS  (SI), Y9, Y9
 	ADDQ        rowY+8(FP), SI
 	CMPQ        R8, height+48(FP)
 	JCC         skip76
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y10
 	VMASKMOVPS  (DI), Y10, Y10
 	VMOVUPS     32(AX), Y11
@@ -1221,6 +1282,7 @@ skip76:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip77
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y10
 	VMASKMOVPS  (DI), Y10, Y10
 	VMOVUPS     32(AX), Y11
@@ -1265,11 +1327,11 @@ skip77:
 skip78:
 	ADDQ   rowX+32(FP), DI
 	INCQ   R8
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $-1, R10, R10
-	ADDQ   R10, DI
+	MOVQ   rowX+32(FP), R11
+	IMUL3Q $-1, R11, R11
+	ADDQ   R11, DI
 	ADDQ   $-1, R8
-	SUBQ   $0x01, R9
+	SUBQ   $0x01, R10
 	JMP    rows74
 
 done75:
@@ -1277,7 +1339,7 @@ done75:
 	ADDQ    frameY+80(FP), DX
 	DECQ    BX
 	JNZ     frame
-	MOVQ    sums+88(FP), AX
+	MOVQ    sums+104(FP), AX
 	VMOVUPS (AX), Y9
 	VADDPS  Y9, Y0, Y0
 	VMOVUPS Y0, (AX)
@@ -1308,11 +1370,11 @@ done75:
 	VZEROUPPER
 	RET
 
-// func spread2AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, FMA3
-TEXT ·spread2AVX2(SB), NOSPLIT, $0-112
-	MOVQ masks+96(FP), AX
-	MOVQ weights+88(FP), CX
+// func spread2AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spread2AVX2(SB), NOSPLIT, $0-128
+	MOVQ masks+112(FP), AX
+	MOVQ weights+104(FP), CX
 	MOVQ x+16(FP), DX
 	MOVQ y+0(FP), BX
 	ADDQ col+24(FP), DX
@@ -1359,6 +1421,8 @@ skip79:
 	ADDQ         rowX+32(FP), R8
 	CMPQ         R9, height+48(FP)
 	JCC          skip80
+	MOVQ         aheadX+88(FP), R11
+	PREFETCHT1   (R8)(R11*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VBROADCASTSS 8(CX), Y5
@@ -1391,7 +1455,9 @@ skip80:
 	VUNPCKHPS  Y1, Y0, Y0
 	VPERM2F128 $0x31, Y0, Y4, Y1
 	VPERM2F128 $0x20, Y0, Y4, Y4
-	CMPQ       whole+104(FP), $0x00
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (DI)(R11*1)
+	CMPQ       whole+120(FP), $0x00
 	JEQ        part81
 	VMOVUPS    Y4, (DI)
 	JMP        done82
@@ -1401,7 +1467,7 @@ part81:
 	VMASKMOVPS Y4, Y0, (DI)
 
 done82:
-	CMPQ    whole+104(FP), $0x00
+	CMPQ    whole+120(FP), $0x00
 	JEQ     part83
 	VMOVUPS Y1, 32(DI)
 	JMP     done84
@@ -1418,7 +1484,9 @@ done84:
 	VUNPCKHPS  Y3, Y2, Y2
 	VPERM2F128 $0x31, Y2, Y0, Y1
 	VPERM2F128 $0x20, Y2, Y0, Y0
-	CMPQ       whole+104(FP), $0x00
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (DI)(R11*1)
+	CMPQ       whole+120(FP), $0x00
 	JEQ        part85
 	VMOVUPS    Y0, (DI)
 	JMP        done86
@@ -1428,7 +1496,7 @@ part85:
 	VMASKMOVPS Y0, Y2, (DI)
 
 done86:
-	CMPQ    whole+104(FP), $0x00
+	CMPQ    whole+120(FP), $0x00
 	JEQ     part87
 	VMOVUPS Y1, 32(DI)
 	JMP     done88
@@ -1451,11 +1519,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func slide5s1AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, FMA3
-TEXT ·slide5s1AVX2(SB), NOSPLIT, $0-112
-	MOVQ masks+96(FP), AX
-	MOVQ weights+88(FP), CX
+// func slide5s1AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·slide5s1AVX2(SB), NOSPLIT, $0-128
+	MOVQ masks+112(FP), AX
+	MOVQ weights+104(FP), CX
 	MOVQ x+16(FP), DX
 	MOVQ y+0(FP), BX
 	ADDQ col+24(FP), DX
@@ -1467,10 +1535,11 @@ frame:
 	MOVQ  rowX+32(FP), R8
 	IMULQ R9, R8
 	ADDQ  DX, R8
-	MOVQ  rows+56(FP), R10
+	MOVQ  aheadX+88(FP), R10
+	MOVQ  rows+56(FP), R11
 
 rows89:
-	CMPQ         R10, $0x04
+	CMPQ         R11, $0x04
 	JLT          done90
 	VBROADCASTSS 100(CX), Y0
 	VBROADCASTSS 100(CX), Y1
@@ -1478,6 +1547,7 @@ rows89:
 	VBROADCASTSS 100(CX), Y3
 	CMPQ         R9, height+48(FP)
 	JCC          skip91
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VBROADCASTSS (CX), Y5
@@ -1504,6 +1574,7 @@ skip91:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip92
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VBROADCASTSS 20(CX), Y5
@@ -1540,6 +1611,7 @@ skip92:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip93
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VBROADCASTSS 40(CX), Y5
@@ -1586,6 +1658,7 @@ skip93:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip94
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VBROADCASTSS 60(CX), Y5
@@ -1802,49 +1875,54 @@ skip97:
 	VFMADD231PS  Y5, Y4, Y3
 
 skip98:
-	ADDQ    rowX+32(FP), R8
-	INCQ    R9
-	MOVQ    rowX+32(FP), R11
-	IMUL3Q  $+4, R11, R11
-	SUBQ    R11, R8
-	SUBQ    $0x04, R9
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part99
-	VMOVUPS Y0, (DI)
-	JMP     done100
+	ADDQ       rowX+32(FP), R8
+	INCQ       R9
+	MOVQ       rowX+32(FP), R12
+	IMUL3Q     $+4, R12, R12
+	SUBQ       R12, R8
+	SUBQ       $0x04, R9
+	MOVQ       aheadY+96(FP), R12
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part99
+	VMOVUPS    Y0, (DI)
+	JMP        done100
 
 part99:
 	VMOVUPS    160(AX), Y4
 	VMASKMOVPS Y0, Y4, (DI)
 
 done100:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part101
-	VMOVUPS Y1, (DI)
-	JMP     done102
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part101
+	VMOVUPS    Y1, (DI)
+	JMP        done102
 
 part101:
 	VMOVUPS    160(AX), Y0
 	VMASKMOVPS Y1, Y0, (DI)
 
 done102:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part103
-	VMOVUPS Y2, (DI)
-	JMP     done104
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part103
+	VMOVUPS    Y2, (DI)
+	JMP        done104
 
 part103:
 	VMOVUPS    160(AX), Y0
 	VMASKMOVPS Y2, Y0, (DI)
 
 done104:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part105
-	VMOVUPS Y3, (DI)
-	JMP     done106
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part105
+	VMOVUPS    Y3, (DI)
+	JMP        done106
 
 part105:
 	VMOVUPS    160(AX), Y0
@@ -1852,16 +1930,17 @@ part105:
 
 done106:
 	ADDQ rowY+8(FP), DI
-	SUBQ $0x04, R10
+	SUBQ $0x04, R11
 	JMP  rows89
 
 done90:
 rows107:
-	CMPQ         R10, $0x01
+	CMPQ         R11, $0x01
 	JLT          done108
 	VBROADCASTSS 100(CX), Y0
 	CMPQ         R9, height+48(FP)
 	JCC          skip109
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y1
 	VMASKMOVPS   (R8), Y1, Y1
 	VBROADCASTSS (CX), Y2
@@ -1988,16 +2067,18 @@ skip112:
 	VFMADD231PS  Y2, Y1, Y0
 
 skip113:
-	ADDQ    rowX+32(FP), R8
-	INCQ    R9
-	MOVQ    rowX+32(FP), R11
-	IMUL3Q  $+4, R11, R11
-	SUBQ    R11, R8
-	SUBQ    $0x04, R9
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part114
-	VMOVUPS Y0, (DI)
-	JMP     done115
+	ADDQ       rowX+32(FP), R8
+	INCQ       R9
+	MOVQ       rowX+32(FP), R12
+	IMUL3Q     $+4, R12, R12
+	SUBQ       R12, R8
+	SUBQ       $0x04, R9
+	MOVQ       aheadY+96(FP), R12
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part114
+	VMOVUPS    Y0, (DI)
+	JMP        done115
 
 part114:
 	VMOVUPS    160(AX), Y1
@@ -2005,7 +2086,7 @@ part114:
 
 done115:
 	ADDQ rowY+8(FP), DI
-	SUBQ $0x01, R10
+	SUBQ $0x01, R11
 	JMP  rows107
 
 done108:
@@ -2016,10 +2097,10 @@ done108:
 	VZEROUPPER
 	RET
 
-// func correlate5s1AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, sums *float32, masks *uint32)
-// Requires: AVX, FMA3
-TEXT ·correlate5s1AVX2(SB), NOSPLIT, $0-104
-	MOVQ   masks+96(FP), AX
+// func correlate5s1AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·correlate5s1AVX2(SB), NOSPLIT, $0-120
+	MOVQ   masks+112(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2036,19 +2117,24 @@ frame:
 	MOVQ  rowX+32(FP), DI
 	IMULQ R8, DI
 	ADDQ  CX, DI
-	MOVQ  rows+56(FP), R9
+	MOVQ  aheadX+88(FP), R9
+	MOVQ  rows+56(FP), R10
 
 rows116:
-	CMPQ        R9, $0x02
+	CMPQ        R10, $0x02
 	JLT         done117
+	MOVQ        aheadY+96(FP), R11
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     160(AX), Y5
 	VMASKMOVPS  (SI), Y5, Y5
 	ADDQ        rowY+8(FP), SI
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     160(AX), Y6
 	VMASKMOVPS  (SI), Y6, Y6
 	ADDQ        rowY+8(FP), SI
 	CMPQ        R8, height+48(FP)
 	JCC         skip118
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y7
 	VMASKMOVPS  (DI), Y7, Y7
 	VFMADD231PS Y5, Y7, Y0
@@ -2070,6 +2156,7 @@ skip118:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip119
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y5
 	VMASKMOVPS  (DI), Y5, Y5
 	VFMADD231PS Y6, Y5, Y0
@@ -2089,22 +2176,25 @@ skip118:
 skip119:
 	ADDQ   rowX+32(FP), DI
 	INCQ   R8
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $+0, R10, R10
-	ADDQ   R10, DI
+	MOVQ   rowX+32(FP), R11
+	IMUL3Q $+0, R11, R11
+	ADDQ   R11, DI
 	ADDQ   $+0, R8
-	SUBQ   $0x02, R9
+	SUBQ   $0x02, R10
 	JMP    rows116
 
 done117:
 rows120:
-	CMPQ        R9, $0x01
+	CMPQ        R10, $0x01
 	JLT         done121
+	MOVQ        aheadY+96(FP), R11
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     160(AX), Y5
 	VMASKMOVPS  (SI), Y5, Y5
 	ADDQ        rowY+8(FP), SI
 	CMPQ        R8, height+48(FP)
 	JCC         skip122
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y6
 	VMASKMOVPS  (DI), Y6, Y6
 	VFMADD231PS Y5, Y6, Y0
@@ -2124,11 +2214,11 @@ rows120:
 skip122:
 	ADDQ   rowX+32(FP), DI
 	INCQ   R8
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $+0, R10, R10
-	ADDQ   R10, DI
+	MOVQ   rowX+32(FP), R11
+	IMUL3Q $+0, R11, R11
+	ADDQ   R11, DI
 	ADDQ   $+0, R8
-	SUBQ   $0x01, R9
+	SUBQ   $0x01, R10
 	JMP    rows120
 
 done121:
@@ -2136,7 +2226,7 @@ done121:
 	ADDQ    frameY+80(FP), DX
 	DECQ    BX
 	JNZ     frame
-	MOVQ    sums+88(FP), AX
+	MOVQ    sums+104(FP), AX
 	VMOVUPS (AX), Y5
 	VADDPS  Y5, Y0, Y0
 	VMOVUPS Y0, (AX)
@@ -2155,11 +2245,11 @@ done121:
 	VZEROUPPER
 	RET
 
-// func slide5s2AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·slide5s2AVX2(SB), NOSPLIT, $0-112
-	MOVQ masks+96(FP), AX
-	MOVQ weights+88(FP), CX
+// func slide5s2AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·slide5s2AVX2(SB), NOSPLIT, $0-128
+	MOVQ masks+112(FP), AX
+	MOVQ weights+104(FP), CX
 	MOVQ x+16(FP), DX
 	MOVQ y+0(FP), BX
 	ADDQ col+24(FP), DX
@@ -2171,10 +2261,11 @@ frame:
 	MOVQ  rowX+32(FP), R8
 	IMULQ R9, R8
 	ADDQ  DX, R8
-	MOVQ  rows+56(FP), R10
+	MOVQ  aheadX+88(FP), R10
+	MOVQ  rows+56(FP), R11
 
 rows123:
-	CMPQ         R10, $0x04
+	CMPQ         R11, $0x04
 	JLT          done124
 	VBROADCASTSS 100(CX), Y0
 	VBROADCASTSS 100(CX), Y1
@@ -2182,6 +2273,7 @@ rows123:
 	VBROADCASTSS 100(CX), Y3
 	CMPQ         R9, height+48(FP)
 	JCC          skip125
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VMOVUPS      32(AX), Y5
@@ -2220,6 +2312,7 @@ skip125:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip126
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VMOVUPS      32(AX), Y5
@@ -2258,6 +2351,7 @@ skip126:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip127
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VMOVUPS      32(AX), Y5
@@ -2306,6 +2400,7 @@ skip127:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip128
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VMOVUPS      32(AX), Y5
@@ -2354,6 +2449,7 @@ skip128:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip129
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VMOVUPS      32(AX), Y5
@@ -2412,6 +2508,7 @@ skip129:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip130
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VMOVUPS      32(AX), Y5
@@ -2460,6 +2557,7 @@ skip130:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip131
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VMOVUPS      32(AX), Y5
@@ -2518,6 +2616,7 @@ skip131:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip132
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VMOVUPS      32(AX), Y5
@@ -2686,49 +2785,54 @@ skip134:
 	VFMADD231PS  Y5, Y4, Y3
 
 skip135:
-	ADDQ    rowX+32(FP), R8
-	INCQ    R9
-	MOVQ    rowX+32(FP), R11
-	IMUL3Q  $+3, R11, R11
-	SUBQ    R11, R8
-	SUBQ    $0x03, R9
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part136
-	VMOVUPS Y0, (DI)
-	JMP     done137
+	ADDQ       rowX+32(FP), R8
+	INCQ       R9
+	MOVQ       rowX+32(FP), R12
+	IMUL3Q     $+3, R12, R12
+	SUBQ       R12, R8
+	SUBQ       $0x03, R9
+	MOVQ       aheadY+96(FP), R12
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part136
+	VMOVUPS    Y0, (DI)
+	JMP        done137
 
 part136:
 	VMOVUPS    192(AX), Y4
 	VMASKMOVPS Y0, Y4, (DI)
 
 done137:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part138
-	VMOVUPS Y1, (DI)
-	JMP     done139
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part138
+	VMOVUPS    Y1, (DI)
+	JMP        done139
 
 part138:
 	VMOVUPS    192(AX), Y0
 	VMASKMOVPS Y1, Y0, (DI)
 
 done139:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part140
-	VMOVUPS Y2, (DI)
-	JMP     done141
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part140
+	VMOVUPS    Y2, (DI)
+	JMP        done141
 
 part140:
 	VMOVUPS    192(AX), Y0
 	VMASKMOVPS Y2, Y0, (DI)
 
 done141:
-	ADDQ    rowY+8(FP), DI
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part142
-	VMOVUPS Y3, (DI)
-	JMP     done143
+	ADDQ       rowY+8(FP), DI
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part142
+	VMOVUPS    Y3, (DI)
+	JMP        done143
 
 part142:
 	VMOVUPS    192(AX), Y0
@@ -2736,16 +2840,17 @@ part142:
 
 done143:
 	ADDQ rowY+8(FP), DI
-	SUBQ $0x04, R10
+	SUBQ $0x04, R11
 	JMP  rows123
 
 done124:
 rows144:
-	CMPQ         R10, $0x01
+	CMPQ         R11, $0x01
 	JLT          done145
 	VBROADCASTSS 100(CX), Y0
 	CMPQ         R9, height+48(FP)
 	JCC          skip146
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y1
 	VMASKMOVPS   (R8), Y1, Y1
 	VMOVUPS      32(AX), Y2
@@ -2784,6 +2889,7 @@ skip146:
 	INCQ         R9
 	CMPQ         R9, height+48(FP)
 	JCC          skip147
+	PREFETCHT1   (R8)(R10*1)
 	VMOVUPS      (AX), Y1
 	VMASKMOVPS   (R8), Y1, Y1
 	VMOVUPS      32(AX), Y2
@@ -2932,16 +3038,18 @@ skip149:
 	VFMADD231PS  Y2, Y1, Y0
 
 skip150:
-	ADDQ    rowX+32(FP), R8
-	INCQ    R9
-	MOVQ    rowX+32(FP), R11
-	IMUL3Q  $+3, R11, R11
-	SUBQ    R11, R8
-	SUBQ    $0x03, R9
-	CMPQ    whole+104(FP), $0x00
-	JEQ     part151
-	VMOVUPS Y0, (DI)
-	JMP     done152
+	ADDQ       rowX+32(FP), R8
+	INCQ       R9
+	MOVQ       rowX+32(FP), R12
+	IMUL3Q     $+3, R12, R12
+	SUBQ       R12, R8
+	SUBQ       $0x03, R9
+	MOVQ       aheadY+96(FP), R12
+	PREFETCHT1 (DI)(R12*1)
+	CMPQ       whole+120(FP), $0x00
+	JEQ        part151
+	VMOVUPS    Y0, (DI)
+	JMP        done152
 
 part151:
 	VMOVUPS    192(AX), Y1
@@ -2949,7 +3057,7 @@ part151:
 
 done152:
 	ADDQ rowY+8(FP), DI
-	SUBQ $0x01, R10
+	SUBQ $0x01, R11
 	JMP  rows144
 
 done145:
@@ -2960,10 +3068,10 @@ done145:
 	VZEROUPPER
 	RET
 
-// func correlate5s2AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, sums *float32, masks *uint32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·correlate5s2AVX2(SB), NOSPLIT, $0-104
-	MOVQ   masks+96(FP), AX
+// func correlate5s2AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·correlate5s2AVX2(SB), NOSPLIT, $0-120
+	MOVQ   masks+112(FP), AX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2980,19 +3088,24 @@ frame:
 	MOVQ  rowX+32(FP), DI
 	IMULQ R8, DI
 	ADDQ  CX, DI
-	MOVQ  rows+56(FP), R9
+	MOVQ  aheadX+88(FP), R9
+	MOVQ  rows+56(FP), R10
 
 rows153:
-	CMPQ        R9, $0x02
+	CMPQ        R10, $0x02
 	JLT         done154
+	MOVQ        aheadY+96(FP), R11
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     192(AX), Y5
 	VMASKMOVPS  (SI), Y5, Y5
 	ADDQ        rowY+8(FP), SI
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     192(AX), Y6
 	VMASKMOVPS  (SI), Y6, Y6
 	ADDQ        rowY+8(FP), SI
 	CMPQ        R8, height+48(FP)
 	JCC         skip155
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y7
 	VMASKMOVPS  (DI), Y7, Y7
 	VMOVUPS     32(AX), Y8
@@ -3028,6 +3141,7 @@ skip155:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip156
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y5
 	VMASKMOVPS  (DI), Y5, Y5
 	VMOVUPS     32(AX), Y7
@@ -3059,22 +3173,25 @@ skip155:
 skip156:
 	ADDQ   rowX+32(FP), DI
 	INCQ   R8
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $+1, R10, R10
-	ADDQ   R10, DI
+	MOVQ   rowX+32(FP), R11
+	IMUL3Q $+1, R11, R11
+	ADDQ   R11, DI
 	ADDQ   $+1, R8
-	SUBQ   $0x02, R9
+	SUBQ   $0x02, R10
 	JMP    rows153
 
 done154:
 rows157:
-	CMPQ        R9, $0x01
+	CMPQ        R10, $0x01
 	JLT         done158
+	MOVQ        aheadY+96(FP), R11
+	PREFETCHT1  (SI)(R11*1)
 	VMOVUPS     192(AX), Y5
 	VMASKMOVPS  (SI), Y5, Y5
 	ADDQ        rowY+8(FP), SI
 	CMPQ        R8, height+48(FP)
 	JCC         skip159
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS     (AX), Y6
 	VMASKMOVPS  (DI), Y6, Y6
 	VMOVUPS     32(AX), Y7
@@ -3106,11 +3223,11 @@ rows157:
 skip159:
 	ADDQ   rowX+32(FP), DI
 	INCQ   R8
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $+1, R10, R10
-	ADDQ   R10, DI
+	MOVQ   rowX+32(FP), R11
+	IMUL3Q $+1, R11, R11
+	ADDQ   R11, DI
 	ADDQ   $+1, R8
-	SUBQ   $0x01, R9
+	SUBQ   $0x01, R10
 	JMP    rows157
 
 done158:
@@ -3118,7 +3235,7 @@ done158:
 	ADDQ    frameY+80(FP), DX
 	DECQ    BX
 	JNZ     frame
-	MOVQ    sums+88(FP), AX
+	MOVQ    sums+104(FP), AX
 	VMOVUPS (AX), Y5
 	VADDPS  Y5, Y0, Y0
 	VMOVUPS Y0, (AX)
@@ -3137,11 +3254,11 @@ done158:
 	VZEROUPPER
 	RET
 
-// func spread3AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, FMA3
-TEXT ·spread3AVX2(SB), NOSPLIT, $0-112
-	MOVQ masks+96(FP), AX
-	MOVQ weights+88(FP), CX
+// func spread3AVX2(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spread3AVX2(SB), NOSPLIT, $0-128
+	MOVQ masks+112(FP), AX
+	MOVQ weights+104(FP), CX
 	MOVQ x+16(FP), DX
 	MOVQ y+0(FP), BX
 	ADDQ col+24(FP), DX
@@ -3234,6 +3351,8 @@ skip161:
 	ADDQ         rowX+32(FP), R8
 	CMPQ         R9, height+48(FP)
 	JCC          skip162
+	MOVQ         aheadX+88(FP), R11
+	PREFETCHT1   (R8)(R11*1)
 	VMOVUPS      (AX), Y4
 	VMASKMOVPS   (R8), Y4, Y4
 	VBROADCASTSS 24(CX), Y5
@@ -3276,7 +3395,9 @@ skip162:
 	VUNPCKHPS  Y1, Y0, Y0
 	VPERM2F128 $0x31, Y0, Y4, Y1
 	VPERM2F128 $0x20, Y0, Y4, Y4
-	CMPQ       whole+104(FP), $0x00
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (DI)(R11*1)
+	CMPQ       whole+120(FP), $0x00
 	JEQ        part163
 	VMOVUPS    Y4, (DI)
 	JMP        done164
@@ -3286,7 +3407,7 @@ part163:
 	VMASKMOVPS Y4, Y0, (DI)
 
 done164:
-	CMPQ    whole+104(FP), $0x00
+	CMPQ    whole+120(FP), $0x00
 	JEQ     part165
 	VMOVUPS Y1, 32(DI)
 	JMP     done166
@@ -3303,7 +3424,9 @@ done166:
 	VUNPCKHPS  Y3, Y2, Y2
 	VPERM2F128 $0x31, Y2, Y0, Y1
 	VPERM2F128 $0x20, Y2, Y0, Y0
-	CMPQ       whole+104(FP), $0x00
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (DI)(R11*1)
+	CMPQ       whole+120(FP), $0x00
 	JEQ        part167
 	VMOVUPS    Y0, (DI)
 	JMP        done168
@@ -3313,7 +3436,7 @@ part167:
 	VMASKMOVPS Y0, Y2, (DI)
 
 done168:
-	CMPQ    whole+104(FP), $0x00
+	CMPQ    whole+120(FP), $0x00
 	JEQ     part169
 	VMOVUPS Y1, 32(DI)
 	JMP     done170
@@ -3355,8 +3478,8 @@ loop:
 	VSHUFPS      $0xee, Y0, Y1, Y0
 	VADDPS       Y0, Y2, Y0
 	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      first<>+12(SB), X2
 	VADDPS       X1, X0, X0
+	VMOVUPS      first<>+12(SB), X2
 	CMPQ         add+24(FP), $0x00
 	JEQ          fresh171
 	VMASKMOVPS   (AX), X2, X1

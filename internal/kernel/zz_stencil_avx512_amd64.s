@@ -4,15 +4,15 @@
 
 #include "textflag.h"
 
-// func slide3s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, AVX512F
-TEXT ·slide3s1AVX512(SB), NOSPLIT, $0-112
-	MOVQ         masks+96(FP), AX
+// func slide3s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·slide3s1AVX512(SB), NOSPLIT, $0-128
+	MOVQ         masks+112(FP), AX
 	KMOVW        (AX), K1
 	KMOVW        4(AX), K2
 	KMOVW        8(AX), K3
 	KMOVW        12(AX), K4
-	MOVQ         weights+88(FP), AX
+	MOVQ         weights+104(FP), AX
 	VBROADCASTSS (AX), Z0
 	VBROADCASTSS 4(AX), Z1
 	VBROADCASTSS 8(AX), Z2
@@ -33,10 +33,11 @@ frame:
 	MOVQ  rowX+32(FP), DI
 	IMULQ R8, DI
 	ADDQ  CX, DI
-	MOVQ  rows+56(FP), R9
+	MOVQ  aheadX+88(FP), R9
+	MOVQ  rows+56(FP), R10
 
 rows1:
-	CMPQ         R9, $0x04
+	CMPQ         R10, $0x04
 	JLT          done2
 	VBROADCASTSS 36(AX), Z9
 	VBROADCASTSS 36(AX), Z10
@@ -44,6 +45,7 @@ rows1:
 	VBROADCASTSS 36(AX), Z12
 	CMPQ         R8, height+48(FP)
 	JCC          skip3
+	PREFETCHT1   (DI)(R9*1)
 	VMOVUPS.Z    (DI), K1, Z13
 	VFMADD231PS  Z0, Z13, Z9
 	VMOVUPS.Z    4(DI), K2, Z13
@@ -56,6 +58,7 @@ skip3:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip4
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z13
 	VFMADD231PS Z3, Z13, Z9
 	VFMADD231PS Z0, Z13, Z10
@@ -71,6 +74,7 @@ skip4:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip5
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z13
 	VFMADD231PS Z6, Z13, Z9
 	VFMADD231PS Z3, Z13, Z10
@@ -89,6 +93,7 @@ skip5:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip6
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z13
 	VFMADD231PS Z6, Z13, Z10
 	VFMADD231PS Z3, Z13, Z11
@@ -130,30 +135,36 @@ skip7:
 	VFMADD231PS Z8, Z13, Z12
 
 skip8:
-	ADDQ    rowX+32(FP), DI
-	INCQ    R8
-	MOVQ    rowX+32(FP), R10
-	IMUL3Q  $+2, R10, R10
-	SUBQ    R10, DI
-	SUBQ    $0x02, R8
-	VMOVUPS Z9, K4, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z10, K4, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z11, K4, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z12, K4, (SI)
-	ADDQ    rowY+8(FP), SI
-	SUBQ    $0x04, R9
-	JMP     rows1
+	ADDQ       rowX+32(FP), DI
+	INCQ       R8
+	MOVQ       rowX+32(FP), R11
+	IMUL3Q     $+2, R11, R11
+	SUBQ       R11, DI
+	SUBQ       $0x02, R8
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z9, K4, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z10, K4, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z11, K4, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z12, K4, (SI)
+	ADDQ       rowY+8(FP), SI
+	SUBQ       $0x04, R10
+	JMP        rows1
 
 done2:
 rows9:
-	CMPQ         R9, $0x01
+	CMPQ         R10, $0x01
 	JLT          done10
 	VBROADCASTSS 36(AX), Z9
 	CMPQ         R8, height+48(FP)
 	JCC          skip11
+	PREFETCHT1   (DI)(R9*1)
 	VMOVUPS.Z    (DI), K1, Z10
 	VFMADD231PS  Z0, Z10, Z9
 	VMOVUPS.Z    4(DI), K2, Z10
@@ -186,16 +197,18 @@ skip12:
 	VFMADD231PS Z8, Z10, Z9
 
 skip13:
-	ADDQ    rowX+32(FP), DI
-	INCQ    R8
-	MOVQ    rowX+32(FP), R10
-	IMUL3Q  $+2, R10, R10
-	SUBQ    R10, DI
-	SUBQ    $0x02, R8
-	VMOVUPS Z9, K4, (SI)
-	ADDQ    rowY+8(FP), SI
-	SUBQ    $0x01, R9
-	JMP     rows9
+	ADDQ       rowX+32(FP), DI
+	INCQ       R8
+	MOVQ       rowX+32(FP), R11
+	IMUL3Q     $+2, R11, R11
+	SUBQ       R11, DI
+	SUBQ       $0x02, R8
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z9, K4, (SI)
+	ADDQ       rowY+8(FP), SI
+	SUBQ       $0x01, R10
+	JMP        rows9
 
 done10:
 	ADDQ frameX+72(FP), CX
@@ -205,10 +218,10 @@ done10:
 	VZEROUPPER
 	RET
 
-// func correlate3s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, sums *float32, masks *uint32)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·correlate3s1AVX512(SB), NOSPLIT, $0-104
-	MOVQ   masks+96(FP), AX
+// func correlate3s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·correlate3s1AVX512(SB), NOSPLIT, $0-120
+	MOVQ   masks+112(FP), AX
 	KMOVW  (AX), K1
 	KMOVW  4(AX), K2
 	KMOVW  8(AX), K3
@@ -233,21 +246,28 @@ frame:
 	MOVQ  rowX+32(FP), SI
 	IMULQ DI, SI
 	ADDQ  AX, SI
-	MOVQ  rows+56(FP), R8
+	MOVQ  aheadX+88(FP), R8
+	MOVQ  rows+56(FP), R9
 
 rows14:
-	CMPQ        R8, $0x04
+	CMPQ        R9, $0x04
 	JLT         done15
+	MOVQ        aheadY+96(FP), R10
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K4, Z9
 	ADDQ        rowY+8(FP), BX
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K4, Z10
 	ADDQ        rowY+8(FP), BX
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K4, Z11
 	ADDQ        rowY+8(FP), BX
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K4, Z12
 	ADDQ        rowY+8(FP), BX
 	CMPQ        DI, height+48(FP)
 	JCC         skip16
+	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z13
 	VFMADD231PS Z9, Z13, Z0
 	VMOVUPS.Z   4(SI), K2, Z13
@@ -260,6 +280,7 @@ skip16:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip17
+	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z13
 	VFMADD231PS Z9, Z13, Z3
 	VFMADD231PS Z10, Z13, Z0
@@ -275,6 +296,7 @@ skip17:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip18
+	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z13
 	VFMADD231PS Z9, Z13, Z6
 	VFMADD231PS Z10, Z13, Z3
@@ -293,6 +315,7 @@ skip18:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip19
+	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z9
 	VFMADD231PS Z10, Z9, Z6
 	VFMADD231PS Z11, Z9, Z3
@@ -336,21 +359,24 @@ skip20:
 skip21:
 	ADDQ   rowX+32(FP), SI
 	INCQ   DI
-	MOVQ   rowX+32(FP), R9
-	IMUL3Q $-2, R9, R9
-	ADDQ   R9, SI
+	MOVQ   rowX+32(FP), R10
+	IMUL3Q $-2, R10, R10
+	ADDQ   R10, SI
 	ADDQ   $-2, DI
-	SUBQ   $0x04, R8
+	SUBQ   $0x04, R9
 	JMP    rows14
 
 done15:
 rows22:
-	CMPQ        R8, $0x01
+	CMPQ        R9, $0x01
 	JLT         done23
+	MOVQ        aheadY+96(FP), R10
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K4, Z9
 	ADDQ        rowY+8(FP), BX
 	CMPQ        DI, height+48(FP)
 	JCC         skip24
+	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z10
 	VFMADD231PS Z9, Z10, Z0
 	VMOVUPS.Z   4(SI), K2, Z10
@@ -385,11 +411,11 @@ skip25:
 skip26:
 	ADDQ   rowX+32(FP), SI
 	INCQ   DI
-	MOVQ   rowX+32(FP), R9
-	IMUL3Q $-2, R9, R9
-	ADDQ   R9, SI
+	MOVQ   rowX+32(FP), R10
+	IMUL3Q $-2, R10, R10
+	ADDQ   R10, SI
 	ADDQ   $-2, DI
-	SUBQ   $0x01, R8
+	SUBQ   $0x01, R9
 	JMP    rows22
 
 done23:
@@ -397,7 +423,7 @@ done23:
 	ADDQ    frameY+80(FP), CX
 	DECQ    DX
 	JNZ     frame
-	MOVQ    sums+88(FP), AX
+	MOVQ    sums+104(FP), AX
 	VMOVUPS (AX), Z9
 	VADDPS  Z9, Z0, Z0
 	VMOVUPS Z0, (AX)
@@ -428,16 +454,16 @@ done23:
 	VZEROUPPER
 	RET
 
-// func slide3s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, AVX512F
-TEXT ·slide3s2AVX512(SB), NOSPLIT, $0-112
-	MOVQ         masks+96(FP), AX
+// func slide3s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·slide3s2AVX512(SB), NOSPLIT, $0-128
+	MOVQ         masks+112(FP), AX
 	KMOVW        (AX), K1
 	KMOVW        4(AX), K2
 	KMOVW        8(AX), K3
 	KMOVW        12(AX), K4
 	KMOVW        16(AX), K5
-	MOVQ         weights+88(FP), AX
+	MOVQ         weights+104(FP), AX
 	VBROADCASTSS (AX), Z0
 	VBROADCASTSS 4(AX), Z1
 	VBROADCASTSS 8(AX), Z2
@@ -458,10 +484,11 @@ frame:
 	MOVQ  rowX+32(FP), DI
 	IMULQ R8, DI
 	ADDQ  CX, DI
-	MOVQ  rows+56(FP), R9
+	MOVQ  aheadX+88(FP), R9
+	MOVQ  rows+56(FP), R10
 
 rows29:
-	CMPQ         R9, $0x04
+	CMPQ         R10, $0x04
 	JLT          done30
 	VBROADCASTSS 36(AX), Z9
 	VBROADCASTSS 36(AX), Z10
@@ -469,6 +496,8 @@ rows29:
 	VBROADCASTSS 36(AX), Z12
 	CMPQ         R8, height+48(FP)
 	JCC          skip31
+	PREFETCHT1   (DI)(R9*1)
+	PREFETCHT1   64(DI)(R9*1)
 	VMOVUPS.Z    (DI), K1, Z13
 	VMOVUPS.Z    64(DI), K2, Z14
 	VMOVUPS      every27<>+0(SB), Z15
@@ -488,6 +517,8 @@ skip31:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip32
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z13
 	VMOVUPS.Z   64(DI), K2, Z14
 	VMOVUPS     every27<>+0(SB), Z15
@@ -507,6 +538,8 @@ skip32:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip33
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z13
 	VMOVUPS.Z   64(DI), K2, Z14
 	VMOVUPS     every27<>+0(SB), Z15
@@ -529,6 +562,8 @@ skip33:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip34
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z13
 	VMOVUPS.Z   64(DI), K2, Z14
 	VMOVUPS     every27<>+0(SB), Z15
@@ -548,6 +583,8 @@ skip34:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip35
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z13
 	VMOVUPS.Z   64(DI), K2, Z14
 	VMOVUPS     every27<>+0(SB), Z15
@@ -570,6 +607,8 @@ skip35:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip36
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z13
 	VMOVUPS.Z   64(DI), K2, Z14
 	VMOVUPS     every27<>+0(SB), Z15
@@ -589,6 +628,8 @@ skip36:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip37
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z13
 	VMOVUPS.Z   64(DI), K2, Z14
 	VMOVUPS     every27<>+0(SB), Z15
@@ -611,6 +652,8 @@ skip37:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip38
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z13
 	VMOVUPS.Z   64(DI), K2, Z14
 	VMOVUPS     every27<>+0(SB), Z15
@@ -645,30 +688,37 @@ skip38:
 	VFMADD231PS Z8, Z15, Z12
 
 skip39:
-	ADDQ    rowX+32(FP), DI
-	INCQ    R8
-	MOVQ    rowX+32(FP), R10
-	IMUL3Q  $+1, R10, R10
-	SUBQ    R10, DI
-	SUBQ    $0x01, R8
-	VMOVUPS Z9, K5, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z10, K5, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z11, K5, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z12, K5, (SI)
-	ADDQ    rowY+8(FP), SI
-	SUBQ    $0x04, R9
-	JMP     rows29
+	ADDQ       rowX+32(FP), DI
+	INCQ       R8
+	MOVQ       rowX+32(FP), R11
+	IMUL3Q     $+1, R11, R11
+	SUBQ       R11, DI
+	SUBQ       $0x01, R8
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z9, K5, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z10, K5, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z11, K5, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z12, K5, (SI)
+	ADDQ       rowY+8(FP), SI
+	SUBQ       $0x04, R10
+	JMP        rows29
 
 done30:
 rows40:
-	CMPQ         R9, $0x01
+	CMPQ         R10, $0x01
 	JLT          done41
 	VBROADCASTSS 36(AX), Z9
 	CMPQ         R8, height+48(FP)
 	JCC          skip42
+	PREFETCHT1   (DI)(R9*1)
+	PREFETCHT1   64(DI)(R9*1)
 	VMOVUPS.Z    (DI), K1, Z10
 	VMOVUPS.Z    64(DI), K2, Z11
 	VMOVUPS      every27<>+0(SB), Z12
@@ -688,6 +738,8 @@ skip42:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip43
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z10
 	VMOVUPS.Z   64(DI), K2, Z11
 	VMOVUPS     every27<>+0(SB), Z12
@@ -722,16 +774,18 @@ skip43:
 	VFMADD231PS Z8, Z12, Z9
 
 skip44:
-	ADDQ    rowX+32(FP), DI
-	INCQ    R8
-	MOVQ    rowX+32(FP), R10
-	IMUL3Q  $+1, R10, R10
-	SUBQ    R10, DI
-	SUBQ    $0x01, R8
-	VMOVUPS Z9, K5, (SI)
-	ADDQ    rowY+8(FP), SI
-	SUBQ    $0x01, R9
-	JMP     rows40
+	ADDQ       rowX+32(FP), DI
+	INCQ       R8
+	MOVQ       rowX+32(FP), R11
+	IMUL3Q     $+1, R11, R11
+	SUBQ       R11, DI
+	SUBQ       $0x01, R8
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z9, K5, (SI)
+	ADDQ       rowY+8(FP), SI
+	SUBQ       $0x01, R10
+	JMP        rows40
 
 done41:
 	ADDQ frameX+72(FP), CX
@@ -777,10 +831,10 @@ DATA every28<>+56(SB)/4, $0x0000001d
 DATA every28<>+60(SB)/4, $0x0000001f
 GLOBL every28<>(SB), RODATA|NOPTR, $64
 
-// func correlate3s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, sums *float32, masks *uint32)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·correlate3s2AVX512(SB), NOSPLIT, $0-104
-	MOVQ   masks+96(FP), AX
+// func correlate3s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·correlate3s2AVX512(SB), NOSPLIT, $0-120
+	MOVQ   masks+112(FP), AX
 	KMOVW  (AX), K1
 	KMOVW  4(AX), K2
 	KMOVW  8(AX), K3
@@ -806,21 +860,29 @@ frame:
 	MOVQ  rowX+32(FP), SI
 	IMULQ DI, SI
 	ADDQ  AX, SI
-	MOVQ  rows+56(FP), R8
+	MOVQ  aheadX+88(FP), R8
+	MOVQ  rows+56(FP), R9
 
 rows47:
-	CMPQ        R8, $0x04
+	CMPQ        R9, $0x04
 	JLT         done48
+	MOVQ        aheadY+96(FP), R10
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K5, Z9
 	ADDQ        rowY+8(FP), BX
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K5, Z10
 	ADDQ        rowY+8(FP), BX
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K5, Z11
 	ADDQ        rowY+8(FP), BX
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K5, Z12
 	ADDQ        rowY+8(FP), BX
 	CMPQ        DI, height+48(FP)
 	JCC         skip49
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z13
 	VMOVUPS.Z   64(SI), K2, Z14
 	VMOVUPS     every45<>+0(SB), Z15
@@ -840,6 +902,8 @@ skip49:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip50
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z13
 	VMOVUPS.Z   64(SI), K2, Z14
 	VMOVUPS     every45<>+0(SB), Z15
@@ -859,6 +923,8 @@ skip50:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip51
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z13
 	VMOVUPS.Z   64(SI), K2, Z14
 	VMOVUPS     every45<>+0(SB), Z15
@@ -881,6 +947,8 @@ skip51:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip52
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z9
 	VMOVUPS.Z   64(SI), K2, Z13
 	VMOVUPS     every45<>+0(SB), Z14
@@ -900,6 +968,8 @@ skip52:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip53
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z9
 	VMOVUPS.Z   64(SI), K2, Z13
 	VMOVUPS     every45<>+0(SB), Z14
@@ -922,6 +992,8 @@ skip53:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip54
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z9
 	VMOVUPS.Z   64(SI), K2, Z10
 	VMOVUPS     every45<>+0(SB), Z13
@@ -941,6 +1013,8 @@ skip54:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip55
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z9
 	VMOVUPS.Z   64(SI), K2, Z10
 	VMOVUPS     every45<>+0(SB), Z13
@@ -963,6 +1037,8 @@ skip55:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip56
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z9
 	VMOVUPS.Z   64(SI), K2, Z10
 	VMOVUPS     every45<>+0(SB), Z11
@@ -999,21 +1075,25 @@ skip56:
 skip57:
 	ADDQ   rowX+32(FP), SI
 	INCQ   DI
-	MOVQ   rowX+32(FP), R9
-	IMUL3Q $-1, R9, R9
-	ADDQ   R9, SI
+	MOVQ   rowX+32(FP), R10
+	IMUL3Q $-1, R10, R10
+	ADDQ   R10, SI
 	ADDQ   $-1, DI
-	SUBQ   $0x04, R8
+	SUBQ   $0x04, R9
 	JMP    rows47
 
 done48:
 rows58:
-	CMPQ        R8, $0x01
+	CMPQ        R9, $0x01
 	JLT         done59
+	MOVQ        aheadY+96(FP), R10
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K5, Z9
 	ADDQ        rowY+8(FP), BX
 	CMPQ        DI, height+48(FP)
 	JCC         skip60
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z10
 	VMOVUPS.Z   64(SI), K2, Z11
 	VMOVUPS     every45<>+0(SB), Z12
@@ -1033,6 +1113,8 @@ skip60:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip61
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z10
 	VMOVUPS.Z   64(SI), K2, Z11
 	VMOVUPS     every45<>+0(SB), Z12
@@ -1069,11 +1151,11 @@ skip61:
 skip62:
 	ADDQ   rowX+32(FP), SI
 	INCQ   DI
-	MOVQ   rowX+32(FP), R9
-	IMUL3Q $-1, R9, R9
-	ADDQ   R9, SI
+	MOVQ   rowX+32(FP), R10
+	IMUL3Q $-1, R10, R10
+	ADDQ   R10, SI
 	ADDQ   $-1, DI
-	SUBQ   $0x01, R8
+	SUBQ   $0x01, R9
 	JMP    rows58
 
 done59:
@@ -1081,7 +1163,7 @@ done59:
 	ADDQ    frameY+80(FP), CX
 	DECQ    DX
 	JNZ     frame
-	MOVQ    sums+88(FP), AX
+	MOVQ    sums+104(FP), AX
 	VMOVUPS (AX), Z9
 	VADDPS  Z9, Z0, Z0
 	VMOVUPS Z0, (AX)
@@ -1148,15 +1230,15 @@ DATA every46<>+56(SB)/4, $0x0000001d
 DATA every46<>+60(SB)/4, $0x0000001f
 GLOBL every46<>(SB), RODATA|NOPTR, $64
 
-// func spread2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, AVX512F
-TEXT ·spread2AVX512(SB), NOSPLIT, $0-112
-	MOVQ    masks+96(FP), AX
+// func spread2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·spread2AVX512(SB), NOSPLIT, $0-128
+	MOVQ    masks+112(FP), AX
 	KMOVW   (AX), K1
 	KMOVW   4(AX), K2
 	KMOVW   8(AX), K3
 	KMOVW   12(AX), K4
-	MOVQ    weights+88(FP), AX
+	MOVQ    weights+104(FP), AX
 	VMOVUPS low63<>+0(SB), Z0
 	VMOVUPS high64<>+0(SB), Z1
 	MOVQ    x+16(FP), CX
@@ -1203,6 +1285,8 @@ skip65:
 	ADDQ         rowX+32(FP), DI
 	CMPQ         R8, height+48(FP)
 	JCC          skip66
+	MOVQ         aheadX+88(FP), R10
+	PREFETCHT1   (DI)(R10*1)
 	VMOVUPS.Z    (DI), K1, Z6
 	VBROADCASTSS 8(AX), Z7
 	VFMADD231PS  Z7, Z6, Z2
@@ -1223,29 +1307,35 @@ skip65:
 	VFMADD231PS  Z7, Z6, Z5
 
 skip66:
-	INCQ      R8
-	ADDQ      rowX+32(FP), DI
-	MOVQ      rowX+32(FP), R10
-	IMUL3Q    $+1, R10, R10
-	SUBQ      R10, DI
-	SUBQ      $0x01, R8
-	VMOVAPS   Z2, Z6
-	VPERMT2PS Z3, Z0, Z6
-	VPERMT2PS Z3, Z1, Z2
-	VMOVUPS   Z6, K3, (SI)
-	VMOVUPS   Z2, K4, 64(SI)
-	ADDQ      rowY+8(FP), SI
-	DECQ      R9
-	JZ        done
-	VMOVAPS   Z4, Z2
-	VPERMT2PS Z5, Z0, Z2
-	VPERMT2PS Z5, Z1, Z4
-	VMOVUPS   Z2, K3, (SI)
-	VMOVUPS   Z4, K4, 64(SI)
-	ADDQ      rowY+8(FP), SI
-	DECQ      R9
-	JZ        done
-	JMP       pair
+	INCQ       R8
+	ADDQ       rowX+32(FP), DI
+	MOVQ       rowX+32(FP), R10
+	IMUL3Q     $+1, R10, R10
+	SUBQ       R10, DI
+	SUBQ       $0x01, R8
+	VMOVAPS    Z2, Z6
+	VPERMT2PS  Z3, Z0, Z6
+	VPERMT2PS  Z3, Z1, Z2
+	MOVQ       aheadY+96(FP), R10
+	PREFETCHT1 (SI)(R10*1)
+	PREFETCHT1 64(SI)(R10*1)
+	VMOVUPS    Z6, K3, (SI)
+	VMOVUPS    Z2, K4, 64(SI)
+	ADDQ       rowY+8(FP), SI
+	DECQ       R9
+	JZ         done
+	VMOVAPS    Z4, Z2
+	VPERMT2PS  Z5, Z0, Z2
+	VPERMT2PS  Z5, Z1, Z4
+	MOVQ       aheadY+96(FP), R10
+	PREFETCHT1 (SI)(R10*1)
+	PREFETCHT1 64(SI)(R10*1)
+	VMOVUPS    Z2, K3, (SI)
+	VMOVUPS    Z4, K4, 64(SI)
+	ADDQ       rowY+8(FP), SI
+	DECQ       R9
+	JZ         done
+	JMP        pair
 
 done:
 	ADDQ frameX+72(FP), CX
@@ -1291,17 +1381,17 @@ DATA high64<>+56(SB)/4, $0x0000000f
 DATA high64<>+60(SB)/4, $0x0000001f
 GLOBL high64<>(SB), RODATA|NOPTR, $64
 
-// func slide5s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, AVX512F
-TEXT ·slide5s1AVX512(SB), NOSPLIT, $0-112
-	MOVQ         masks+96(FP), AX
+// func slide5s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·slide5s1AVX512(SB), NOSPLIT, $0-128
+	MOVQ         masks+112(FP), AX
 	KMOVW        (AX), K1
 	KMOVW        4(AX), K2
 	KMOVW        8(AX), K3
 	KMOVW        12(AX), K4
 	KMOVW        16(AX), K5
 	KMOVW        20(AX), K6
-	MOVQ         weights+88(FP), AX
+	MOVQ         weights+104(FP), AX
 	VBROADCASTSS (AX), Z0
 	VBROADCASTSS 4(AX), Z1
 	VBROADCASTSS 8(AX), Z2
@@ -1338,10 +1428,11 @@ frame:
 	MOVQ  rowX+32(FP), DI
 	IMULQ R8, DI
 	ADDQ  CX, DI
-	MOVQ  rows+56(FP), R9
+	MOVQ  aheadX+88(FP), R9
+	MOVQ  rows+56(FP), R10
 
 rows67:
-	CMPQ         R9, $0x04
+	CMPQ         R10, $0x04
 	JLT          done68
 	VBROADCASTSS 100(AX), Z25
 	VBROADCASTSS 100(AX), Z26
@@ -1349,6 +1440,7 @@ rows67:
 	VBROADCASTSS 100(AX), Z28
 	CMPQ         R8, height+48(FP)
 	JCC          skip69
+	PREFETCHT1   (DI)(R9*1)
 	VMOVUPS.Z    (DI), K1, Z29
 	VFMADD231PS  Z0, Z29, Z25
 	VMOVUPS.Z    4(DI), K2, Z29
@@ -1365,6 +1457,7 @@ skip69:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip70
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VFMADD231PS Z5, Z29, Z25
 	VFMADD231PS Z0, Z29, Z26
@@ -1386,6 +1479,7 @@ skip70:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip71
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VFMADD231PS Z10, Z29, Z25
 	VFMADD231PS Z5, Z29, Z26
@@ -1412,6 +1506,7 @@ skip71:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip72
+	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VFMADD231PS Z15, Z29, Z25
 	VFMADD231PS Z10, Z29, Z26
@@ -1533,30 +1628,36 @@ skip75:
 	VFMADD231PS Z24, Z29, Z28
 
 skip76:
-	ADDQ    rowX+32(FP), DI
-	INCQ    R8
-	MOVQ    rowX+32(FP), R10
-	IMUL3Q  $+4, R10, R10
-	SUBQ    R10, DI
-	SUBQ    $0x04, R8
-	VMOVUPS Z25, K6, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z26, K6, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z27, K6, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z28, K6, (SI)
-	ADDQ    rowY+8(FP), SI
-	SUBQ    $0x04, R9
-	JMP     rows67
+	ADDQ       rowX+32(FP), DI
+	INCQ       R8
+	MOVQ       rowX+32(FP), R11
+	IMUL3Q     $+4, R11, R11
+	SUBQ       R11, DI
+	SUBQ       $0x04, R8
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z25, K6, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z26, K6, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z27, K6, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z28, K6, (SI)
+	ADDQ       rowY+8(FP), SI
+	SUBQ       $0x04, R10
+	JMP        rows67
 
 done68:
 rows77:
-	CMPQ         R9, $0x01
+	CMPQ         R10, $0x01
 	JLT          done78
 	VBROADCASTSS 100(AX), Z25
 	CMPQ         R8, height+48(FP)
 	JCC          skip79
+	PREFETCHT1   (DI)(R9*1)
 	VMOVUPS.Z    (DI), K1, Z26
 	VFMADD231PS  Z0, Z26, Z25
 	VMOVUPS.Z    4(DI), K2, Z26
@@ -1633,16 +1734,18 @@ skip82:
 	VFMADD231PS Z24, Z26, Z25
 
 skip83:
-	ADDQ    rowX+32(FP), DI
-	INCQ    R8
-	MOVQ    rowX+32(FP), R10
-	IMUL3Q  $+4, R10, R10
-	SUBQ    R10, DI
-	SUBQ    $0x04, R8
-	VMOVUPS Z25, K6, (SI)
-	ADDQ    rowY+8(FP), SI
-	SUBQ    $0x01, R9
-	JMP     rows77
+	ADDQ       rowX+32(FP), DI
+	INCQ       R8
+	MOVQ       rowX+32(FP), R11
+	IMUL3Q     $+4, R11, R11
+	SUBQ       R11, DI
+	SUBQ       $0x04, R8
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z25, K6, (SI)
+	ADDQ       rowY+8(FP), SI
+	SUBQ       $0x01, R10
+	JMP        rows77
 
 done78:
 	ADDQ frameX+72(FP), CX
@@ -1652,10 +1755,10 @@ done78:
 	VZEROUPPER
 	RET
 
-// func correlate5s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, sums *float32, masks *uint32)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·correlate5s1AVX512(SB), NOSPLIT, $0-104
-	MOVQ   masks+96(FP), AX
+// func correlate5s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·correlate5s1AVX512(SB), NOSPLIT, $0-120
+	MOVQ   masks+112(FP), AX
 	KMOVW  (AX), K1
 	KMOVW  4(AX), K2
 	KMOVW  8(AX), K3
@@ -1698,17 +1801,22 @@ frame:
 	MOVQ  rowX+32(FP), SI
 	IMULQ DI, SI
 	ADDQ  AX, SI
-	MOVQ  rows+56(FP), R8
+	MOVQ  aheadX+88(FP), R8
+	MOVQ  rows+56(FP), R9
 
 rows84:
-	CMPQ        R8, $0x02
+	CMPQ        R9, $0x02
 	JLT         done85
+	MOVQ        aheadY+96(FP), R10
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K6, Z25
 	ADDQ        rowY+8(FP), BX
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K6, Z26
 	ADDQ        rowY+8(FP), BX
 	CMPQ        DI, height+48(FP)
 	JCC         skip86
+	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z27
 	VFMADD231PS Z25, Z27, Z0
 	VMOVUPS.Z   4(SI), K2, Z27
@@ -1725,6 +1833,7 @@ skip86:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip87
+	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z27
 	VFMADD231PS Z25, Z27, Z5
 	VFMADD231PS Z26, Z27, Z0
@@ -1823,21 +1932,24 @@ skip90:
 skip91:
 	ADDQ   rowX+32(FP), SI
 	INCQ   DI
-	MOVQ   rowX+32(FP), R9
-	IMUL3Q $-4, R9, R9
-	ADDQ   R9, SI
+	MOVQ   rowX+32(FP), R10
+	IMUL3Q $-4, R10, R10
+	ADDQ   R10, SI
 	ADDQ   $-4, DI
-	SUBQ   $0x02, R8
+	SUBQ   $0x02, R9
 	JMP    rows84
 
 done85:
 rows92:
-	CMPQ        R8, $0x01
+	CMPQ        R9, $0x01
 	JLT         done93
+	MOVQ        aheadY+96(FP), R10
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K6, Z25
 	ADDQ        rowY+8(FP), BX
 	CMPQ        DI, height+48(FP)
 	JCC         skip94
+	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z26
 	VFMADD231PS Z25, Z26, Z0
 	VMOVUPS.Z   4(SI), K2, Z26
@@ -1916,11 +2028,11 @@ skip97:
 skip98:
 	ADDQ   rowX+32(FP), SI
 	INCQ   DI
-	MOVQ   rowX+32(FP), R9
-	IMUL3Q $-4, R9, R9
-	ADDQ   R9, SI
+	MOVQ   rowX+32(FP), R10
+	IMUL3Q $-4, R10, R10
+	ADDQ   R10, SI
 	ADDQ   $-4, DI
-	SUBQ   $0x01, R8
+	SUBQ   $0x01, R9
 	JMP    rows92
 
 done93:
@@ -1928,7 +2040,7 @@ done93:
 	ADDQ    frameY+80(FP), CX
 	DECQ    DX
 	JNZ     frame
-	MOVQ    sums+88(FP), AX
+	MOVQ    sums+104(FP), AX
 	VMOVUPS (AX), Z25
 	VADDPS  Z25, Z0, Z0
 	VMOVUPS Z0, (AX)
@@ -2007,10 +2119,10 @@ done93:
 	VZEROUPPER
 	RET
 
-// func slide5s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, AVX512F
-TEXT ·slide5s2AVX512(SB), NOSPLIT, $0-112
-	MOVQ         masks+96(FP), AX
+// func slide5s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·slide5s2AVX512(SB), NOSPLIT, $0-128
+	MOVQ         masks+112(FP), AX
 	KMOVW        (AX), K1
 	KMOVW        4(AX), K2
 	KMOVW        8(AX), K3
@@ -2018,7 +2130,7 @@ TEXT ·slide5s2AVX512(SB), NOSPLIT, $0-112
 	KMOVW        16(AX), K5
 	KMOVW        20(AX), K6
 	KMOVW        24(AX), K7
-	MOVQ         weights+88(FP), AX
+	MOVQ         weights+104(FP), AX
 	VBROADCASTSS (AX), Z0
 	VBROADCASTSS 4(AX), Z1
 	VBROADCASTSS 8(AX), Z2
@@ -2055,10 +2167,11 @@ frame:
 	MOVQ  rowX+32(FP), DI
 	IMULQ R8, DI
 	ADDQ  CX, DI
-	MOVQ  rows+56(FP), R9
+	MOVQ  aheadX+88(FP), R9
+	MOVQ  rows+56(FP), R10
 
 rows101:
-	CMPQ         R9, $0x04
+	CMPQ         R10, $0x04
 	JLT          done102
 	VBROADCASTSS 100(AX), Z25
 	VBROADCASTSS 100(AX), Z26
@@ -2066,6 +2179,8 @@ rows101:
 	VBROADCASTSS 100(AX), Z28
 	CMPQ         R8, height+48(FP)
 	JCC          skip103
+	PREFETCHT1   (DI)(R9*1)
+	PREFETCHT1   64(DI)(R9*1)
 	VMOVUPS.Z    (DI), K1, Z29
 	VMOVUPS.Z    64(DI), K2, Z30
 	VMOVUPS      every99<>+0(SB), Z31
@@ -2093,6 +2208,8 @@ skip103:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip104
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VMOVUPS.Z   64(DI), K2, Z30
 	VMOVUPS     every99<>+0(SB), Z31
@@ -2120,6 +2237,8 @@ skip104:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip105
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VMOVUPS.Z   64(DI), K2, Z30
 	VMOVUPS     every99<>+0(SB), Z31
@@ -2152,6 +2271,8 @@ skip105:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip106
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VMOVUPS.Z   64(DI), K2, Z30
 	VMOVUPS     every99<>+0(SB), Z31
@@ -2184,6 +2305,8 @@ skip106:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip107
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VMOVUPS.Z   64(DI), K2, Z30
 	VMOVUPS     every99<>+0(SB), Z31
@@ -2221,6 +2344,8 @@ skip107:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip108
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VMOVUPS.Z   64(DI), K2, Z30
 	VMOVUPS     every99<>+0(SB), Z31
@@ -2253,6 +2378,8 @@ skip108:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip109
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VMOVUPS.Z   64(DI), K2, Z30
 	VMOVUPS     every99<>+0(SB), Z31
@@ -2290,6 +2417,8 @@ skip109:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip110
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VMOVUPS.Z   64(DI), K2, Z30
 	VMOVUPS     every99<>+0(SB), Z31
@@ -2404,30 +2533,37 @@ skip112:
 	VFMADD231PS Z24, Z31, Z28
 
 skip113:
-	ADDQ    rowX+32(FP), DI
-	INCQ    R8
-	MOVQ    rowX+32(FP), R10
-	IMUL3Q  $+3, R10, R10
-	SUBQ    R10, DI
-	SUBQ    $0x03, R8
-	VMOVUPS Z25, K7, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z26, K7, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z27, K7, (SI)
-	ADDQ    rowY+8(FP), SI
-	VMOVUPS Z28, K7, (SI)
-	ADDQ    rowY+8(FP), SI
-	SUBQ    $0x04, R9
-	JMP     rows101
+	ADDQ       rowX+32(FP), DI
+	INCQ       R8
+	MOVQ       rowX+32(FP), R11
+	IMUL3Q     $+3, R11, R11
+	SUBQ       R11, DI
+	SUBQ       $0x03, R8
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z25, K7, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z26, K7, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z27, K7, (SI)
+	ADDQ       rowY+8(FP), SI
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z28, K7, (SI)
+	ADDQ       rowY+8(FP), SI
+	SUBQ       $0x04, R10
+	JMP        rows101
 
 done102:
 rows114:
-	CMPQ         R9, $0x01
+	CMPQ         R10, $0x01
 	JLT          done115
 	VBROADCASTSS 100(AX), Z25
 	CMPQ         R8, height+48(FP)
 	JCC          skip116
+	PREFETCHT1   (DI)(R9*1)
+	PREFETCHT1   64(DI)(R9*1)
 	VMOVUPS.Z    (DI), K1, Z26
 	VMOVUPS.Z    64(DI), K2, Z27
 	VMOVUPS      every99<>+0(SB), Z28
@@ -2455,6 +2591,8 @@ skip116:
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
 	JCC         skip117
+	PREFETCHT1  (DI)(R9*1)
+	PREFETCHT1  64(DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z26
 	VMOVUPS.Z   64(DI), K2, Z27
 	VMOVUPS     every99<>+0(SB), Z28
@@ -2559,16 +2697,18 @@ skip119:
 	VFMADD231PS Z24, Z28, Z25
 
 skip120:
-	ADDQ    rowX+32(FP), DI
-	INCQ    R8
-	MOVQ    rowX+32(FP), R10
-	IMUL3Q  $+3, R10, R10
-	SUBQ    R10, DI
-	SUBQ    $0x03, R8
-	VMOVUPS Z25, K7, (SI)
-	ADDQ    rowY+8(FP), SI
-	SUBQ    $0x01, R9
-	JMP     rows114
+	ADDQ       rowX+32(FP), DI
+	INCQ       R8
+	MOVQ       rowX+32(FP), R11
+	IMUL3Q     $+3, R11, R11
+	SUBQ       R11, DI
+	SUBQ       $0x03, R8
+	MOVQ       aheadY+96(FP), R11
+	PREFETCHT1 (SI)(R11*1)
+	VMOVUPS    Z25, K7, (SI)
+	ADDQ       rowY+8(FP), SI
+	SUBQ       $0x01, R10
+	JMP        rows114
 
 done115:
 	ADDQ frameX+72(FP), CX
@@ -2614,10 +2754,10 @@ DATA every100<>+56(SB)/4, $0x0000001d
 DATA every100<>+60(SB)/4, $0x0000001f
 GLOBL every100<>(SB), RODATA|NOPTR, $64
 
-// func correlate5s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, sums *float32, masks *uint32)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·correlate5s2AVX512(SB), NOSPLIT, $0-104
-	MOVQ   masks+96(FP), AX
+// func correlate5s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·correlate5s2AVX512(SB), NOSPLIT, $0-120
+	MOVQ   masks+112(FP), AX
 	KMOVW  (AX), K1
 	KMOVW  4(AX), K2
 	KMOVW  8(AX), K3
@@ -2661,17 +2801,23 @@ frame:
 	MOVQ  rowX+32(FP), SI
 	IMULQ DI, SI
 	ADDQ  AX, SI
-	MOVQ  rows+56(FP), R8
+	MOVQ  aheadX+88(FP), R8
+	MOVQ  rows+56(FP), R9
 
 rows123:
-	CMPQ        R8, $0x02
+	CMPQ        R9, $0x02
 	JLT         done124
+	MOVQ        aheadY+96(FP), R10
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K7, Z25
 	ADDQ        rowY+8(FP), BX
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K7, Z26
 	ADDQ        rowY+8(FP), BX
 	CMPQ        DI, height+48(FP)
 	JCC         skip125
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z27
 	VMOVUPS.Z   64(SI), K2, Z28
 	VMOVUPS     every121<>+0(SB), Z29
@@ -2699,6 +2845,8 @@ skip125:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip126
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z27
 	VMOVUPS.Z   64(SI), K2, Z28
 	VMOVUPS     every121<>+0(SB), Z29
@@ -2726,6 +2874,8 @@ skip126:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip127
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z27
 	VMOVUPS.Z   64(SI), K2, Z28
 	VMOVUPS     every121<>+0(SB), Z29
@@ -2758,6 +2908,8 @@ skip127:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip128
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z27
 	VMOVUPS.Z   64(SI), K2, Z28
 	VMOVUPS     every121<>+0(SB), Z29
@@ -2874,21 +3026,25 @@ skip130:
 skip131:
 	ADDQ   rowX+32(FP), SI
 	INCQ   DI
-	MOVQ   rowX+32(FP), R9
-	IMUL3Q $-3, R9, R9
-	ADDQ   R9, SI
+	MOVQ   rowX+32(FP), R10
+	IMUL3Q $-3, R10, R10
+	ADDQ   R10, SI
 	ADDQ   $-3, DI
-	SUBQ   $0x02, R8
+	SUBQ   $0x02, R9
 	JMP    rows123
 
 done124:
 rows132:
-	CMPQ        R8, $0x01
+	CMPQ        R9, $0x01
 	JLT         done133
+	MOVQ        aheadY+96(FP), R10
+	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K7, Z25
 	ADDQ        rowY+8(FP), BX
 	CMPQ        DI, height+48(FP)
 	JCC         skip134
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z26
 	VMOVUPS.Z   64(SI), K2, Z27
 	VMOVUPS     every121<>+0(SB), Z28
@@ -2916,6 +3072,8 @@ skip134:
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
 	JCC         skip135
+	PREFETCHT1  (SI)(R8*1)
+	PREFETCHT1  64(SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z26
 	VMOVUPS.Z   64(SI), K2, Z27
 	VMOVUPS     every121<>+0(SB), Z28
@@ -3022,11 +3180,11 @@ skip137:
 skip138:
 	ADDQ   rowX+32(FP), SI
 	INCQ   DI
-	MOVQ   rowX+32(FP), R9
-	IMUL3Q $-3, R9, R9
-	ADDQ   R9, SI
+	MOVQ   rowX+32(FP), R10
+	IMUL3Q $-3, R10, R10
+	ADDQ   R10, SI
 	ADDQ   $-3, DI
-	SUBQ   $0x01, R8
+	SUBQ   $0x01, R9
 	JMP    rows132
 
 done133:
@@ -3034,7 +3192,7 @@ done133:
 	ADDQ    frameY+80(FP), CX
 	DECQ    DX
 	JNZ     frame
-	MOVQ    sums+88(FP), AX
+	MOVQ    sums+104(FP), AX
 	VMOVUPS (AX), Z25
 	VADDPS  Z25, Z0, Z0
 	VMOVUPS Z0, (AX)
@@ -3149,16 +3307,16 @@ DATA every122<>+56(SB)/4, $0x0000001d
 DATA every122<>+60(SB)/4, $0x0000001f
 GLOBL every122<>(SB), RODATA|NOPTR, $64
 
-// func spread3AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, AVX512F
-TEXT ·spread3AVX512(SB), NOSPLIT, $0-112
-	MOVQ    masks+96(FP), AX
+// func spread3AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·spread3AVX512(SB), NOSPLIT, $0-128
+	MOVQ    masks+112(FP), AX
 	KMOVW   (AX), K1
 	KMOVW   4(AX), K2
 	KMOVW   8(AX), K3
 	KMOVW   12(AX), K4
 	KMOVW   16(AX), K5
-	MOVQ    weights+88(FP), AX
+	MOVQ    weights+104(FP), AX
 	VMOVUPS low139<>+0(SB), Z0
 	VMOVUPS high140<>+0(SB), Z1
 	MOVQ    x+16(FP), CX
@@ -3247,6 +3405,8 @@ skip142:
 	ADDQ         rowX+32(FP), DI
 	CMPQ         R8, height+48(FP)
 	JCC          skip143
+	MOVQ         aheadX+88(FP), R10
+	PREFETCHT1   (DI)(R10*1)
 	VMOVUPS.Z    (DI), K1, Z6
 	VBROADCASTSS 24(AX), Z7
 	VFMADD231PS  Z7, Z6, Z2
@@ -3276,29 +3436,35 @@ skip142:
 	VFMADD231PS  Z7, Z6, Z5
 
 skip143:
-	INCQ      R8
-	ADDQ      rowX+32(FP), DI
-	MOVQ      rowX+32(FP), R10
-	IMUL3Q    $+2, R10, R10
-	SUBQ      R10, DI
-	SUBQ      $0x02, R8
-	VMOVAPS   Z2, Z6
-	VPERMT2PS Z3, Z0, Z6
-	VPERMT2PS Z3, Z1, Z2
-	VMOVUPS   Z6, K4, (SI)
-	VMOVUPS   Z2, K5, 64(SI)
-	ADDQ      rowY+8(FP), SI
-	DECQ      R9
-	JZ        done
-	VMOVAPS   Z4, Z2
-	VPERMT2PS Z5, Z0, Z2
-	VPERMT2PS Z5, Z1, Z4
-	VMOVUPS   Z2, K4, (SI)
-	VMOVUPS   Z4, K5, 64(SI)
-	ADDQ      rowY+8(FP), SI
-	DECQ      R9
-	JZ        done
-	JMP       pair
+	INCQ       R8
+	ADDQ       rowX+32(FP), DI
+	MOVQ       rowX+32(FP), R10
+	IMUL3Q     $+2, R10, R10
+	SUBQ       R10, DI
+	SUBQ       $0x02, R8
+	VMOVAPS    Z2, Z6
+	VPERMT2PS  Z3, Z0, Z6
+	VPERMT2PS  Z3, Z1, Z2
+	MOVQ       aheadY+96(FP), R10
+	PREFETCHT1 (SI)(R10*1)
+	PREFETCHT1 64(SI)(R10*1)
+	VMOVUPS    Z6, K4, (SI)
+	VMOVUPS    Z2, K5, 64(SI)
+	ADDQ       rowY+8(FP), SI
+	DECQ       R9
+	JZ         done
+	VMOVAPS    Z4, Z2
+	VPERMT2PS  Z5, Z0, Z2
+	VPERMT2PS  Z5, Z1, Z4
+	MOVQ       aheadY+96(FP), R10
+	PREFETCHT1 (SI)(R10*1)
+	PREFETCHT1 64(SI)(R10*1)
+	VMOVUPS    Z2, K4, (SI)
+	VMOVUPS    Z4, K5, 64(SI)
+	ADDQ       rowY+8(FP), SI
+	DECQ       R9
+	JZ         done
+	JMP        pair
 
 done:
 	ADDQ frameX+72(FP), CX
@@ -3365,9 +3531,9 @@ loop:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
 	MOVL          $0x00000001, BX
 	KMOVW         BX, K1
-	VADDPS        X1, X0, X0
 	CMPQ          add+24(FP), $0x00
 	JEQ           fresh144
 	VMOVUPS.Z     (AX), K1, X1

@@ -40,9 +40,10 @@ type stencil struct {
 	x, rowX, height reg.GPVirtual
 	masks           []operand.Op   // of the loads for a row
 	order           [2]operand.Mem // AVX-512: even and odd elements of two vectors
+	ahead           reg.GPVirtual
 }
 
-const stencilArgs = "y *float32, rowY int, x *float32, col, rowX, first, height, rows, frames, frameX, frameY int"
+const stencilArgs = "y *float32, rowY int, x *float32, col, rowX, first, height, rows, frames, frameX, frameY, aheadX, aheadY int"
 
 // masksAt reads n masks.
 func (m *machine) masksAt(table reg.GPVirtual, from, n int) []operand.Op {
@@ -85,11 +86,19 @@ func (s *stencil) begin(masks reg.GPVirtual) {
 }
 
 // row calls f for each tap of a row of inputs with what the columns read, unless
-// there is no such row.
-func (s *stencil) row(at reg.Register, number reg.Register, f func(tap int, x vec)) {
+// there is no such row. What is seen for the first time, it looks for ahead too.
+func (s *stencil) row(at reg.Register, number reg.Register, seen bool, f func(tap int, x vec)) {
 	skip := s.label("skip")
 	s.CMPQ(number, s.address(s.Param("height")))
 	s.JCC(operand.LabelRef(skip)) // unsigned: negative numbers are large
+	for line := range s.stride * s.lanes / 16 {
+		if !seen {
+			s.PREFETCHT1(operand.Mem{Base: at, Index: s.ahead, Scale: 1, Disp: 64 * line})
+		}
+	}
+	if s.stride*s.lanes < 16 && !seen {
+		s.PREFETCHT1(operand.Mem{Base: at, Index: s.ahead, Scale: 1})
+	}
 	if s.stride == 1 {
 		for tap := range s.kernel {
 			f(tap, s.part(operand.Mem{Base: at, Disp: 4 * tap}, s.masks[tap]))
@@ -160,13 +169,14 @@ func (s *stencil) slide() {
 	s.MOVQ(s.address(s.Param("rowX")), from)
 	s.IMULQ(number, from)
 	s.ADDQ(x, from)
+	s.ahead = s.integer("aheadX")
 	s.blocks(4, func(rows int) {
 		sum := make([]vec, rows)
 		for r := range sum {
 			sum[r] = s.splat(weights, k*k)
 		}
 		for i := range (rows-1)*s.stride + k {
-			s.row(from, number, func(tap int, x vec) {
+			s.row(from, number, i >= rows*s.stride, func(tap int, x vec) {
 				for r := range sum {
 					if kh := i - r*s.stride; kh >= 0 && kh < k {
 						weight := w[kh*k+tap]
@@ -188,7 +198,9 @@ func (s *stencil) slide() {
 			s.SUBQ(back, from)
 			s.SUBQ(operand.U8(k-s.stride), number)
 		}
+		aheadY := s.integer("aheadY")
 		for r := range sum {
+			s.PREFETCHT1(operand.Mem{Base: to, Index: aheadY, Scale: 1})
 			s.putWhole(sum[r], store, operand.Mem{Base: to})
 			s.ADDQ(s.address(s.Param("rowY")), to)
 		}
@@ -246,9 +258,12 @@ func (s *stencil) correlate() {
 	if k > 3 {
 		most = 2
 	}
+	s.ahead = s.integer("aheadX")
 	s.blocks(most, func(rows int) {
 		dy := make([]vec, rows)
+		aheadY := s.integer("aheadY")
 		for r := range dy {
+			s.PREFETCHT1(operand.Mem{Base: at, Index: aheadY, Scale: 1})
 			dy[r] = s.part(operand.Mem{Base: at}, part)
 			s.ADDQ(s.address(s.Param("rowY")), at)
 		}
@@ -259,7 +274,7 @@ func (s *stencil) correlate() {
 				used = used || kh >= 0 && kh < height
 			}
 			if used {
-				s.row(from, number, func(tap int, x vec) {
+				s.row(from, number, i >= rows*s.stride, func(tap int, x vec) {
 					for r := range dy {
 						if kh := i - r*s.stride; kh >= 0 && kh < height {
 							s.VFMADD231PS(dy[r], x, sum[kh*k+tap])
@@ -321,6 +336,10 @@ func spread(m *machine, k int) {
 		skip := m.label("skip")
 		m.CMPQ(number, m.address(m.Param("height")))
 		m.JCC(operand.LabelRef(skip))
+		if kh == k-1 {
+			ahead := m.integer("aheadX")
+			m.PREFETCHT1(operand.Mem{Base: from, Index: ahead, Scale: 1})
+		}
 		for kw := range k {
 			v := m.part(operand.Mem{Base: from, Disp: 4 * kw}, masks[kw])
 			for i := range sum {
@@ -351,6 +370,11 @@ func spread(m *machine, k int) {
 			m.VUNPCKHPS(odd, even, even)
 			m.VPERM2F128(operand.U8(0x31), even, a, b)
 			m.VPERM2F128(operand.U8(0x20), even, a, a)
+		}
+		ahead := m.integer("aheadY")
+		m.PREFETCHT1(operand.Mem{Base: to, Index: ahead, Scale: 1})
+		if m.wide() {
+			m.PREFETCHT1(operand.Mem{Base: to, Index: ahead, Scale: 1, Disp: 64})
 		}
 		m.putWhole(a, store[0], operand.Mem{Base: to})
 		m.putWhole(b, store[1], operand.Mem{Base: to, Disp: 4 * m.lanes})
