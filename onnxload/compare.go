@@ -11,14 +11,17 @@ import (
 
 // CompareOutputs runs m and other, lowered for cfg, on the same random inputs and
 // returns the largest difference between their outputs, as a share of the
-// largest element of the output. It is 0 if they are equal to the last bit.
+// largest element of the output. It is 0 if they are equal to the last bit. The
+// inputs of other are those of m, with what Fill has made of them.
 func (m *Model) CompareOutputs(other *Model, cfg Config) (float64, error) {
 	cfg.Training = false
 	a, err := m.Lower(cfg)
 	if err != nil {
 		return 0, err
 	}
-	b, err := other.Lower(cfg)
+	likewise := *other
+	likewise.Inputs, likewise.filled = m.Inputs, m.filled
+	b, err := likewise.Lower(cfg)
 	if err != nil {
 		return 0, err
 	}

@@ -13,8 +13,11 @@
 package onnxload
 
 import (
+	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 )
 
@@ -116,6 +119,12 @@ func (m *Model) readVersions() {
 	for _, o := range m.Proto.OpsetImport {
 		domain := canonical(o.GetDomain())
 		m.Opsets[domain] = max(m.Opsets[domain], o.GetVersion())
+	}
+	for _, domain := range slices.Sorted(maps.Keys(m.Opsets)) {
+		if d, known := domains[domain]; known && m.Opsets[domain] > d.newest {
+			m.warn("the file is written for opset %d of %s, newer than the %d known here; operators are taken to be as they were",
+				m.Opsets[domain], cmp.Or(domain, "ai.onnx"), d.newest)
+		}
 	}
 	if m.Opsets[""] == 0 {
 		m.Opsets[""] = 1

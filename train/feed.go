@@ -27,7 +27,7 @@ func newFeeding(m *onnxload.Model, l *data.Loader) (feeding, error) {
 		if len(m.Inputs) > 1 || len(f.fields) > 1 {
 			k = slices.IndexFunc(f.fields, func(field data.Field) bool { return field.Name == in.Name })
 			if k < 0 {
-				return f, fmt.Errorf("the model's input %q has no data: there is %s", in.Name, fieldNames(f.fields))
+				return f, &NoDataError{Input: in.Name, Fields: fieldNames(f.fields)}
 			}
 		}
 		if err := f.match(in, f.fields[k], l.Source()); err != nil {
@@ -123,6 +123,17 @@ func exampleShape(in onnxload.Value) []string {
 		}
 	}
 	return dims
+}
+
+// NoDataError is an input of the model that the data has nothing for.
+type NoDataError struct {
+	Input  string
+	Fields string // what the data has
+}
+
+// Error says what is missing and what there is.
+func (e *NoDataError) Error() string {
+	return fmt.Sprintf("the model's input %q has no data: there is %s", e.Input, e.Fields)
 }
 
 // ShapeError is data whose examples have another shape than the model takes.

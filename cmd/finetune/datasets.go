@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -29,7 +28,7 @@ type dataFlags struct {
 	nhwc       bool
 	loss       string
 	output     string
-	dims       []string
+	inputFlags
 }
 
 func (f *dataFlags) addFlags(flags *pflag.FlagSet) {
@@ -46,7 +45,7 @@ func (f *dataFlags) addFlags(flags *pflag.FlagSet) {
 	flags.Var(&f.mean, "mean", "then subtract `X`, or one X per channel")
 	flags.Var(&f.std, "std", "then divide by `X`, or one X per channel")
 	flags.BoolVar(&f.nhwc, "nhwc", false, "the model takes images as height, width, channels")
-	flags.StringArrayVar(&f.dims, "dim", nil, "`NAME=N`: size of a dimension that the model leaves open, where the data does not tell it")
+	f.inputFlags.addFlags(flags)
 	flags.StringVar(&f.loss, "loss", "", "`LOSS`: cross-entropy (for classes) or mse (for numbers); without it by what the data has")
 	flags.StringVar(&f.output, "model-output", "", "`NAME` of the model's output to use; without it the first")
 	heading(flags, "Data")
@@ -70,40 +69,6 @@ func (f *dataFlags) check(verb string) error {
 		return nil
 	}
 	return &usageError{what: fmt.Sprintf("--loss is %q, want %s or %s", f.loss, train.CrossEntropy, train.MSE)}
-}
-
-// fixDims gives the open dimensions of m's inputs the sizes of --dim. The file is
-// not changed by that.
-func (f *dataFlags) fixDims(m *onnxload.Model) error {
-	for _, text := range f.dims {
-		name, number, _ := strings.Cut(text, "=")
-		size, err := strconv.Atoi(number)
-		if err != nil || size < 1 {
-			return &usageError{what: fmt.Sprintf("--dim is %q, want NAME=N with an N of at least 1", text)}
-		}
-		var open []string
-		found := false
-		for _, in := range m.Inputs {
-			for k := range in.Dims {
-				d := &in.Dims[k]
-				switch {
-				case k == 0 || d.Symbol == "":
-				case d.Symbol == name:
-					d.Size, found = size, true
-				case d.Size < 0:
-					open = append(open, d.Symbol)
-				}
-			}
-		}
-		if !found {
-			e := &usageError{what: fmt.Sprintf("--dim: the model has no open dimension %q besides the batch", name)}
-			if len(open) > 0 {
-				e.hints = []string{"its open dimensions are " + strings.Join(open, ", ")}
-			}
-			return e
-		}
-	}
-	return nil
 }
 
 // options say how to read examples for m.

@@ -46,7 +46,7 @@ func (e *evalCommand) run(ctx context.Context, c *console, args []string) error 
 	if err != nil {
 		return err
 	}
-	if err := e.fixDims(m); err != nil {
+	if err := e.inputFlags.apply(m); err != nil {
 		return err
 	}
 	l, err := e.examples(c, m)

@@ -33,6 +33,9 @@ func explain(err error, saved string) error {
 	if shape, ok := errors.AsType[*train.ShapeError](err); ok {
 		return withHint(err, shapeHints(shape)...)
 	}
+	if _, ok := errors.AsType[*train.NoDataError](err); ok {
+		return withHint(err, "--fill INPUT=0 holds an input at 0 that no data is there for")
+	}
 	if label, ok := errors.AsType[*data.LabelError](err); ok {
 		return withHint(err, labelHints(label)...)
 	}
@@ -40,7 +43,7 @@ func explain(err error, saved string) error {
 		return withHint(err, targetHints(target)...)
 	}
 	if _, ok := errors.AsType[*onnxload.UnsupportedError](err); ok {
-		return withHint(err, "`finetune inspect` shows which operators of a model are known")
+		return withHint(err, "`finetune check` lists all that stands in the way")
 	}
 	return err
 }

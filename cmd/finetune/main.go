@@ -47,7 +47,7 @@ type command interface {
 
 // verbs in the order in which a newcomer needs them.
 func verbs() []verb {
-	return []verb{demoVerb, inspectVerb, paramsVerb, trainVerb, evalVerb, pruneVerb, versionVerb, helpVerb}
+	return []verb{demoVerb, inspectVerb, checkVerb, paramsVerb, trainVerb, evalVerb, pruneVerb, versionVerb, helpVerb}
 }
 
 func main() {

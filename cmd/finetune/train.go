@@ -169,7 +169,7 @@ func (t *trainCommand) prepare(c *console, m *onnxload.Model, cfg train.Config) 
 	if err := t.outputFlags.check(m.Path); err != nil {
 		return err
 	}
-	if err := t.fixDims(m); err != nil {
+	if err := t.inputFlags.apply(m); err != nil {
 		return err
 	}
 	if _, err := t.selectFlags.apply(m.Params); err != nil {
