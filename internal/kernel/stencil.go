@@ -4,7 +4,7 @@ package kernel
 // kernel and a stride of 1 or 2: as a product of matrices it would have a single
 // row. It goes over the images a vector of columns at a time, from row to row.
 type stencil struct {
-	loops            *stencilLoops
+	loops            *stencilLoops // of outputs and weights
 	rows             *sweepLoops
 	images, channels int
 	kernel, stride   int
@@ -54,7 +54,7 @@ func newStencil(t *table, c *Conv) *stencil {
 		return nil
 	}
 	s := &stencil{
-		loops: t.stencilFor(max(c.In[2], c.Out[2])), rows: &t.sweep,
+		loops: t.stencilFor(max(c.In[2], c.Out[2]), stride), rows: &t.sweep,
 		images: c.N, channels: c.C, kernel: k, stride: stride,
 		pad: c.Pad[1], in: size2{c.In[1], c.In[2]}, out: size2{c.Out[1], c.Out[2]},
 	}
@@ -81,6 +81,7 @@ func newStencil(t *table, c *Conv) *stencil {
 	// There is a kernel for even rows and columns, one for even rows and odd
 	// columns, and so on, with as many taps each as fit all of them.
 	h, w := c.backwardAxis(1), c.backwardAxis(2)
+	l = t.stencilFor(max(c.In[2], c.Out[2]), 1)
 	b.loop, b.start, b.reach = l.spread[k/2-1], h.planes[0], (k+1)/2
 	b.blocks = l.spreadBlocks(b.reach, w.planes[0], s.out.w, s.in.w)
 	for range 4 * b.reach * b.reach {

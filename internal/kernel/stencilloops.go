@@ -16,7 +16,10 @@ type stencilLoops struct {
 	correlate [2][2]stencilCorrelate
 	height    [2]int
 
-	narrow *stencilLoops // better for images no wider than its vectors; or nil
+	// narrow is better for images no wider than its vectors, and for outputs and
+	// weights with a stride of 2, where two vectors are read for each of results; nil
+	// if there are no such loops.
+	narrow *stencilLoops
 
 	// totals adds up each of n vectors of sums. If add is not 0, it adds to out.
 	totals func(out, sums *float32, n, add int)
@@ -35,8 +38,8 @@ type stencilSlide func(y *float32, rowY int, x *float32, col, rowX, first, heigh
 type stencilCorrelate func(y *float32, rowY int, x *float32, col, rowX, first, height, rows, frames, frameX, frameY, aheadX, aheadY int, sums *float32, masks *uint32)
 
 // stencilFor returns the loops for images of a width.
-func (t *table) stencilFor(width int) *stencilLoops {
-	if n := t.stencil.narrow; n != nil && width <= n.lanes {
+func (t *table) stencilFor(width, stride int) *stencilLoops {
+	if n := t.stencil.narrow; n != nil && (width <= n.lanes || stride == 2) {
 		return n
 	}
 	return &t.stencil
