@@ -73,7 +73,7 @@ func Resolve(params []*Param, cfg Config) ([]Plan, error) {
 				return nil, err
 			}
 		}
-		if cfg.LayerDecay > 0 {
+		if cfg.LayerDecay > 0 && cfg.LayerDecay < 1 {
 			plan.slowDown(cfg.LayerDecay, deepest-p.Depth)
 		}
 		if err := plan.Hyper.check(); err != nil {

@@ -184,7 +184,10 @@ func parameter(ts *testscript.TestScript, path, name string) *optim.Param {
 
 // Help pages fit a terminal of 80 columns, and each flag has a heading.
 func TestHelpFits(t *testing.T) {
-	pages := [][]string{{"help"}, {"help", "selectors"}}
+	pages := [][]string{{"help"}}
+	for topic := range topics {
+		pages = append(pages, []string{"help", topic})
+	}
 	for _, v := range verbs() {
 		pages = append(pages, []string{"help", v.name})
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -80,88 +78,6 @@ func firstMatch(selectors []optim.Selector, p *optim.Param) string {
 		}
 	}
 	return ""
-}
-
-// optimFlags say how parameters are updated and regularised.
-type optimFlags struct {
-	rule                    string
-	lr, momentum, dampening []string
-	beta1, beta2, eps       []string
-	l1, l2, weightDecay     []string
-	nesterov                bool
-	l1Mode, decayMode       string
-}
-
-func (f *optimFlags) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.rule, "optimizer", "adamw", "`RULE` of the update: sgd, adam or adamw, with PyTorch's defaults")
-	flags.StringArrayVar(&f.lr, "lr", nil, "`VALUE`: learning rate")
-	showDefault(flags, "lr", "0.001, with --sparsity 0.002, of sgd 0.001")
-	flags.StringArrayVar(&f.momentum, "momentum", nil, "`VALUE`: momentum of sgd")
-	flags.StringArrayVar(&f.dampening, "dampening", nil, "`VALUE`: dampening of sgd's momentum")
-	flags.BoolVar(&f.nesterov, "nesterov", false, "Nesterov's momentum with sgd")
-	flags.StringArrayVar(&f.beta1, "beta1", nil, "`VALUE`: memory of adam's mean gradient")
-	showDefault(flags, "beta1", "0.9")
-	flags.StringArrayVar(&f.beta2, "beta2", nil, "`VALUE`: memory of adam's mean square")
-	showDefault(flags, "beta2", "0.999")
-	flags.StringArrayVar(&f.eps, "eps", nil, "`VALUE`: what adam adds to the root")
-	showDefault(flags, "eps", "1e-8")
-	heading(flags, "Training")
-	flags.StringArrayVar(&f.l1, "l1", nil, "`VALUE`: L1 penalty of weights, λ of Σ λ|w|")
-	flags.StringVar(&f.l1Mode, "l1-mode", string(optim.Subgradient), "`HOW` L1 acts: subgradient (sign(w) on the gradient) or proximal (exact zeros)")
-	flags.StringArrayVar(&f.l2, "l2", nil, "`VALUE`: L2 penalty of weights, λ of Σ λ/2·w²")
-	flags.StringArrayVar(&f.weightDecay, "weight-decay", nil, "`VALUE`: decay of weights beside the gradient")
-	showDefault(flags, "weight-decay", "0.01 with adamw")
-	flags.StringVar(&f.decayMode, "decay-mode", string(optim.Decoupled), "`HOW` decay acts: decoupled (times the learning rate) or absolute")
-	heading(flags, "Regularisation")
-}
-
-// config reads the settings.
-func (f *optimFlags) config() (optim.Config, error) {
-	cfg := optim.Default(f.rule)
-	var rules []string
-	for _, r := range optim.Rules() {
-		rules = append(rules, r.Name)
-	}
-	if !slices.Contains(rules, f.rule) {
-		return cfg, &usageError{what: fmt.Sprintf("--optimizer is %q, want %s", f.rule, strings.Join(rules, ", "))}
-	}
-	cfg.L1Mode, cfg.DecayMode = optim.L1Mode(f.l1Mode), optim.DecayMode(f.decayMode)
-	if f.nesterov {
-		cfg.Nesterov = optim.Set(1)
-	}
-	err := parseSettings(
-		setting{"lr", f.lr, &cfg.LR}, setting{"momentum", f.momentum, &cfg.Momentum},
-		setting{"dampening", f.dampening, &cfg.Dampening}, setting{"beta1", f.beta1, &cfg.Beta1},
-		setting{"beta2", f.beta2, &cfg.Beta2}, setting{"eps", f.eps, &cfg.Eps},
-		setting{"l1", f.l1, &cfg.L1}, setting{"l2", f.l2, &cfg.L2},
-		setting{"weight-decay", f.weightDecay, &cfg.WeightDecay},
-	)
-	return cfg, err
-}
-
-// plans works out what the flags, and those of pruning, do to each parameter.
-func (f *optimFlags) plans(params []*optim.Param, pruning *pruneFlags) ([]optim.Plan, error) {
-	cfg := train.DefaultConfig()
-	var err error
-	if cfg.Optim, err = f.config(); err != nil {
-		return nil, err
-	}
-	if err := pruning.config(&cfg.Prune); err != nil {
-		return nil, err
-	}
-	plans, err := optim.Resolve(params, cfg.Update())
-	if err != nil {
-		return nil, usageOf("", err)
-	}
-	implied := len(cfg.Update().LR) > len(cfg.Optim.LR)
-	for _, plan := range plans {
-		for i, why := range plan.Why {
-			if implied && why.Field == "lr" && why.From == optim.Set(train.PruningLR)[0].String() {
-				plan.Why[i].From = "default with --sparsity"
-			}
-		}
-	}
-	return plans, nil
 }
 
 // pruneFlags say what is set to zero.

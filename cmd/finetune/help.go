@@ -25,8 +25,8 @@ func (helpCommand) run(_ context.Context, c *console, args []string) error {
 		c.printf("%s", overview())
 		return nil
 	case 1:
-		if args[0] == "selectors" {
-			c.printf("%s", selectorHelp)
+		if topic, ok := topics[args[0]]; ok {
+			c.printf("%s", topic())
 			return nil
 		}
 		v, err := findVerb(args[0])
@@ -38,6 +38,13 @@ func (helpCommand) run(_ context.Context, c *console, args []string) error {
 	default:
 		return &usageError{what: "help takes one verb"}
 	}
+}
+
+// topics are pages that are of no verb.
+var topics = map[string]func() string{
+	"selectors":  func() string { return selectorHelp },
+	"optimizers": optimizerHelp,
+	"schedules":  func() string { return scheduleHelp },
 }
 
 // overview is the front page.
@@ -59,7 +66,8 @@ Try it:
   finetune train model.onnx --data photos/ --l1 1e-5 --sparsity 0.9 -o small.onnx
 
 ` + "`finetune help VERB`" + ` tells more, ` + "`finetune help selectors`" + ` how parameters are
-chosen.
+chosen, ` + "`finetune help optimizers`" + ` and ` + "`finetune help schedules`" + ` how they
+are trained.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted with a checkpoint
 saved.
@@ -81,7 +89,8 @@ func verbHelp(v verb) string {
 	usages := flagUsages(flags)
 	if strings.Contains(usages, " VALUE") {
 		b.WriteString("A VALUE is a number for all, or SELECTOR=NUMBER for those parameters that the\n" +
-			"SELECTOR matches, as often as needed: see `finetune help selectors`.\n\n")
+			"SELECTOR matches, as often as needed: see `finetune help selectors`. @SCHEDULE\n" +
+			"may follow, as in 1e-4@cosine: see `finetune help schedules`.\n\n")
 	}
 	b.WriteString(strings.TrimPrefix(usages, "\n"))
 	return b.String()

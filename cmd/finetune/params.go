@@ -58,6 +58,9 @@ type paramLine struct {
 	L1          float64    `json:"l1,omitempty"`
 	L2          float64    `json:"l2,omitempty"`
 	WeightDecay float64    `json:"weight_decay,omitempty"`
+	Group       float64    `json:"group_lasso,omitempty"`
+	L1SP        float64    `json:"l1_sp,omitempty"`
+	L2SP        float64    `json:"l2_sp,omitempty"`
 	Sparsity    float64    `json:"sparsity,omitempty"`
 	Threshold   float64    `json:"prune_threshold,omitempty"`
 	Why         []reason   `json:"why"`
@@ -113,6 +116,7 @@ func (p *paramsCommand) resolve(m *onnxload.Model) ([]paramLine, error) {
 			Name: q.Name, Role: q.Role, Op: q.Op, Layer: q.Layer, Shape: q.Shape, DType: q.DType,
 			Elements: len(q.Value), Zeros: q.Zeros(), Trainable: q.Trainable,
 			LR: plan.Hyper.LR, L1: plan.Hyper.L1, L2: plan.Hyper.L2, WeightDecay: plan.Hyper.WeightDecay,
+			Group: plan.Hyper.Group, L1SP: plan.Hyper.L1SP, L2SP: plan.Hyper.L2SP,
 			Sparsity: pr.Sparsity, Threshold: pr.Threshold,
 		}
 		trained := reason{Field: "train", From: chosen[i]}
@@ -140,6 +144,9 @@ func (c *console) paramTable(lines []paramLine, why bool) {
 		{name: "l1", value: func(l paramLine) float64 { return l.L1 }},
 		{name: "l2", value: func(l paramLine) float64 { return l.L2 }},
 		{name: "decay", value: func(l paramLine) float64 { return l.WeightDecay }},
+		{name: "group", value: func(l paramLine) float64 { return l.Group }},
+		{name: "l1-sp", value: func(l paramLine) float64 { return l.L1SP }},
+		{name: "l2-sp", value: func(l paramLine) float64 { return l.L2SP }},
 		{name: "sparsity", value: func(l paramLine) float64 { return l.Sparsity }},
 		{name: "threshold", value: func(l paramLine) float64 { return l.Threshold }},
 		{name: "zeros now", value: func(l paramLine) float64 { return float64(l.Zeros) }},

@@ -95,11 +95,13 @@ func (p *progress) close() {
 
 func epochText(e train.Event) string {
 	s := fmt.Sprintf("epoch %d/%d: loss %.4f", e.Epoch, e.Epochs, e.Loss)
-	if e.L1 > 0 {
-		s += fmt.Sprintf(" + l1 %.4g", e.L1)
-	}
-	if e.L2 > 0 {
-		s += fmt.Sprintf(" + l2 %.4g", e.L2)
+	for _, term := range []struct {
+		name  string
+		value float64
+	}{{"l1", e.L1}, {"l2", e.L2}, {"group lasso", e.Group}, {"l1-sp", e.L1SP}, {"l2-sp", e.L2SP}} {
+		if term.value > 0 {
+			s += fmt.Sprintf(" + %s %.4g", term.name, term.value)
+		}
 	}
 	if e.Held != nil {
 		s += ", held out: " + metricsText(*e.Held)

@@ -46,6 +46,7 @@ type trainCommand struct {
 	dataFlags
 	selectFlags
 	optimFlags
+	gradientFlags
 	pruneFlags
 	outputFlags
 	valData              string
@@ -54,7 +55,6 @@ type trainCommand struct {
 	microBatch           int
 	schedule             string
 	warmup               float64
-	clipNorm, clipValue  float64
 	temperature          float64
 	batchNorm            string
 	seed                 uint64
@@ -76,10 +76,9 @@ func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&t.microBatch, "micro-batch", d.MicroBatch, "run at most `N` of a batch at a time, to save memory")
 	t.selectFlags.addFlags(flags)
 	t.optimFlags.addFlags(flags)
-	flags.StringVar(&t.schedule, "schedule", d.Schedule, "`COURSE` of the learning rate: constant, or linear or cosine to zero, from when\nall is pruned")
+	flags.StringVar(&t.schedule, "schedule", d.Schedule, "`COURSE` of the learning rate from when all is pruned: constant, linear, cosine, …, see `finetune help schedules`")
 	flags.Float64Var(&t.warmup, "warmup", d.Warmup, "climb to the learning rate for `N` steps, or a share of the run below 1")
-	flags.Float64Var(&t.clipNorm, "clip-norm", d.Clip.Norm, "limit the norm of all gradients together to `X`")
-	flags.Float64Var(&t.clipValue, "clip-value", d.Clip.Value, "limit every gradient to ±`X`")
+	t.gradientFlags.addFlags(flags)
 	flags.Float64Var(&t.temperature, "temperature", d.Temperature, "divide scores by `X` in cross-entropy; 0 finds X for a model whose scores are far\ntoo large, as where --scale is missing, 1 leaves them as they are")
 	flags.StringVar(&t.batchNorm, "bn", string(d.BatchNorm), "`HOW` to normalise batches: frozen (keep the running statistics) or train")
 	flags.Uint64Var(&t.seed, "seed", d.Seed, "`N` decides the order of examples, what is held back, and what Dropout drops")
@@ -144,7 +143,7 @@ func (t *trainCommand) config(c *console) (train.Config, error) {
 	cfg.Loss, cfg.Output = train.Loss(t.loss), t.output
 	cfg.Epochs, cfg.Batch, cfg.MicroBatch, cfg.Seed = t.epochs, t.batch, t.microBatch, t.seed
 	cfg.Schedule, cfg.Warmup = t.schedule, t.warmup
-	cfg.Clip = train.Clip{Norm: t.clipNorm, Value: t.clipValue}
+	t.gradientFlags.config(&cfg)
 	cfg.Temperature = t.temperature
 	cfg.BatchNorm = onnxload.BatchNormMode(t.batchNorm)
 	cfg.CheckpointEvery, cfg.Resume, cfg.Profile = t.checkpointEvery, t.resume, t.profile
