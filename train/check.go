@@ -122,6 +122,8 @@ type trial struct {
 	grads   [][]float32     // by trained
 	machine *engine.Machine // computes the outputs, the loss and the gradients
 	judge   *engine.Machine // the loss, and what it is computed from
+
+	slopeError float64
 }
 
 // Check finds out whether a model can be trained, without data: it lowers the
@@ -317,11 +319,12 @@ func (t *trial) listParams(reached map[*optim.Param]bool) {
 	}
 }
 
-// forward computes the outputs, the loss and the gradients on random numbers. Where
-// normally distributed ones lead to numbers that are not finite, as the logarithm
-// of a negative one does, the inputs are drawn from 0 to 1 instead.
+// forward computes the outputs, the loss and the gradients on random numbers, and
+// holds all gradients together against differences. Where that comes to nothing,
+// because of the logarithm of a negative number, say, or gates that are shut by
+// large ones, inputs are drawn from another distribution.
 func (t *trial) forward(ctx context.Context) error {
-	for _, draw := range []distribution{normal, uniform} {
+	for _, draw := range distributions {
 		t.drawInputs(draw)
 		if err := t.drawTarget(ctx); err != nil {
 			return err
@@ -329,10 +332,31 @@ func (t *trial) forward(ctx context.Context) error {
 		if err := t.machine.Run(ctx); err != nil {
 			return err
 		}
-		if t.finite() {
+		if !t.finite() {
+			continue
+		}
+		slope, err := t.slope(ctx)
+		if err != nil {
+			return err
+		}
+		if t.slopeError = slope; slope <= mostSlopeError {
 			break
 		}
 	}
+	t.listOutputs()
+	switch {
+	case !t.finite():
+		return t.blame(ctx)
+	case math.IsInf(t.slopeError, 1):
+		return errors.New("all gradients are zero on random inputs")
+	case t.slopeError > mostSlopeError:
+		return fmt.Errorf("the loss changes along the gradient by another rate than the gradient says: off by %.2g", t.slopeError)
+	}
+	return nil
+}
+
+// listOutputs reports the outputs of the last run.
+func (t *trial) listOutputs() {
 	for _, out := range t.prog.Outputs {
 		if !out.DType.IsFloat() {
 			continue
@@ -344,9 +368,10 @@ func (t *trial) forward(ctx context.Context) error {
 		}
 		t.report.Outputs = append(t.report.Outputs, o)
 	}
-	if t.finite() {
-		return nil
-	}
+}
+
+// blame makes a problem of the first node with a result that is not finite.
+func (t *trial) blame(ctx context.Context) error {
 	n, err := t.machine.FirstNonFinite(ctx)
 	if err != nil {
 		return err
@@ -372,18 +397,10 @@ func (t *trial) finite() bool {
 		!slices.ContainsFunc(t.trained, func(p *optim.Param) bool { return !optim.Finite(p.Grad) })
 }
 
-// step compares the slope along the gradient, and takes a step with AdamW.
+// step takes a step with AdamW.
 func (t *trial) step(ctx context.Context) error {
-	report := &StepReport{Before: t.loss()}
+	report := &StepReport{Before: t.loss(), Slope: t.slopeError}
 	t.report.Step = report
-	slope, err := t.slope(ctx)
-	if err != nil {
-		return err
-	}
-	report.Slope = slope
-	if report.Slope > mostSlopeError {
-		return fmt.Errorf("the loss changes along the gradient by another rate than the gradient says: off by %.2g", report.Slope)
-	}
 	optimizer, err := optim.New(t.trained, optim.Default("adamw"))
 	if err != nil {
 		return err
@@ -424,7 +441,8 @@ const (
 
 // slope compares how fast the loss changes along the gradient, each parameter's
 // scaled by the size of the parameter, with central differences, of which the
-// closest counts; one that is close enough ends the search.
+// closest counts; one that is close enough ends the search. It is infinite where
+// all gradients are zero.
 func (t *trial) slope(ctx context.Context) (float64, error) {
 	directions := make([][]float32, len(t.trained))
 	rate := 0.0
@@ -441,7 +459,7 @@ func (t *trial) slope(ctx context.Context) (float64, error) {
 		}
 	}
 	if rate == 0 {
-		return 0, errors.New("all gradients are zero on random inputs")
+		return math.Inf(1), nil
 	}
 	start := make([][]float32, len(t.trained))
 	for i, p := range t.trained {

@@ -157,10 +157,12 @@ type distribution struct {
 	draw func(*rand.Rand) float64
 }
 
-var (
-	normal  = distribution{"normally distributed", (*rand.Rand).NormFloat64}
-	uniform = distribution{"from 0 to 1", (*rand.Rand).Float64}
-)
+// distributions are tried in turn.
+var distributions = []distribution{
+	{"normally distributed", (*rand.Rand).NormFloat64},
+	{"0 to 1", (*rand.Rand).Float64},
+	{"0 to 0.01", func(r *rand.Rand) float64 { return r.Float64() / 100 }},
+}
 
 // drawInputs gives every input random numbers; whole ones are 0 or 1, which is
 // good for masks, or any position of the table that they are looked up in.
