@@ -52,6 +52,22 @@ func Example() {
 	// Output: 38 steps, 26020 zeros, better: true
 }
 
+// Validation computes no gradients and changes nothing.
+func ExampleEvaluate() {
+	m, err := onnxload.Parse(models.DigitsONNX(), "")
+	check(err)
+	held, err := data.NewLoader(dataset.Digits(models.Clean, 2, 100), data.LoaderOptions{Scale: 1.0 / 255})
+	check(err)
+	metrics, err := train.Evaluate(context.Background(), m, held, train.DefaultConfig())
+	check(err)
+	gradients := 0
+	for _, p := range m.Params {
+		gradients += len(p.Grad)
+	}
+	fmt.Printf("%d examples, above nine in ten: %v, %d gradients\n", metrics.Examples, *metrics.Accuracy > 0.9, gradients)
+	// Output: 100 examples, above nine in ten: true, 0 gradients
+}
+
 func check(err error) {
 	if err != nil {
 		log.Fatal(err)
