@@ -92,3 +92,44 @@ func withPath(err error, path string) error {
 	}
 	return err
 }
+
+// joinUnsupported makes one error of several.
+func joinUnsupported(list []error) error {
+	if len(list) < 2 {
+		return errors.Join(list...)
+	}
+	all := &joinedError{parts: list}
+	for _, err := range list {
+		all.Nodes = append(all.Nodes, Blocking(err)...)
+	}
+	return all
+}
+
+// Blocking lists the nodes that an error of Supported, Lower or CheckLift is about:
+// those that are not supported, and those that are misused.
+func Blocking(err error) []Unsupported {
+	if u, ok := errors.AsType[*UnsupportedError](err); ok {
+		return u.Nodes
+	}
+	if m, ok := errors.AsType[*misuseError](err); ok {
+		return []Unsupported{m.node}
+	}
+	return nil
+}
+
+// misuseError is a node that is used in a way that ONNX does not define.
+type misuseError struct {
+	error
+	node Unsupported // how a list has it
+}
+
+func (e *misuseError) Unwrap() error { return e.error }
+
+// joinedError is an UnsupportedError that still knows its parts.
+type joinedError struct {
+	UnsupportedError
+	parts []error
+}
+
+// Unwrap makes it an UnsupportedError to callers.
+func (e *joinedError) Unwrap() []error { return append([]error{&e.UnsupportedError}, e.parts...) }

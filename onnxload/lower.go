@@ -139,7 +139,7 @@ func (l *lowering) inputs() error {
 }
 
 // nodes lowers every node of a list that the outputs depend on. It goes on behind a node
-// that asks for more than we can do, to find the others that do.
+// that asks for more than we can do, or that is misused, to find the others.
 func (l *lowering) nodes(list []*Node, outputs []string) error {
 	needed := neededFor(list, outputs)
 	missing := map[string]bool{} // values that were not computed
@@ -155,9 +155,12 @@ func (l *lowering) nodes(list []*Node, outputs []string) error {
 				continue
 			}
 			if _, ok := errors.AsType[*UnsupportedError](err); !ok {
-				return l.nodeError(n, err)
+				err = &misuseError{l.nodeError(n, err), n.because(err.Error())}
 			}
 			bad = append(bad, err)
+			if l.prog.Lifted {
+				break // what comes behind may be wrong because of it
+			}
 		}
 		for _, name := range n.Outputs {
 			missing[name] = name != ""

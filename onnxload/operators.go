@@ -1,7 +1,6 @@
 package onnxload
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -259,30 +258,6 @@ func (n *Node) because(reason string) Unsupported {
 func unsupported(n *Node, reason string) error {
 	return &UnsupportedError{Nodes: []Unsupported{n.because(reason)}}
 }
-
-// joinUnsupported makes one error of several.
-func joinUnsupported(list []error) error {
-	if len(list) < 2 {
-		return errors.Join(list...)
-	}
-	all := new(joinedError)
-	for _, err := range list {
-		if u, ok := errors.AsType[*UnsupportedError](err); ok {
-			all.Nodes = append(all.Nodes, u.Nodes...)
-		}
-	}
-	all.parts = list
-	return all
-}
-
-// joinedError is an UnsupportedError that still knows its parts.
-type joinedError struct {
-	UnsupportedError
-	parts []error
-}
-
-// Unwrap makes it an UnsupportedError to callers.
-func (e *joinedError) Unwrap() []error { return append([]error{&e.UnsupportedError}, e.parts...) }
 
 // needed is the nodes that the outputs depend on.
 func (m *Model) needed() map[*Node]bool {

@@ -198,14 +198,14 @@ func (t *trial) fail(err error) {
 }
 
 func (t *trial) problems(err error) []Problem {
-	if u, ok := errors.AsType[*onnxload.UnsupportedError](err); ok {
-		var list []Problem
-		for _, n := range u.Nodes {
-			list = append(list, Problem{Node: n.Node, Op: qualified(n.Domain, n.Op), Opset: n.Opset, Reason: n.Reason, Hint: t.hint(n)})
-		}
-		return list
+	var list []Problem
+	for _, n := range onnxload.Blocking(err) {
+		list = append(list, Problem{Node: n.Node, Op: qualified(n.Domain, n.Op), Opset: n.Opset, Reason: n.Reason, Hint: t.hint(n)})
 	}
-	return []Problem{{Reason: t.text(err)}}
+	if list == nil {
+		list = []Problem{{Reason: t.text(err)}}
+	}
+	return list
 }
 
 // text is what an error says, without the name of the file.
@@ -339,7 +339,7 @@ func (t *trial) forward(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if t.slopeError = slope; slope <= mostSlopeError {
+		if t.slopeError = slope; slope <= mostSlopeError || t.rounds() && !math.IsInf(slope, 1) {
 			break
 		}
 	}
@@ -349,10 +349,16 @@ func (t *trial) forward(ctx context.Context) error {
 		return t.blame(ctx)
 	case math.IsInf(t.slopeError, 1):
 		return errors.New("all gradients are zero on random inputs")
-	case t.slopeError > mostSlopeError:
+	case t.slopeError > mostSlopeError && !t.rounds():
 		return fmt.Errorf("the loss changes along the gradient by another rate than the gradient says: off by %.2g", t.slopeError)
 	}
 	return nil
+}
+
+// rounds reports whether the model rounds what is trained or computed, as quantized
+// ones do: gradients pass as if it did not, so they are no slopes.
+func (t *trial) rounds() bool {
+	return slices.ContainsFunc(t.model.Nodes, (*onnxload.Node).StraightThrough)
 }
 
 // listOutputs reports the outputs of the last run.

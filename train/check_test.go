@@ -89,7 +89,10 @@ func TestCheckProblems(t *testing.T) {
 			node("Add", "sum", "fc", "low").node("Relu", "y", "sum").output("y", -1, 3),
 			[]string{"all gradients are zero on random inputs"}},
 		{"misused", newDraft().input("x", -1, 2).weight("w", 3, 3).node("MatMul", "y", "x", "w").output("y", -1, 3),
-			[]string{`node "y" (MatMul, opset 13): `}},
+			[]string{"y MatMul MatMul: "}},
+		{"misused twice", newDraft().input("x", -1, 2).weight("w", 3, 3).node("MatMul", "a", "x", "w").output("a", -1, 3).
+			node("Conv", "b", "x", "w").output("b", -1, 3),
+			[]string{"a MatMul MatMul: ", "b Conv input [2 2] and filters [3 3] differ in rank"}},
 	} {
 		r := check(t, c.model.model(t), CheckConfig{})
 		var got []string
