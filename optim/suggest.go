@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
+	"finetune/internal/nearest"
 )
 
 // Check reports as an error that s selects none of params, with the nearest
@@ -25,7 +25,7 @@ func (s Selector) Check(params []*Param) error {
 		if slices.ContainsFunc(params, p.match) {
 			return fmt.Errorf("selector %q selects none of the %d parameters: its ! parts exclude all that the others match", s, len(params))
 		}
-		hints = append(hints, p.nearest(params)...)
+		hints = append(hints, p.suggestions(params)...)
 	}
 	if len(hints) == 0 {
 		return fmt.Errorf("selector %q selects none of the %d parameters: it excludes all", s, len(params))
@@ -33,8 +33,8 @@ func (s Selector) Check(params []*Param) error {
 	return fmt.Errorf("selector %q selects none of the %d parameters; nearest: %s", s, len(params), strings.Join(hints, ", "))
 }
 
-// nearest lists up to three selector parts like p that do match something.
-func (p part) nearest(params []*Param) []string {
+// suggestions lists up to three selector parts like p that do match something.
+func (p part) suggestions(params []*Param) []string {
 	prefix := p.key + ":"
 	var values []string
 	for _, q := range params {
@@ -52,24 +52,7 @@ func (p part) nearest(params []*Param) []string {
 			values = append(values, q.Name)
 		}
 	}
-	return quoteAll(prefix, nearest(p.want, values, 3))
-}
-
-// nearest orders the distinct values by how few edits lead to them from text,
-// whose wildcards cost nothing, and returns the first n.
-func nearest(text string, values []string, n int) []string {
-	text = strings.ToLower(strings.NewReplacer("*", "", "?", "", "/", ".").Replace(text))
-	distance := make(map[string]int)
-	var distinct []string
-	for _, v := range values {
-		if _, seen := distance[v]; seen || v == "" {
-			continue
-		}
-		distance[v] = levenshtein.ComputeDistance(text, strings.ToLower(strings.ReplaceAll(v, "/", ".")))
-		distinct = append(distinct, v)
-	}
-	slices.SortStableFunc(distinct, func(a, b string) int { return distance[a] - distance[b] })
-	return distinct[:min(n, len(distinct))]
+	return quoteAll(prefix, nearest.Closest(p.want, values, 3))
 }
 
 func quoteAll(prefix string, values []string) []string {

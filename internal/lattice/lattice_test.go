@@ -25,7 +25,7 @@ var rooms = map[string][]string{
 
 	// optim knows neither graphs nor files. Its Param is the one parameter type
 	// of all rooms, which is why onnxload may import it.
-	"optim":      {"internal/kernel"},
+	"optim":      {"internal/kernel", "internal/nearest"},
 	"onnxload":   {"internal/onnxpb", "internal/op", "optim"},
 	"train":      {"onnxload", "internal/op", "internal/engine", "optim", "train/data"},
 	"train/data": {},

@@ -3,7 +3,6 @@
 package nearest
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -14,24 +13,32 @@ import (
 // or are contained in it, and names within about a third of its letters by edit
 // distance, so that two letters may trade places in one of five.
 func Names(want string, have []string) []string {
-	type candidate struct {
-		name string
-		cost int
-	}
-	var found []candidate
 	low := strings.ToLower(want)
+	var related []string
 	for _, name := range have {
 		other := strings.ToLower(name)
-		cost := levenshtein.ComputeDistance(low, other)
-		related := len(low) > 2 && (strings.Contains(other, low) || len(other) > 2 && strings.Contains(low, other))
-		if related || 3*cost <= max(len(low), len(other))+1 {
-			found = append(found, candidate{name, cost})
+		contains := len(low) > 2 && (strings.Contains(other, low) || len(other) > 2 && strings.Contains(low, other))
+		if contains || 3*levenshtein.ComputeDistance(low, other) <= max(len(low), len(other))+1 {
+			related = append(related, name)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.cost, b.cost) })
-	var names []string
-	for _, c := range found[:min(3, len(found))] {
-		names = append(names, c.name)
+	return Closest(want, related, 3)
+}
+
+// Closest is the n of have that the fewest edits lead to from want, each once,
+// closest first. Wildcards in want, * and ?, cost nothing, and neither does / in
+// place of a dot. Empty names are left out.
+func Closest(want string, have []string, n int) []string {
+	want = strings.ToLower(strings.NewReplacer("*", "", "?", "", "/", ".").Replace(want))
+	distance := make(map[string]int)
+	var distinct []string
+	for _, name := range have {
+		if _, seen := distance[name]; seen || name == "" {
+			continue
+		}
+		distance[name] = levenshtein.ComputeDistance(want, strings.ToLower(strings.ReplaceAll(name, "/", ".")))
+		distinct = append(distinct, name)
 	}
-	return names
+	slices.SortStableFunc(distinct, func(a, b string) int { return distance[a] - distance[b] })
+	return distinct[:min(n, len(distinct))]
 }

@@ -23,3 +23,20 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestClosest(t *testing.T) {
+	have := []string{"layer1/conv.weight", "layer2.conv.weight", "", "fc.weight", "fc.weight", "fc.bias"}
+	for _, test := range []struct {
+		want string
+		n    int
+		got  []string
+	}{
+		{"*fc?.weigth", 1, []string{"fc.weight"}},
+		{"layer1.conv*", 2, []string{"layer1/conv.weight", "layer2.conv.weight"}},
+		{"fc.weight", 9, []string{"fc.weight", "fc.bias", "layer1/conv.weight", "layer2.conv.weight"}},
+	} {
+		if got := Closest(test.want, have, test.n); !slices.Equal(got, test.got) {
+			t.Errorf("%q: got %q, want %q", test.want, got, test.got)
+		}
+	}
+}
