@@ -4,7 +4,8 @@
 // changed replaced, and nothing else: node names, opsets, shapes, unknown
 // fields and the order of everything stay, byte for byte. A model that was not
 // changed is written as it was read. A parameter keeps its element type
-// (float16, bfloat16 and float64 are rounded to nearest, ties to even) and the
+// (float16, bfloat16 and float64 are rounded to nearest, ties to even; weights that
+// are stored as integers, to the nearest of those that their scale allows) and the
 // field it was in: raw_data, float_data, an attribute of a Constant node.
 //
 // Payloads may lie in files of their own (ONNX external data). Such a file is
@@ -176,16 +177,22 @@ func (w weight) report(m *onnxload.Model, old, now []byte, changed int) ParamRep
 	p := m.Params[w.index]
 	return ParamReport{
 		Name: p.Name, Role: string(p.Role), Op: p.Op, Layer: p.Layer, Shape: p.Shape, DType: w.name,
-		Elements: len(p.Value), Zeros: w.zeros(now, len(p.Value)), WasZero: w.zeros(old, len(p.Value)), Changed: changed,
+		Elements: len(p.Value), Zeros: w.zeros(m, now), WasZero: w.zeros(m, old), Changed: changed,
 	}
 }
 
 // zeros counts the elements that are 0 in a payload. Of a sparse one that is all
 // that are not stored, too.
-func (w weight) zeros(stored []byte, elements int) int {
-	n := elements - len(stored)/w.size
-	for ; len(stored) > 0; stored = stored[w.size:] {
-		if w.load(stored) == 0 {
+func (w weight) zeros(m *onnxload.Model, stored []byte) int {
+	p := m.Params[w.index]
+	q := m.Quantization(p)
+	n := len(p.Value) - len(stored)/w.size
+	for i := 0; len(stored) > 0; i, stored = i+1, stored[w.size:] {
+		zero := float32(0)
+		if q != nil {
+			zero = q.Zero(i)
+		}
+		if w.load(stored) == zero {
 			n++
 		}
 	}

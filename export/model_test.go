@@ -156,6 +156,9 @@ func verified(t *testing.T, m *onnxload.Model, path string) Verification {
 // train changes every parameter, as training would.
 func train(m *onnxload.Model) {
 	for i, p := range m.Params {
+		if p.Op == "DequantizeLinear" {
+			continue // the scale of others, without which these are something else
+		}
 		for k := range p.Value {
 			p.Value[k] = p.Value[k]*0.75 + float32(math.Sin(float64(i+3*k)))/8
 		}

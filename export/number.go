@@ -38,6 +38,27 @@ var formats = map[onnxpb.TensorProto_DataType]format{
 		func(b []byte) float32 { return math.Float32frombits(uint32(le.Uint16(b)) << 16) },
 		func(b []byte, v float32) { le.PutUint16(b, bfloat16(v)) },
 	},
+	// The codes of quantized weights.
+	onnxpb.TensorProto_INT8: {"int8", 1,
+		func(b []byte) float32 { return float32(int8(b[0])) },
+		func(b []byte, v float32) { b[0] = byte(int8(v)) },
+	},
+	onnxpb.TensorProto_UINT8: {"uint8", 1,
+		func(b []byte) float32 { return float32(b[0]) },
+		func(b []byte, v float32) { b[0] = byte(v) },
+	},
+	onnxpb.TensorProto_INT16: {"int16", 2,
+		func(b []byte) float32 { return float32(int16(le.Uint16(b))) },
+		func(b []byte, v float32) { le.PutUint16(b, uint16(int16(v))) },
+	},
+	onnxpb.TensorProto_UINT16: {"uint16", 2,
+		func(b []byte) float32 { return float32(le.Uint16(b)) },
+		func(b []byte, v float32) { le.PutUint16(b, uint16(v)) },
+	},
+	onnxpb.TensorProto_INT32: {"int32", 4,
+		func(b []byte) float32 { return float32(int32(le.Uint32(b))) },
+		func(b []byte, v float32) { le.PutUint32(b, uint32(int32(min(float64(v), math.MaxInt32)))) },
+	},
 }
 
 func formatNamed(dtype string) (format, bool) {

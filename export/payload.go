@@ -14,7 +14,7 @@ type payload struct {
 	format
 	in      *message // the tensor, or the attribute that holds bare numbers
 	fixed   []field  // stretches of whole elements, in order
-	varints []field  // int32_data: 16-bit floats by their bits
+	varints []field  // int32_data: 16-bit floats by their bits, integers as they are
 	omitted bool     // a number that is 0 by not being in the file
 	single  bool     // attribute field 2, a number by itself
 	outside *location
@@ -139,12 +139,12 @@ func (p *payload) raw(file []byte) []byte {
 		b = append(b, file[f.start:f.end]...)
 	}
 	for _, v := range p.codes(file) {
-		b = le.AppendUint16(b, uint16(v))
+		b = append(b, le.AppendUint32(nil, uint32(v))[:p.size]...)
 	}
 	return b
 }
 
-// codes are the numbers in int32_data, of which the lower 16 bits count.
+// codes are the numbers in int32_data, of which the lower bits count.
 func (p *payload) codes(file []byte) []uint64 {
 	var codes []uint64
 	for _, f := range p.varints {
@@ -180,14 +180,14 @@ func (p *payload) edits(file, old, raw []byte) []edit {
 		changed := false
 		for at := f.start; at < f.end; {
 			v, n := protowire.ConsumeVarint(file[at:f.end])
-			if was, is := le.Uint16(old), le.Uint16(raw); was != is {
-				with = protowire.AppendVarint(with, uint64(is))
+			if string(old[:p.size]) != string(raw[:p.size]) {
+				with = protowire.AppendVarint(with, p.varint(raw))
 				changed = true
 			} else {
 				with = protowire.AppendVarint(with, v)
 			}
 			at += n
-			old, raw = old[2:], raw[2:]
+			old, raw = old[p.size:], raw[p.size:]
 		}
 		if !changed {
 			continue
@@ -199,4 +199,19 @@ func (p *payload) edits(file, old, raw []byte) []edit {
 		edits = append(edits, edit{in, f.start, f.end, with})
 	}
 	return edits
+}
+
+// varint is the first element of raw as it lies in int32_data.
+func (p *payload) varint(raw []byte) uint64 {
+	switch p.name {
+	case "int8", "int16":
+		return uint64(int64(p.load(raw)))
+	case "int32":
+		return uint64(int64(int32(le.Uint32(raw))))
+	}
+	var v uint64
+	for i := range p.size {
+		v |= uint64(raw[i]) << (8 * i)
+	}
+	return v
 }

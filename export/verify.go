@@ -122,7 +122,7 @@ func compareModel(m *onnxload.Model, file []byte, was *sources) (Verification, e
 		if w.outside != nil {
 			continue
 		}
-		codes := expectedCodes(w.codes(m.Bytes), have, want)
+		codes := w.expectedCodes(m.Bytes, have, want)
 		if got := now[i].raw(file); now[i].name != w.name || !bytes.Equal(got, want) || !slices.Equal(now[i].codes(file), codes) {
 			return v, fmt.Errorf("parameter %q differs", m.Params[w.index].Name)
 		}
@@ -144,13 +144,15 @@ func compareModel(m *onnxload.Model, file []byte, was *sources) (Verification, e
 	return v, nil
 }
 
-// expectedCodes are the codes of have with those of the elements that changed
-// to want replaced.
-func expectedCodes(codes []uint64, have, want []byte) []uint64 {
+// expectedCodes are the codes of have, in the file, with those of the elements that
+// changed to want replaced.
+func (p *payload) expectedCodes(file, have, want []byte) []uint64 {
+	codes := p.codes(file)
 	for i := range codes {
-		if v := le.Uint16(want[2*i:]); v != le.Uint16(have[2*i:]) {
-			codes[i] = uint64(v)
+		if !bytes.Equal(want[:p.size], have[:p.size]) {
+			codes[i] = p.varint(want)
 		}
+		have, want = have[p.size:], want[p.size:]
 	}
 	return codes
 }
@@ -318,7 +320,12 @@ func compareParams(m, again *onnxload.Model) error {
 		if !ok {
 			return fmt.Errorf("parameter %q has elements of type %s", p.Name, p.DType)
 		}
-		for k, v := range p.Value {
+		value := p.Value
+		if q := m.Quantization(p); q != nil {
+			value = q.Weights(q.Codes(value))
+			f, _ = formatNamed("float32")
+		}
+		for k, v := range value {
 			if want := f.round(v); !same(q.Value[k], want) {
 				return fmt.Errorf("parameter %q: element %d is %g, want %g", p.Name, k, q.Value[k], want)
 			}

@@ -193,7 +193,11 @@ func (w weight) update(m *onnxload.Model, s *sources) (old, now []byte, changed 
 	fail := func(err error) ([]byte, []byte, int, error) {
 		return nil, nil, 0, fmt.Errorf("parameter %q: %w", p.Name, err)
 	}
-	values, err := w.stored(p.Value)
+	value := p.Value
+	if q := m.Quantization(p); q != nil {
+		value = q.Codes(value)
+	}
+	values, err := w.stored(value)
 	if err != nil {
 		return fail(err)
 	}

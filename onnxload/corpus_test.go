@@ -41,7 +41,7 @@ var modelRoles = map[string]string{
 	"mnist_logreg_skl2onnx":        "4 nodes, 1 weight, 1 bias",
 	"mnist_quantized":              "25 nodes, 3 bias, 7 constant",
 	"mnist_self_attention_tf2onnx": "50 nodes, 6 weight, 6 bias, 1 constant",
-	"mobilenetv2_qdq_int8":         "724 nodes, 170 constant",
+	"mobilenetv2_qdq_int8":         "724 nodes, 53 weight, 53 bias, 170 constant",
 	"rf_sklearn":                   "3 nodes",
 	"silero_vad_16k_op15":          "72 nodes, 7 weight, 7 bias, 1 recurrent, 2 constant",
 	"sine_mlp_keras2onnx":          "8 nodes, 3 weight, 3 bias",
@@ -157,7 +157,7 @@ func checkModel(t *testing.T, m *Model) {
 		}
 	}
 	for _, p := range m.Params {
-		if tensor := m.Tensors[p.Name]; tensor == nil || len(p.Value) != len(tensor.F) || p.Op == "" || p.Layer == "" || p.Grad != nil {
+		if tensor := m.Tensors[p.Name]; tensor == nil || len(p.Value) != len(tensor.F)+len(tensor.I) || p.Op == "" || p.Layer == "" || p.Grad != nil {
 			t.Errorf("%s: got parameter %+v, want the elements of its tensor, a reader, and no gradient", m.Path, *p)
 		}
 	}

@@ -79,8 +79,8 @@ func sizes(m *Model) Config {
 	return cfg
 }
 
-// quantized is a model of the corpus whose weights are integers, so that nothing
-// of it can be trained, and a rounding that falls the other way changes all
+// quantized is a model of the corpus whose weights and activations are rounded, so
+// that gradients are not slopes, and a rounding that falls the other way changes all
 // layers after it.
 const quantized = "mobilenetv2_qdq_int8"
 

@@ -18,10 +18,12 @@ type Model struct {
 	Outputs  []Value
 	Nodes    []*Node            // in execution order, without Constant nodes: their values are in Tensors
 	Tensors  map[string]*Tensor // by name: initializers and the values of Constant nodes
-	Params   []*optim.Param     // float tensors that some node reads, in file order
+	Params   []*optim.Param     // tensors that some node reads as floats, in file order
 	Warnings []string           // oddities of the file that a user may want to know
 
 	filled []filled // inputs that are constants, by Fill
+
+	quantized map[*optim.Param]*Quantization // of parameters that are stored as integers
 }
 
 // DType is an element type by its ONNX name in lower case: "float32", "int64", "bool", …

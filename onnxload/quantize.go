@@ -76,7 +76,8 @@ func lowerQuantizeLinear(c *call) ([]*value, error) {
 	return []*value{v}, nil
 }
 
-// DequantizeLinear: (x − zero point)·scale, both given as for QuantizeLinear.
+// DequantizeLinear: (x − zero point)·scale, both given as for QuantizeLinear. A
+// constant x of integers that holds weights is trained; see Quantization.
 // https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html, opsets 10 to 25.
 func lowerDequantizeLinear(c *call) ([]*value, error) {
 	to := c.in[1].dtype
@@ -86,7 +87,13 @@ func lowerDequantizeLinear(c *call) ([]*value, error) {
 			return nil, fmt.Errorf("output_dtype %d is no floating-point type", n)
 		}
 	}
-	x, err := c.in[0].smooth, error(nil)
+	x, err := c.integerCodes()
+	if err != nil {
+		return nil, err
+	}
+	if x == nil {
+		x = c.in[0].smooth
+	}
 	if x == nil {
 		if x, err = op.ToFloat(c.node(0)); err != nil {
 			return nil, err

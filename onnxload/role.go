@@ -40,16 +40,20 @@ var precedence = []optim.Role{
 	optim.Running, optim.Embedding, optim.Recurrent, optim.Weight, optim.Scale, optim.Bias, optim.Shift, optim.Constant,
 }
 
-// readParams lists the float tensors that are read by a node.
+// readParams lists the tensors that are read by a node as floats.
 func (m *Model) readParams() {
 	m.readLinear()
 	u := newUses(m)
 	var readers []*Node
 	for _, t := range m.fileOrder() {
-		if !t.DType.IsFloat() || len(u.readers[t.Name]) == 0 {
+		q := u.quantization(t)
+		if !t.DType.IsFloat() && q == nil || len(u.readers[t.Name]) == 0 {
 			continue
 		}
 		role, by := u.role(t)
+		if q != nil && role == optim.Constant {
+			continue
+		}
 		p := &optim.Param{
 			Name:      t.Name,
 			Role:      role,
@@ -59,6 +63,13 @@ func (m *Model) readParams() {
 			DType:     string(t.DType),
 			Trainable: role != optim.Constant && role != optim.Running,
 			Value:     t.F,
+		}
+		if q != nil {
+			if m.quantized == nil {
+				m.quantized = map[*optim.Param]*Quantization{}
+			}
+			m.quantized[p] = q
+			p.Value = q.Weights(toFloats(t.I))
 		}
 		m.Params = append(m.Params, p)
 		readers = append(readers, by)

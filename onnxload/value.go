@@ -83,6 +83,9 @@ func (l *lowering) leaf(v *value) *G.Node {
 		return v.node
 	}
 	dt, _ := v.dtype.storage()
+	if v.param != nil {
+		dt = tensor.Float32 // whatever it is in the file
+	}
 	v.node = l.newLeaf(v.name, dt, v.shape)
 	if v.param != nil {
 		l.prog.Params[v.param] = v.node

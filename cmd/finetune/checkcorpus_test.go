@@ -17,7 +17,6 @@ import (
 // trained, or the error that reading them is. All others can.
 var notTrainable = map[string]string{
 	"mnist_quantized":                    `ConvInteger: no such operator here yet`,
-	"mobilenetv2_qdq_int8":               `there is no parameter to train: `,
 	"resnet18_dynamo_external_NOWEIGHTS": `"resnet18.onnx.data" is not in the folder`,
 	"rf_sklearn":                         `ai.onnx.ml.TreeEnsembleClassifier: no such operator here yet`,
 }
@@ -26,7 +25,7 @@ var notTrainable = map[string]string{
 // unless CI is set, as .ci/run does.
 var slowToCheck = []string{
 	"basic_pitch_tf2onnx", "dnsmos_keras2onnx", "espcn_resize", "fastestdet_shufflenetv2",
-	"squeezenet_fp16", "super_resolution_opset10", "unet_opset18", "yunet_n_320",
+	"mobilenetv2_qdq_int8", "squeezenet_fp16", "super_resolution_opset10", "unet_opset18", "yunet_n_320",
 }
 
 // TestCheckCorpus holds what check finds out about real models.

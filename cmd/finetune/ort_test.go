@@ -34,8 +34,9 @@ const openSize = 16
 // notTrained are the models of the corpus that cannot go through the test below,
 // and why. A model whose operators we do not know is skipped with their names.
 var notTrained = map[string]string{
+	"gtcrn_gru_denoise":                  "its inputs have the batch on different axes",
 	"mnist_logreg_skl2onnx":              "one of its outputs is a list of maps",
-	"mobilenetv2_qdq_int8":               "its weights are integers",
+	"mobilenetv2_qdq_int8":               "its activations are rounded, now and then to the other side; see TestProof",
 	"resnet18_dynamo_external_NOWEIGHTS": "its weights are not there",
 	"rf_sklearn":                         "trees have no weights",
 	"silero_vad_16k_op15":                "the value of an input, the sample rate, decides its shapes",

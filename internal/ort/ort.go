@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -39,7 +40,7 @@ func Require(tb testing.TB) {
 	}
 }
 
-// Run computes the outputs of the model in a file, by name. Every input of the
+// Run computes the outputs of the model in a file that are tensors, by name. Every input of the
 // model has to be given; inputs that it does not have are left out. Require must
 // have been called.
 func Run(path string, inputs map[string]Tensor) (outputs map[string]Tensor, err error) {
@@ -54,6 +55,7 @@ func Run(path string, inputs map[string]Tensor) (outputs map[string]Tensor, err 
 	if err != nil {
 		return nil, err
 	}
+	outs = slices.DeleteFunc(outs, func(out rt.InputOutputInfo) bool { return out.OrtValueType != rt.ONNXTypeTensor })
 	var values, results []rt.Value
 	defer func() {
 		for _, v := range append(values, results...) {
