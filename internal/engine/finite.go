@@ -17,6 +17,7 @@ import (
 //   - a leaf that holds an infinity, if it spoils an output. Infinities that do
 //     not are common: attention masks are made of them.
 func (m *Machine) FirstNonFinite(ctx context.Context) (_ *G.Node, err error) {
+	m.place()
 	var infinite *G.Node
 	for _, n := range m.leaves {
 		switch worst(m.buffers[n]) {
@@ -46,7 +47,7 @@ func (m *Machine) FirstNonFinite(ctx context.Context) (_ *G.Node, err error) {
 		}
 	}
 	if infinite != nil {
-		for _, n := range m.outputs {
+		for _, n := range m.plan.outputs {
 			if worst(m.buffers[n]) != finite {
 				return infinite, nil
 			}

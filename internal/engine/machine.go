@@ -26,13 +26,15 @@ import (
 // for one value only. A Machine is not safe for concurrent use; machines that
 // share bound buffers may run at once as long as none writes to them.
 type Machine struct {
+	plan    *Plan
+	space   *Space
+	placed  int         // the state of space that the steps work in
+	pinned  []op.Buffer // by store, if it is pinned
 	steps   []step
 	buffers map[*G.Node]op.Buffer // of leaves and outputs
 	leaves  []*G.Node             // those the outputs depend on, in order
-	outputs []*G.Node
-	bytes   int
-	number  uint64 // Call.Step
-	running int    // index of the step at work
+	number  uint64                // Call.Step
+	running int                   // index of the step at work
 	profile *profile
 }
 
@@ -73,75 +75,88 @@ func (e *OpError) Unwrap() error { return e.Err }
 // Leaves and outputs are never overwritten by other values. Results in between
 // share storage as soon as their last reader has run.
 func Compile(outputs []*G.Node, bind map[*G.Node]op.Buffer) (*Machine, error) {
-	m := &Machine{buffers: map[*G.Node]op.Buffer{}}
-	for _, n := range outputs {
-		if n != nil {
-			m.outputs = append(m.outputs, n)
-		}
-	}
-	p, err := newPlan(m.outputs, bind)
+	p, err := NewPlan(outputs, bind)
 	if err != nil {
 		return nil, err
 	}
+	return p.Machine(new(Space))
+}
 
-	floats, ints := make([]float32, p.floats.size), make([]int64, p.ints.size)
-	m.bytes = 4*len(floats) + 8*len(ints)
-	buffers := make([]op.Buffer, len(p.stores))
+// Machine makes a machine that runs the plan in s.
+func (p *Plan) Machine(s *Space) (*Machine, error) {
+	m := &Machine{plan: p, space: s, placed: -1, pinned: make([]op.Buffer, len(p.stores)), buffers: map[*G.Node]op.Buffer{}}
 	for i, s := range p.stores {
 		switch {
 		case s.isSet:
-			buffers[i] = s.bound
+			m.pinned[i] = s.bound
 		case s.pinned && s.ints:
-			buffers[i].I = make([]int64, s.len)
-			m.bytes += 8 * s.len
+			m.pinned[i].I = make([]int64, s.len)
 		case s.pinned:
-			buffers[i].F = make([]float32, s.len)
-			m.bytes += 4 * s.len
-		case s.ints:
-			buffers[i].I = ints[s.span.off:][:s.len:s.len]
-		default:
-			buffers[i].F = floats[s.span.off:][:s.len:s.len]
+			m.pinned[i].F = make([]float32, s.len)
 		}
 	}
-
 	for n, i := range p.at {
 		if p.stores[i].leaf && n.Op() == nil {
 			m.leaves = append(m.leaves, n)
-			m.buffers[n] = buffers[i]
+			m.buffers[n] = m.pinned[i]
 			if v := n.Value(); v != nil && !p.stores[i].isSet {
 				given, err := op.BufferOf(v)
-				if err != nil || given.Len() != buffers[i].Len() {
+				if err != nil || given.Len() != m.pinned[i].Len() {
 					return nil, fmt.Errorf("node %q: its value has type %v and shape %v, want %v %v", n.Name(), v.Dtype(), v.Shape(), n.Dtype(), n.Shape())
 				}
-				copyBuffer(buffers[i], given)
+				copyBuffer(m.pinned[i], given)
 			}
 		}
 	}
 	sortByID(m.leaves)
-	for _, n := range m.outputs {
-		m.buffers[n] = buffers[p.at[n]].First(size(n.Shape()))
+	for _, n := range p.outputs {
+		m.buffers[n] = m.pinned[p.at[n]].First(size(n.Shape()))
 	}
-
 	m.steps = make([]step, len(p.steps))
 	for i, planned := range p.steps {
-		s := step{run: planned.op.Run, node: planned.node, op: planned.op}
-		for k, in := range planned.in {
-			s.call.In = append(s.call.In, buffers[in].First(planned.lens[k]))
-		}
-		s.call.Out = buffers[planned.out]
-		s.call.Scratch = floats[planned.scratch.off:][:planned.op.Scratch:planned.op.Scratch]
+		m.steps[i] = step{run: planned.op.Run, node: planned.node, op: planned.op}
+		m.steps[i].call.In = make([]op.Buffer, len(planned.in))
 		if planned.copies {
-			s.run = runCopy
+			m.steps[i].run = runCopy
 		}
-		m.steps[i] = s
 	}
+	s.reserve(p.floats.size, p.ints.size)
 	return m, nil
+}
+
+// place points the steps to where their operands lie, if that has changed.
+func (m *Machine) place() {
+	if m.space == nil || !m.space.take() && m.placed == m.space.state {
+		return
+	}
+	m.placed = m.space.state
+	for i, planned := range m.plan.steps {
+		call := &m.steps[i].call
+		for k, in := range planned.in {
+			call.In[k] = m.buffer(in).First(planned.lens[k])
+		}
+		call.Out = m.buffer(planned.out)
+		call.Scratch = m.space.floats[planned.scratch.off:][:planned.op.Scratch:planned.op.Scratch]
+	}
+}
+
+// buffer is the storage of a store.
+func (m *Machine) buffer(i int) op.Buffer {
+	s := &m.plan.stores[i]
+	switch {
+	case s.pinned:
+		return m.pinned[i]
+	case s.ints:
+		return op.Buffer{I: m.space.ints[s.span.off:][:s.len:s.len]}
+	}
+	return op.Buffer{F: m.space.floats[s.span.off:][:s.len:s.len]}
 }
 
 // Run computes the outputs from what the leaves hold. It stops between two
 // operations when ctx is done, with ctx's error. What an operation returns or
 // panics with comes back as an OpError.
 func (m *Machine) Run(ctx context.Context) (err error) {
+	m.place()
 	defer m.rescue(&err)
 	if m.profile != nil {
 		return m.runTimed(ctx)
@@ -197,9 +212,9 @@ func (m *Machine) Buffer(n *G.Node) op.Buffer {
 // draw random numbers derive them. It is 0 at first.
 func (m *Machine) SetStep(n uint64) { m.number = n }
 
-// Bytes is the storage that the machine owns: the arenas, and leaves and
-// outputs that are not bound.
-func (m *Machine) Bytes() int { return m.bytes }
+// Bytes is the storage that the machine works in: what it shares with others, and
+// leaves and outputs that are not bound.
+func (m *Machine) Bytes() int { return m.plan.Own() + m.plan.Shared() }
 
 // RunAll is Run without a context. It is part of gorgonia.VM.
 func (m *Machine) RunAll() error { return m.Run(context.Background()) }

@@ -12,18 +12,21 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A plan says in which order the nodes run and where each value lies.
+// A Plan says in which order the nodes run and where each value lies. It takes no
+// memory itself: that is a Machine's business, so a plan can be asked how much that
+// would be.
 //
 // Values that outlive a run (leaves, outputs, whatever the caller bound) have
 // storage of their own. The others share two arenas, one of float32 and one of
 // int64: a value takes a piece of it when it is computed and gives it back
 // after the step that reads it last.
-type plan struct {
-	steps  []planned
-	stores []store
-	at     map[*G.Node]int // index into stores
-	floats arena
-	ints   arena
+type Plan struct {
+	outputs []*G.Node
+	steps   []planned
+	stores  []store
+	at      map[*G.Node]int // index into stores
+	floats  arena
+	ints    arena
 }
 
 // planned is the execution of one node.
@@ -90,14 +93,15 @@ func executionOrder(roots []*G.Node) ([]*G.Node, error) {
 	return order, nil
 }
 
-// newPlan lays out the computation of outputs. What they do not depend on is
-// not in it.
-func newPlan(outputs []*G.Node, bind map[*G.Node]op.Buffer) (*plan, error) {
+// NewPlan lays out the computation of outputs, as Compile describes it. What they
+// do not depend on is not in it.
+func NewPlan(outputs []*G.Node, bind map[*G.Node]op.Buffer) (*Plan, error) {
+	outputs = slices.DeleteFunc(slices.Clone(outputs), func(n *G.Node) bool { return n == nil })
 	order, err := executionOrder(outputs)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{at: make(map[*G.Node]int, len(order))}
+	p := &Plan{outputs: outputs, at: make(map[*G.Node]int, len(order))}
 	fused, gone := fuse(order, outputs, bind)
 	for _, n := range order {
 		if n.Op() == nil {
@@ -123,13 +127,34 @@ func newPlan(outputs []*G.Node, bind map[*G.Node]op.Buffer) (*plan, error) {
 	for _, n := range outputs {
 		p.stores[p.at[n]].pinned = true
 	}
-	p.findLastUses()
 	p.assign()
 	return p, nil
 }
 
+// Shared is the room that values take which nobody needs after a run, in bytes.
+// Machines that run at different times may have it in common: see Space.
+func (p *Plan) Shared() int { return 4*p.floats.size + 8*p.ints.size }
+
+// Own is the room for leaves and outputs that are not bound, in bytes.
+func (p *Plan) Own() int {
+	n := 0
+	for _, s := range p.stores {
+		if s.pinned && !s.isSet {
+			n += s.bytes()
+		}
+	}
+	return n
+}
+
+func (s *store) bytes() int {
+	if s.ints {
+		return 8 * s.len
+	}
+	return 4 * s.len
+}
+
 // add plans the computation of n, which has an operation.
-func (p *plan) add(n *G.Node, bind map[*G.Node]op.Buffer) error {
+func (p *Plan) add(n *G.Node, bind map[*G.Node]op.Buffer) error {
 	o, ok := n.Op().(*op.Op)
 	if !ok {
 		return fmt.Errorf("node %q: operation %s is not one of package op", n.Name(), n.Op())
@@ -157,7 +182,7 @@ func (p *plan) add(n *G.Node, bind map[*G.Node]op.Buffer) error {
 }
 
 // addStep adds a step that computes n from in.
-func (p *plan) addStep(step planned, in G.Nodes, n *G.Node, bind map[*G.Node]op.Buffer) error {
+func (p *Plan) addStep(step planned, in G.Nodes, n *G.Node, bind map[*G.Node]op.Buffer) error {
 	for _, x := range in {
 		step.in = append(step.in, p.find(x))
 		step.lens = append(step.lens, size(x.Shape()))
@@ -170,7 +195,7 @@ func (p *plan) addStep(step planned, in G.Nodes, n *G.Node, bind map[*G.Node]op.
 
 // find is the store of n. An alias of a value that exists may not have been
 // added yet.
-func (p *plan) find(n *G.Node) int {
+func (p *Plan) find(n *G.Node) int {
 	if at, ok := p.at[n]; ok {
 		return at
 	}
@@ -178,7 +203,7 @@ func (p *plan) find(n *G.Node) int {
 }
 
 // newStore makes a store for n.
-func (p *plan) newStore(n *G.Node, bind map[*G.Node]op.Buffer) (int, error) {
+func (p *Plan) newStore(n *G.Node, bind map[*G.Node]op.Buffer) (int, error) {
 	bound, isBound := bind[n]
 	s := store{len: size(n.Shape()), bound: bound, isSet: isBound, pinned: isBound, ints: n.Dtype() == tensor.Int64}
 	if !s.ints && n.Dtype() != tensor.Float32 {
@@ -206,7 +231,7 @@ func checkBound(n *G.Node, b op.Buffer) error {
 	return nil
 }
 
-func (p *plan) findLastUses() {
+func (p *Plan) findLastUses() {
 	for i, step := range p.steps {
 		p.stores[step.out].last = i
 		for _, in := range step.in {
@@ -221,7 +246,9 @@ func (p *plan) findLastUses() {
 }
 
 // assign walks through the steps as a run would and hands out the arenas.
-func (p *plan) assign() {
+func (p *Plan) assign() {
+	p.findLastUses()
+	p.floats, p.ints = arena{}, arena{}
 	for i := range p.steps {
 		step := &p.steps[i]
 		out := &p.stores[step.out]
@@ -249,7 +276,7 @@ func (p *plan) assign() {
 
 // inPlace is the store that step i may overwrite with its result, or -1. Its
 // value must not be needed again, nor be read by the step as another input too.
-func (p *plan) inPlace(i int) int {
+func (p *Plan) inPlace(i int) int {
 	step := p.steps[i]
 	k := int(step.op.InPlace - op.First)
 	if step.copies || k < 0 || k >= len(step.in) {
@@ -267,7 +294,7 @@ func (p *plan) inPlace(i int) int {
 	return step.in[k]
 }
 
-func (p *plan) arena(s *store) *arena {
+func (p *Plan) arena(s *store) *arena {
 	if s.ints {
 		return &p.ints
 	}

@@ -35,11 +35,7 @@ func (m *Machine) StartProfile() {
 			p.rows = append(p.rows, ProfileRow{Op: s.op.Name})
 		}
 		p.row[i] = row
-		floats, ints := len(s.call.Out.F), len(s.call.Out.I)
-		for _, in := range s.call.In {
-			floats, ints = floats+len(in.F), ints+len(in.I)
-		}
-		p.bytes[i] = float64(4*floats + 8*ints)
+		p.bytes[i] = float64(m.plan.moved(i))
 	}
 	m.profile = p
 }

@@ -146,6 +146,12 @@ func Input(g *G.ExprGraph, name string, dt tensor.Dtype, shape ...int) *G.Node {
 	return G.NewTensor(g, dt, len(shape), G.WithShape(shape...), G.WithName(name))
 }
 
+// Cheap reports whether an operation costs little more than moving its operands:
+// it works element by element or normalises channels.
+func (o *Op) Cheap() bool {
+	return !o.Alias && o.Flops == 0 && (o.InPlace != None || o.finish != nil)
+}
+
 // Arity is part of gorgonia.Op.
 func (o *Op) Arity() int { return o.Inputs }
 
