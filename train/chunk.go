@@ -37,7 +37,7 @@ func (n *network) chooseChunk() ([]int, error) {
 		return nil, bad // no matter the batch
 	}
 	n.cfg.note("the model's batch of %d cannot be changed (%v): examples run %d at a time, and their gradients are added up", declared, err, declared)
-	n.chunk = declared
+	n.chunk, n.insists = declared, true
 	return []int{declared}, nil
 }
 

@@ -20,6 +20,14 @@ type Config struct {
 	// statistics from each run alone.
 	MicroBatch int
 
+	// MaxMemory is the most memory the run may take, in bytes, besides the program
+	// and the examples; 0 is all that there is. Where a batch at once takes more,
+	// cheap results are computed a second time for the gradients instead of being
+	// kept, which changes no number, and then fewer examples run at a time, as with
+	// MicroBatch, but not where batch normalisation trains. If that is not enough,
+	// Run returns a MemoryError before the first step.
+	MaxMemory int64
+
 	Loss   Loss   // Auto looks at the data
 	Output string // which of the model's outputs is trained; "" is the first
 
@@ -134,6 +142,9 @@ func (c Config) checkBatch() error {
 	}
 	if c.MicroBatch < 0 {
 		return fmt.Errorf("micro-batch is %d, want 0 or more", c.MicroBatch)
+	}
+	if c.MaxMemory < 0 {
+		return fmt.Errorf("most memory is %d bytes, want 0 or more", c.MaxMemory)
 	}
 	return nil
 }

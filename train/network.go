@@ -26,8 +26,10 @@ type network struct {
 	task     task
 	feeding  feeding
 
-	chunk  int // the most examples that run at once
-	passes map[int]*pass
+	chunk   int  // the most examples that run at once
+	insists bool // the model takes no other number
+	passes  map[int]*pass
+	most    int64 // memory that passes should do with, if above 0; see memory.go
 
 	trainable []*optim.Param
 	pruned    map[*optim.Param]*op.Pruned // what is zero of weights and of their gradients
@@ -36,8 +38,10 @@ type network struct {
 	costs *costs // of training with Config.Profile
 }
 
-// pass is one graph, compiled.
+// pass is one graph: planned, and then compiled.
 type pass struct {
+	plan    *engine.Plan
+	inputs  []onnxload.Port
 	machine *engine.Machine
 	buffers *batchBuffers
 	head    head
@@ -48,7 +52,19 @@ type pass struct {
 // newNetwork compiles m for all that is to be run on l's examples, so that what
 // does not fit is found before any work is done.
 func newNetwork(m *onnxload.Model, l *data.Loader, cfg Config, training bool) (*network, error) {
-	n := &network{model: m, loader: l, training: training, cfg: cfg, passes: map[int]*pass{}}
+	n, err := planNetwork(m, l, cfg, training)
+	if err != nil {
+		return nil, err
+	}
+	if err := (Memory{Pass: n.bytes(), Examples: n.chunk}).check(0); err != nil {
+		return nil, err
+	}
+	return n, n.compile(new(engine.Space))
+}
+
+// planNetwork is a network that takes no memory yet and cannot run.
+func planNetwork(m *onnxload.Model, l *data.Loader, cfg Config, training bool) (*network, error) {
+	n := &network{model: m, loader: l, training: training, cfg: cfg}
 	var err error
 	if n.task, err = newTask(m, l.Source().Target(), cfg.Loss, cfg.Output); err != nil {
 		return nil, err
@@ -63,19 +79,28 @@ func newNetwork(m *onnxload.Model, l *data.Loader, cfg Config, training bool) (*
 	if training && cfg.Profile {
 		n.costs = new(costs)
 	}
-	sizes, err := n.chooseChunk()
-	if err != nil {
+	if err := n.plan(); err != nil {
 		return nil, err
-	}
-	for _, examples := range sizes {
-		if n.passes[examples], err = n.build(examples); err != nil {
-			return nil, err
-		}
 	}
 	if n.task.loss == CrossEntropy {
 		return n, data.CheckLabels(l.Source(), n.passes[n.chunk].head.classes)
 	}
 	return n, nil
+}
+
+// plan chooses how many examples run at once and plans their passes.
+func (n *network) plan() error {
+	sizes, err := n.chooseChunk()
+	if err != nil {
+		return err
+	}
+	n.passes = map[int]*pass{}
+	for _, examples := range sizes {
+		if n.passes[examples], err = n.build(examples); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trainable lists the parameters to train. One that holds an infinity or a NaN
@@ -111,7 +136,7 @@ func (n *network) lowering(examples int) onnxload.Config {
 	}
 }
 
-// build compiles the graph for a number of examples.
+// build plans the graph for a number of examples.
 func (n *network) build(examples int) (*pass, error) {
 	prog, err := n.model.Lower(n.lowering(examples))
 	if err != nil {
@@ -120,7 +145,7 @@ func (n *network) build(examples int) (*pass, error) {
 	if err := n.feeding.check(prog.Inputs, examples); err != nil {
 		return nil, err
 	}
-	p := &pass{stats: prog.Stats, name: prog.NodeName}
+	p := &pass{inputs: prog.Inputs, stats: prog.Stats, name: prog.NodeName}
 	if p.head, err = n.task.attach(prog, examples, n.temperature()); err != nil {
 		if misfit, ok := errors.AsType[*TargetError](err); ok {
 			misfit.Where = n.loader.Source().Where(0)
@@ -144,21 +169,34 @@ func (n *network) build(examples int) (*pass, error) {
 		}
 	}
 	n.bindPruned(prog)
-	if p.machine, err = engine.Compile(outputs, prog.Bind); err != nil {
+	if p.plan, err = engine.NewPlan(outputs, prog.Bind); err != nil {
 		return nil, err
 	}
-	if n.costs != nil {
-		p.machine.StartProfile()
+	if n.most > 0 {
+		p.plan.Recompute(int(n.most) - p.plan.Own())
 	}
-	leaves := make([]op.Buffer, len(prog.Inputs))
-	for i, port := range prog.Inputs {
-		leaves[i] = p.machine.Buffer(port.Node)
-		if leaves[i].Len() == 0 { // the loss does not depend on it
-			leaves[i] = op.NewBuffer(port.Node.Dtype(), port.Node.Shape().TotalSize())
-		}
-	}
-	p.buffers = n.feeding.newBatchBuffers(leaves, p.machine.Buffer(p.head.target))
 	return p, nil
+}
+
+// compile makes the passes ready to run, one at a time, in a space.
+func (n *network) compile(space *engine.Space) (err error) {
+	for _, p := range n.passes {
+		if p.machine, err = p.plan.Machine(space); err != nil {
+			return err
+		}
+		if n.costs != nil {
+			p.machine.StartProfile()
+		}
+		leaves := make([]op.Buffer, len(p.inputs))
+		for i, port := range p.inputs {
+			leaves[i] = p.machine.Buffer(port.Node)
+			if leaves[i].Len() == 0 { // the loss does not depend on it
+				leaves[i] = op.NewBuffer(port.Node.Dtype(), port.Node.Shape().TotalSize())
+			}
+		}
+		p.buffers = n.feeding.newBatchBuffers(leaves, p.machine.Buffer(p.head.target))
+	}
+	return nil
 }
 
 // addGradients extends the graph by the gradients of the trainable parameters,

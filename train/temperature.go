@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"finetune/onnxload"
 	"finetune/train/data"
 )
 
@@ -36,16 +35,19 @@ const (
 )
 
 // chooseTemperature is Config.Temperature, or what the model's scores of some
-// training examples call for.
-func chooseTemperature(ctx context.Context, m *onnxload.Model, l *data.Loader, cfg Config) (float64, error) {
-	if cfg.Temperature > 0 {
-		return cfg.Temperature, nil
+// training examples call for. They run in as small parts as training does.
+func (r *run) chooseTemperature(ctx context.Context) (float64, error) {
+	if r.cfg.Temperature > 0 || r.network.task.loss != CrossEntropy {
+		return r.cfg.Temperature, nil
 	}
-	quiet := cfg // training says it all once more
-	quiet.Observe = nil
-	n, err := newNetwork(m, l, quiet, false)
-	if err != nil || n.task.loss != CrossEntropy {
+	quiet := r.cfg // training has said it all
+	quiet.Observe, quiet.MicroBatch = nil, r.network.chunk
+	n, err := planNetwork(r.model, r.training, quiet, false)
+	if err != nil {
 		return 1, nil // training finds the same error, and tells it in its own words
+	}
+	if err := n.compile(&r.space); err != nil {
+		return 1, nil // likewise
 	}
 	s, err := n.sample(ctx)
 	if err != nil {
@@ -55,7 +57,7 @@ func chooseTemperature(ctx context.Context, m *onnxload.Model, l *data.Loader, c
 	if !s.scaled(t, fitted, 1) {
 		return 1, nil
 	}
-	cfg.note("the scores are about %.0f times too far apart for cross-entropy (%.3g, and %.3g when divided by that), as if the inputs were on another scale than the model's: training divides the scores by %.4g",
+	r.cfg.note("the scores are about %.0f times too far apart for cross-entropy (%.3g, and %.3g when divided by that), as if the inputs were on another scale than the model's: training divides the scores by %.4g",
 		t, s.loss(1), fitted, t)
 	return t, nil
 }

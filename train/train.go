@@ -20,6 +20,7 @@
 //	temperature.go what scores are divided by where they are far too large
 //	network.go     the model compiled for batches: losses and gradients
 //	chunk.go       how many examples run at once
+//	memory.go      whether that fits; available.go is what there is
 //	divergence.go  who is to blame for a NaN
 //	evaluate.go    metrics, without gradients
 //	prune.go       what becomes zero, and when
@@ -33,6 +34,7 @@ import (
 	"fmt"
 	"time"
 
+	"finetune/internal/engine"
 	"finetune/onnxload"
 	"finetune/optim"
 	"finetune/train/data"
@@ -105,6 +107,7 @@ type run struct {
 	held      *data.Loader
 	network   *network // on training examples
 	judge     *network // on held-out examples; nil without any
+	space     engine.Space
 	optimizer *optim.Optimizer
 	average   *optim.Average
 	gradual   *optim.Pruner
@@ -131,20 +134,13 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	if r.schedule, r.plateau, err = cfg.schedule(r.length()); err != nil {
 		return nil, err
 	}
-	tempered := cfg
-	if tempered.Temperature, err = chooseTemperature(ctx, m, training, cfg); err != nil {
-		return nil, r.stopped(err)
-	}
-	if r.network, err = newNetwork(m, training, tempered, true); err != nil {
+	if r.network, err = planNetwork(m, training, cfg, true); err != nil {
 		return nil, err
-	}
-	if t := r.network.temperature(); t != 1 {
-		r.result.Temperature = t
 	}
 	if held != nil {
 		quiet := cfg // it has been said for the training examples
 		quiet.Observe = nil
-		if r.judge, err = newNetwork(m, held, quiet, false); err != nil {
+		if r.judge, err = planNetwork(m, held, quiet, false); err != nil {
 			return nil, err
 		}
 		if r.judge.task != r.network.task {
@@ -154,6 +150,12 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	update := cfg.Update()
 	update.Run = r.length()
 	if r.optimizer, err = optim.New(m.Params, update); err != nil {
+		return nil, err
+	}
+	if err := r.fit(); err != nil {
+		return nil, err
+	}
+	if err := r.compile(ctx); err != nil {
 		return nil, err
 	}
 	averaging, err := cfg.Average.averaging(r.length())
@@ -175,6 +177,27 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	}
 	r.origin, err = newOrigin(training)
 	return r, err
+}
+
+// compile makes the networks ready to run, which they do in turn, in one space.
+func (r *run) compile(ctx context.Context) error {
+	t, err := r.chooseTemperature(ctx)
+	if err != nil {
+		return r.stopped(err)
+	}
+	if r.network.cfg.Temperature = t; r.network.temperature() != 1 {
+		r.result.Temperature = t
+		r.network.cfg.Observe = nil // all has been said
+		if err := r.network.plan(); err != nil {
+			return err
+		}
+	}
+	if r.judge != nil {
+		if err := r.judge.compile(&r.space); err != nil {
+			return err
+		}
+	}
+	return r.network.compile(&r.space)
 }
 
 // stepsFor is how many updates so many examples of an epoch make.

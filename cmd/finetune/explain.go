@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"finetune/onnxload"
@@ -42,10 +43,31 @@ func explain(err error, saved string) error {
 	if target, ok := errors.AsType[*train.TargetError](err); ok {
 		return withHint(err, targetHints(target)...)
 	}
+	if memory, ok := errors.AsType[*train.MemoryError](err); ok {
+		return withHint(err, memoryHints(memory)...)
+	}
 	if _, ok := errors.AsType[*onnxload.UnsupportedError](err); ok {
 		return withHint(err, "`finetune check` lists all that stands in the way")
 	}
 	return err
+}
+
+// memoryHints say how a run may come to fit.
+func memoryHints(e *train.MemoryError) []string {
+	var hints []string
+	room := e.Most - (e.Total() - e.Pass)
+	if fit := int64(e.Examples) * max(room, 0) / max(e.Pass, 1); fit > 0 && fit < int64(e.Examples) {
+		hints = append(hints, fmt.Sprintf("--micro-batch %d runs so many examples at a time; a smaller --batch does the same to each update", fit))
+	}
+	if e.Asked {
+		hints = append(hints, fmt.Sprintf("--max-memory %.0fMB is enough", math.Ceil(float64(e.Total())/1e6)))
+	} else if e.Training > 0 {
+		hints = append(hints, "--max-memory finds how many that are, and computes cheap results twice instead of keeping them")
+	}
+	if e.Training > e.Pass {
+		hints = append(hints, "--train and --freeze choose fewer parameters to train")
+	}
+	return hints
 }
 
 // shapeHints say which flags may bring examples into shape.

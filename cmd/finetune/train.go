@@ -53,6 +53,7 @@ type trainCommand struct {
 	valSplit             float64
 	epochs, batch        int
 	microBatch           int
+	maxMemory            byteSize
 	schedule             string
 	warmup               float64
 	temperature          float64
@@ -74,6 +75,7 @@ func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&t.epochs, "epochs", d.Epochs, "go `N` times over the examples")
 	flags.IntVar(&t.batch, "batch", d.Batch, "update after `N` examples")
 	flags.IntVar(&t.microBatch, "micro-batch", d.MicroBatch, "run at most `N` of a batch at a time, to save memory")
+	flags.Var(&t.maxMemory, "max-memory", "do with `SIZE` of memory, as in 2GB, for all but the examples: compute cheap\nresults twice, and run fewer examples at a time")
 	t.selectFlags.addFlags(flags)
 	t.optimFlags.addFlags(flags)
 	flags.StringVar(&t.schedule, "schedule", d.Schedule, "`COURSE` of the learning rate from when all is pruned: constant, linear, cosine, …, see `finetune help schedules`")
@@ -142,6 +144,7 @@ func (t *trainCommand) config(c *console) (train.Config, error) {
 	}
 	cfg.Loss, cfg.Output = train.Loss(t.loss), t.output
 	cfg.Epochs, cfg.Batch, cfg.MicroBatch, cfg.Seed = t.epochs, t.batch, t.microBatch, t.seed
+	cfg.MaxMemory = t.maxMemory.bytes
 	cfg.Schedule, cfg.Warmup = t.schedule, t.warmup
 	t.gradientFlags.config(&cfg)
 	cfg.Temperature = t.temperature

@@ -33,6 +33,9 @@ func Conv(x, w, b *G.Node, s ConvSpec) (*G.Node, error) {
 	if len(xs) != len(ws) || len(xs) < 3 || len(xs) > 5 {
 		return fail("want the same rank, 3 to 5, for both")
 	}
+	if ws[0] == 0 {
+		return fail("no output channels")
+	}
 	groups := max(s.Groups, 1)
 	if s.Groups < 0 || xs[1]%groups != 0 || ws[0]%groups != 0 || ws[1] != xs[1]/groups {
 		return fail("%d input channels and %d output channels in %d groups do not fit", xs[1], ws[0], s.Groups)
