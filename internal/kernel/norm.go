@@ -67,22 +67,23 @@ type planeLoops struct {
 	sum     func(x []float32, n, stride, size int) float64
 	moments func(x []float32, n, stride, size int, around float32) (sum, squares float64) // Σ(x-around) and Σ(x-around)²
 
-	// y = (x - mean)·factor + shift; [1] with limits; [][1] with add.
+	// y = (x - mean)·factor + shift; [1] with limits; [][1] with add. With stream it
+	// goes past the caches, if it can.
 	normalize [2][2]normalizeFunc
 
 	// The others see dy as 0 where the result is not between low and high, by
 	// gate. gradSums: Σdy and Σdy·(x - mean). grad: dx = factor·dy. trainGrad: dx
 	// = factor·(dy - offset - (x - mean)·slope). With gateY both store dy to dadd
-	// unless it is nil.
+	// unless it is nil; otherwise stream is as above.
 	gradSums  [gates]gradSumsFunc
 	grad      [gates]inputGradFunc
 	trainGrad [gates]inputGradFunc
 }
 
 type (
-	normalizeFunc = func(y, x, add []float32, n, stride, size int, mean, factor, shift, low, high float32)
+	normalizeFunc = func(y, x, add []float32, n, stride, size int, mean, factor, shift, low, high float32, stream bool)
 	gradSumsFunc  = func(x, y, dy []float32, n, stride, size int, mean, factor, shift, low, high float32) (sum, product float64)
-	inputGradFunc = func(dx, dadd, x, y, dy []float32, n, stride, size int, mean, factor, shift, low, high, offset, slope float32)
+	inputGradFunc = func(dx, dadd, x, y, dy []float32, n, stride, size int, mean, factor, shift, low, high, offset, slope float32, stream bool)
 )
 
 // gate is how a backward pass finds out which results the limits hold.
@@ -179,9 +180,15 @@ func (s *ChannelNorm) normalize(x, y []float32, c int) {
 	for n := 0; n < s.N; n += planes {
 		for i := 0; i < s.Size; i += size {
 			f(s.from(y, n, c, i), s.from(x, n, c, i), s.from(s.Add, n, c, i),
-				min(planes, s.N-n), s.stride(), min(size, s.Size-i), s.Mean[c], factor, s.Shift[c], s.Low, s.High)
+				min(planes, s.N-n), s.stride(), min(size, s.Size-i), s.Mean[c], factor, s.Shift[c], s.Low, s.High, s.streams(y, x))
 		}
 	}
+}
+
+// streams tells whether results should go past the caches: no cache is expected to
+// hold them, and what they overwrite was not read just now.
+func (s Channels) streams(to, from []float32) bool {
+	return len(to) > streamed && &to[0] != &from[0]
 }
 
 // gate is none without limits, and otherwise looks at y if there is one.
@@ -238,7 +245,7 @@ func (a *normArgs) inputGrad(c int, sum, product float64) {
 	for n := 0; n < a.N; n += planes {
 		for i := 0; i < a.Size; i += size {
 			f(a.from(a.dx, n, c, i), a.from(a.dadd, n, c, i), a.from(a.x, n, c, i), a.from(a.y, n, c, i), a.from(a.dy, n, c, i),
-				min(planes, a.N-n), a.stride(), min(size, a.Size-i), mean, factor, shift, a.Low, a.High, offset, slope)
+				min(planes, a.N-n), a.stride(), min(size, a.Size-i), mean, factor, shift, a.Low, a.High, offset, slope, a.streams(a.dx, a.dy))
 		}
 	}
 }

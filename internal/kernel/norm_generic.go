@@ -36,7 +36,7 @@ var planesGeneric = planeLoops{
 }
 
 func normalizeGeneric(limited, added bool) normalizeFunc {
-	return func(y, x, add []float32, n, stride, size int, mean, factor, shift, low, high float32) {
+	return func(y, x, add []float32, n, stride, size int, mean, factor, shift, low, high float32, _ bool) {
 		for i := range n {
 			y, x := y[i*stride:][:size], x[i*stride:][:size]
 			for j, v := range x {
@@ -101,7 +101,7 @@ func gradSumsGeneric(g gate) gradSumsFunc {
 }
 
 func inputGradGeneric(g gate, train bool) inputGradFunc {
-	return func(dx, dadd, x, y, dy []float32, n, stride, size int, mean, factor, shift, low, high, offset, slope float32) {
+	return func(dx, dadd, x, y, dy []float32, n, stride, size int, mean, factor, shift, low, high, offset, slope float32, _ bool) {
 		var buf [gateBlock]float32
 		for plane := range n {
 			for lo := plane * stride; lo < plane*stride+size; lo += gateBlock {

@@ -166,6 +166,27 @@ func TestChannelSums(t *testing.T) {
 	})
 }
 
+// Results that go past the caches are the same.
+func TestChannelNormStreamed(t *testing.T) {
+	defer func(old int) { streamed = old }(streamed)
+	eachISA(t, func(t *testing.T) {
+		for _, s := range []Channels{{N: 2, C: 3, Size: 64}, {N: 2, C: 3, Size: 79}, {N: 3, C: 1, Size: 4096}} {
+			n := s.N * s.C * s.Size
+			norm := ChannelNorm{Channels: s, Eps: 1e-5, Scale: noise(2, s.C), Shift: noise(3, s.C),
+				Mean: make([]float32, s.C), Variance: make([]float32, s.C), Limited: true, Low: -0.5, High: 0.5}
+			x, dy := noise(1, n), noise(4, n)
+			results := func(most int) []float32 {
+				streamed = most
+				out := dirty(2 * n)
+				norm.Train(x, out[:n])
+				norm.Backward(ChannelGrads{Dy: dy, X: x, Train: true, Dx: out[n:]})
+				return out
+			}
+			sameFloats(t, fmt.Sprint(s), results(0), results(n))
+		}
+	})
+}
+
 func TestChannelNormInPlace(t *testing.T) {
 	s := Channels{N: 2, C: 3, Size: 4}
 	x, y := noise(1, 24), make([]float32, 24)

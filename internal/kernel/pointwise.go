@@ -43,7 +43,7 @@ const (
 )
 
 // streamed is so many elements of results that no cache is expected to hold them.
-const streamed = 2 << 20
+var streamed = 2 << 20
 
 // newMixing plans a convolution, if it is of this kind.
 func newMixing(isa *sweepLoops, c *Conv) *mixing {

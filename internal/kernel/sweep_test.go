@@ -300,6 +300,23 @@ func randomMixing(random *rand.Rand) *Conv {
 	return NewConv(1+random.IntN(5), channels[0], channels[1], 1, w)
 }
 
+// Results that go past the caches are the same.
+func TestMixingStreamed(t *testing.T) {
+	defer func(old int) { streamed = old }(streamed)
+	eachSweep(t, func(t *testing.T, _ *sweepLoops) {
+		results := func(most int) []float32 {
+			streamed = most
+			c := NewConv(2, 5, 7, 1, square(16, 1, 1, 0))
+			x, w, _, dy := operands(c)
+			y, dx := dirty(len(dy)), dirty(len(x))
+			c.Forward(x, w, y, Epilogue{})
+			c.BackwardData(dy, w, dx, Epilogue{})
+			return slices.Concat(y, dx)
+		}
+		sameFloats(t, "convolution", results(0), results(1<<20))
+	})
+}
+
 // checkConv compares all passes of a convolution with its definition. The error
 // may be so many times that of a direct sum.
 func checkConv(t *testing.T, c *Conv, random *rand.Rand, error float64) {

@@ -17,22 +17,22 @@ func planesMomentsAVX2(x []float32, n int, stride int, size int, around float32)
 // planesNormalizeAVX2 computes (x-mean)·factor + shift + add, between low and high, in n planes.
 //
 //go:noescape
-func planesNormalizeAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
+func planesNormalizeAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
 
 // planesNormalizeAddedAVX2 computes (x-mean)·factor + shift + add, between low and high, in n planes.
 //
 //go:noescape
-func planesNormalizeAddedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
+func planesNormalizeAddedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
 
 // planesNormalizeLimitedAVX2 computes (x-mean)·factor + shift + add, between low and high, in n planes.
 //
 //go:noescape
-func planesNormalizeLimitedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
+func planesNormalizeLimitedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
 
 // planesNormalizeLimitedAddedAVX2 computes (x-mean)·factor + shift + add, between low and high, in n planes.
 //
 //go:noescape
-func planesNormalizeLimitedAddedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
+func planesNormalizeLimitedAddedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
 
 // planesGradSumsAVX2 computes the sums of dy and of dy·(x-mean) in n planes.
 //
@@ -42,12 +42,12 @@ func planesGradSumsAVX2(x []float32, y []float32, dy []float32, n int, stride in
 // planesGradAVX2 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesGradAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesGradAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 
 // planesTrainGradAVX2 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesTrainGradAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesTrainGradAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 
 // planesGradSumsGatedXAVX2 computes the sums of dy and of dy·(x-mean) in n planes.
 //
@@ -57,12 +57,12 @@ func planesGradSumsGatedXAVX2(x []float32, y []float32, dy []float32, n int, str
 // planesGradGatedXAVX2 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesGradGatedXAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesGradGatedXAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 
 // planesTrainGradGatedXAVX2 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesTrainGradGatedXAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesTrainGradGatedXAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 
 // planesGradSumsGatedYAVX2 computes the sums of dy and of dy·(x-mean) in n planes.
 //
@@ -72,9 +72,9 @@ func planesGradSumsGatedYAVX2(x []float32, y []float32, dy []float32, n int, str
 // planesGradGatedYAVX2 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesGradGatedYAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesGradGatedYAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 
 // planesTrainGradGatedYAVX2 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesTrainGradGatedYAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesTrainGradGatedYAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)

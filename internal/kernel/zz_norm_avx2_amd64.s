@@ -228,9 +228,9 @@ done12:
 	VZEROUPPER
 	RET
 
-// func planesNormalizeAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
-// Requires: AVX, FMA3
-TEXT ·planesNormalizeAVX2(SB), NOSPLIT, $0-116
+// func planesNormalizeAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·planesNormalizeAVX2(SB), NOSPLIT, $0-117
 	VBROADCASTSS mean+96(FP), Y0
 	VBROADCASTSS factor+100(FP), Y1
 	VBROADCASTSS shift+104(FP), Y2
@@ -246,14 +246,77 @@ TEXT ·planesNormalizeAVX2(SB), NOSPLIT, $0-116
 	SUBQ         DI, R8
 	LEAQ         (SI)(SI*1), DI
 	ADDQ         DI, DI
+	CMPB         stream+116(FP), $0x00
+	JEQ          usual13
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+	ORQ          AX, DI
+	TESTQ        $0x0000001f, DI
+	JNZ          usual13
 
-plane13:
+plane15:
 	XORQ DI, DI
 
-loop14:
+loop16:
 	LEAQ        32(DI), R9
 	CMPQ        R9, SI
-	JGT         done15
+	JGT         done17
+	VMOVUPS     (CX)(DI*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVNTPS    Y3, (AX)(DI*4)
+	VMOVUPS     32(CX)(DI*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVNTPS    Y3, 32(AX)(DI*4)
+	VMOVUPS     64(CX)(DI*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVNTPS    Y3, 64(AX)(DI*4)
+	VMOVUPS     96(CX)(DI*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVNTPS    Y3, 96(AX)(DI*4)
+	MOVQ        R9, DI
+	JMP         loop16
+
+done17:
+loop18:
+	LEAQ        8(DI), R9
+	CMPQ        R9, SI
+	JGT         done19
+	VMOVUPS     (CX)(DI*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVNTPS    Y3, (AX)(DI*4)
+	MOVQ        R9, DI
+	JMP         loop18
+
+done19:
+	CMPQ        DI, SI
+	JEQ         done20
+	VMOVUPS     32(R8), Y3
+	VMASKMOVPS  (CX)(DI*4), Y3, Y4
+	VSUBPS      Y0, Y4, Y4
+	VFMADD213PS Y2, Y1, Y4
+	VMASKMOVPS  Y4, Y3, (AX)(DI*4)
+
+done20:
+	LEAQ (AX)(BX*4), AX
+	LEAQ (CX)(BX*4), CX
+	DECQ DX
+	JNZ  plane15
+	SFENCE
+	JMP  done14
+
+usual13:
+plane21:
+	XORQ DI, DI
+
+loop22:
+	LEAQ        32(DI), R9
+	CMPQ        R9, SI
+	JGT         done23
 	VMOVUPS     (CX)(DI*4), Y3
 	VSUBPS      Y0, Y3, Y3
 	VFMADD213PS Y2, Y1, Y3
@@ -271,40 +334,42 @@ loop14:
 	VFMADD213PS Y2, Y1, Y3
 	VMOVUPS     Y3, 96(AX)(DI*4)
 	MOVQ        R9, DI
-	JMP         loop14
+	JMP         loop22
 
-done15:
-loop16:
+done23:
+loop24:
 	LEAQ        8(DI), R9
 	CMPQ        R9, SI
-	JGT         done17
+	JGT         done25
 	VMOVUPS     (CX)(DI*4), Y3
 	VSUBPS      Y0, Y3, Y3
 	VFMADD213PS Y2, Y1, Y3
 	VMOVUPS     Y3, (AX)(DI*4)
 	MOVQ        R9, DI
-	JMP         loop16
+	JMP         loop24
 
-done17:
+done25:
 	CMPQ        DI, SI
-	JEQ         done18
+	JEQ         done26
 	VMOVUPS     32(R8), Y3
 	VMASKMOVPS  (CX)(DI*4), Y3, Y4
 	VSUBPS      Y0, Y4, Y4
 	VFMADD213PS Y2, Y1, Y4
 	VMASKMOVPS  Y4, Y3, (AX)(DI*4)
 
-done18:
+done26:
 	LEAQ (AX)(BX*4), AX
 	LEAQ (CX)(BX*4), CX
 	DECQ DX
-	JNZ  plane13
+	JNZ  plane21
+
+done14:
 	VZEROUPPER
 	RET
 
-// func planesNormalizeAddedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
-// Requires: AVX, FMA3
-TEXT ·planesNormalizeAddedAVX2(SB), NOSPLIT, $0-116
+// func planesNormalizeAddedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·planesNormalizeAddedAVX2(SB), NOSPLIT, $0-117
 	VBROADCASTSS mean+96(FP), Y0
 	VBROADCASTSS factor+100(FP), Y1
 	VBROADCASTSS shift+104(FP), Y2
@@ -321,14 +386,90 @@ TEXT ·planesNormalizeAddedAVX2(SB), NOSPLIT, $0-116
 	SUBQ         R8, R9
 	LEAQ         (DI)(DI*1), R8
 	ADDQ         R8, R8
+	CMPB         stream+116(FP), $0x00
+	JEQ          usual27
+	MOVQ         SI, R8
+	SHLQ         $0x02, R8
+	ORQ          AX, R8
+	TESTQ        $0x0000001f, R8
+	JNZ          usual27
 
-plane19:
+plane29:
 	XORQ R8, R8
 
-loop20:
+loop30:
 	LEAQ        32(R8), R10
 	CMPQ        R10, DI
-	JGT         done21
+	JGT         done31
+	VMOVUPS     (CX)(R8*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     (DX)(R8*4), Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVNTPS    Y3, (AX)(R8*4)
+	VMOVUPS     32(CX)(R8*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     32(DX)(R8*4), Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVNTPS    Y3, 32(AX)(R8*4)
+	VMOVUPS     64(CX)(R8*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     64(DX)(R8*4), Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVNTPS    Y3, 64(AX)(R8*4)
+	VMOVUPS     96(CX)(R8*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     96(DX)(R8*4), Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVNTPS    Y3, 96(AX)(R8*4)
+	MOVQ        R10, R8
+	JMP         loop30
+
+done31:
+loop32:
+	LEAQ        8(R8), R10
+	CMPQ        R10, DI
+	JGT         done33
+	VMOVUPS     (CX)(R8*4), Y3
+	VSUBPS      Y0, Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     (DX)(R8*4), Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVNTPS    Y3, (AX)(R8*4)
+	MOVQ        R10, R8
+	JMP         loop32
+
+done33:
+	CMPQ        R8, DI
+	JEQ         done34
+	VMOVUPS     32(R9), Y3
+	VMASKMOVPS  (CX)(R8*4), Y3, Y4
+	VSUBPS      Y0, Y4, Y4
+	VFMADD213PS Y2, Y1, Y4
+	VMASKMOVPS  (DX)(R8*4), Y3, Y5
+	VADDPS      Y5, Y4, Y4
+	VMASKMOVPS  Y4, Y3, (AX)(R8*4)
+
+done34:
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	DECQ BX
+	JNZ  plane29
+	SFENCE
+	JMP  done28
+
+usual27:
+plane35:
+	XORQ R8, R8
+
+loop36:
+	LEAQ        32(R8), R10
+	CMPQ        R10, DI
+	JGT         done37
 	VMOVUPS     (CX)(R8*4), Y3
 	VSUBPS      Y0, Y3, Y3
 	VFMADD213PS Y2, Y1, Y3
@@ -354,13 +495,13 @@ loop20:
 	VADDPS      Y4, Y3, Y3
 	VMOVUPS     Y3, 96(AX)(R8*4)
 	MOVQ        R10, R8
-	JMP         loop20
+	JMP         loop36
 
-done21:
-loop22:
+done37:
+loop38:
 	LEAQ        8(R8), R10
 	CMPQ        R10, DI
-	JGT         done23
+	JGT         done39
 	VMOVUPS     (CX)(R8*4), Y3
 	VSUBPS      Y0, Y3, Y3
 	VFMADD213PS Y2, Y1, Y3
@@ -368,11 +509,11 @@ loop22:
 	VADDPS      Y4, Y3, Y3
 	VMOVUPS     Y3, (AX)(R8*4)
 	MOVQ        R10, R8
-	JMP         loop22
+	JMP         loop38
 
-done23:
+done39:
 	CMPQ        R8, DI
-	JEQ         done24
+	JEQ         done40
 	VMOVUPS     32(R9), Y3
 	VMASKMOVPS  (CX)(R8*4), Y3, Y4
 	VSUBPS      Y0, Y4, Y4
@@ -381,18 +522,20 @@ done23:
 	VADDPS      Y5, Y4, Y4
 	VMASKMOVPS  Y4, Y3, (AX)(R8*4)
 
-done24:
+done40:
 	LEAQ (AX)(SI*4), AX
 	LEAQ (CX)(SI*4), CX
 	LEAQ (DX)(SI*4), DX
 	DECQ BX
-	JNZ  plane19
+	JNZ  plane35
+
+done28:
 	VZEROUPPER
 	RET
 
-// func planesNormalizeLimitedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
-// Requires: AVX, FMA3
-TEXT ·planesNormalizeLimitedAVX2(SB), NOSPLIT, $0-116
+// func planesNormalizeLimitedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·planesNormalizeLimitedAVX2(SB), NOSPLIT, $0-117
 	VBROADCASTSS mean+96(FP), Y0
 	VBROADCASTSS factor+100(FP), Y1
 	VBROADCASTSS shift+104(FP), Y2
@@ -410,14 +553,89 @@ TEXT ·planesNormalizeLimitedAVX2(SB), NOSPLIT, $0-116
 	SUBQ         DI, R8
 	LEAQ         (SI)(SI*1), DI
 	ADDQ         DI, DI
+	CMPB         stream+116(FP), $0x00
+	JEQ          usual41
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+	ORQ          AX, DI
+	TESTQ        $0x0000001f, DI
+	JNZ          usual41
 
-plane25:
+plane43:
 	XORQ DI, DI
 
-loop26:
+loop44:
 	LEAQ        32(DI), R9
 	CMPQ        R9, SI
-	JGT         done27
+	JGT         done45
+	VMOVUPS     (CX)(DI*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD213PS Y2, Y1, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMOVNTPS    Y5, (AX)(DI*4)
+	VMOVUPS     32(CX)(DI*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD213PS Y2, Y1, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMOVNTPS    Y5, 32(AX)(DI*4)
+	VMOVUPS     64(CX)(DI*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD213PS Y2, Y1, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMOVNTPS    Y5, 64(AX)(DI*4)
+	VMOVUPS     96(CX)(DI*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD213PS Y2, Y1, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMOVNTPS    Y5, 96(AX)(DI*4)
+	MOVQ        R9, DI
+	JMP         loop44
+
+done45:
+loop46:
+	LEAQ        8(DI), R9
+	CMPQ        R9, SI
+	JGT         done47
+	VMOVUPS     (CX)(DI*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD213PS Y2, Y1, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMOVNTPS    Y5, (AX)(DI*4)
+	MOVQ        R9, DI
+	JMP         loop46
+
+done47:
+	CMPQ        DI, SI
+	JEQ         done48
+	VMOVUPS     32(R8), Y5
+	VMASKMOVPS  (CX)(DI*4), Y5, Y6
+	VSUBPS      Y0, Y6, Y6
+	VFMADD213PS Y2, Y1, Y6
+	VMAXPS      Y6, Y3, Y6
+	VMINPS      Y6, Y4, Y6
+	VMASKMOVPS  Y6, Y5, (AX)(DI*4)
+
+done48:
+	LEAQ (AX)(BX*4), AX
+	LEAQ (CX)(BX*4), CX
+	DECQ DX
+	JNZ  plane43
+	SFENCE
+	JMP  done42
+
+usual41:
+plane49:
+	XORQ DI, DI
+
+loop50:
+	LEAQ        32(DI), R9
+	CMPQ        R9, SI
+	JGT         done51
 	VMOVUPS     (CX)(DI*4), Y5
 	VSUBPS      Y0, Y5, Y5
 	VFMADD213PS Y2, Y1, Y5
@@ -443,13 +661,13 @@ loop26:
 	VMINPS      Y5, Y4, Y5
 	VMOVUPS     Y5, 96(AX)(DI*4)
 	MOVQ        R9, DI
-	JMP         loop26
+	JMP         loop50
 
-done27:
-loop28:
+done51:
+loop52:
 	LEAQ        8(DI), R9
 	CMPQ        R9, SI
-	JGT         done29
+	JGT         done53
 	VMOVUPS     (CX)(DI*4), Y5
 	VSUBPS      Y0, Y5, Y5
 	VFMADD213PS Y2, Y1, Y5
@@ -457,11 +675,11 @@ loop28:
 	VMINPS      Y5, Y4, Y5
 	VMOVUPS     Y5, (AX)(DI*4)
 	MOVQ        R9, DI
-	JMP         loop28
+	JMP         loop52
 
-done29:
+done53:
 	CMPQ        DI, SI
-	JEQ         done30
+	JEQ         done54
 	VMOVUPS     32(R8), Y5
 	VMASKMOVPS  (CX)(DI*4), Y5, Y6
 	VSUBPS      Y0, Y6, Y6
@@ -470,17 +688,19 @@ done29:
 	VMINPS      Y6, Y4, Y6
 	VMASKMOVPS  Y6, Y5, (AX)(DI*4)
 
-done30:
+done54:
 	LEAQ (AX)(BX*4), AX
 	LEAQ (CX)(BX*4), CX
 	DECQ DX
-	JNZ  plane25
+	JNZ  plane49
+
+done42:
 	VZEROUPPER
 	RET
 
-// func planesNormalizeLimitedAddedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
-// Requires: AVX, FMA3
-TEXT ·planesNormalizeLimitedAddedAVX2(SB), NOSPLIT, $0-116
+// func planesNormalizeLimitedAddedAVX2(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·planesNormalizeLimitedAddedAVX2(SB), NOSPLIT, $0-117
 	VBROADCASTSS mean+96(FP), Y0
 	VBROADCASTSS factor+100(FP), Y1
 	VBROADCASTSS shift+104(FP), Y2
@@ -499,14 +719,102 @@ TEXT ·planesNormalizeLimitedAddedAVX2(SB), NOSPLIT, $0-116
 	SUBQ         R8, R9
 	LEAQ         (DI)(DI*1), R8
 	ADDQ         R8, R8
+	CMPB         stream+116(FP), $0x00
+	JEQ          usual55
+	MOVQ         SI, R8
+	SHLQ         $0x02, R8
+	ORQ          AX, R8
+	TESTQ        $0x0000001f, R8
+	JNZ          usual55
 
-plane31:
+plane57:
 	XORQ R8, R8
 
-loop32:
+loop58:
 	LEAQ        32(R8), R10
 	CMPQ        R10, DI
-	JGT         done33
+	JGT         done59
+	VMOVUPS     (CX)(R8*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD213PS Y2, Y1, Y5
+	VMOVUPS     (DX)(R8*4), Y6
+	VADDPS      Y6, Y5, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMOVNTPS    Y5, (AX)(R8*4)
+	VMOVUPS     32(CX)(R8*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD213PS Y2, Y1, Y5
+	VMOVUPS     32(DX)(R8*4), Y6
+	VADDPS      Y6, Y5, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMOVNTPS    Y5, 32(AX)(R8*4)
+	VMOVUPS     64(CX)(R8*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD213PS Y2, Y1, Y5
+	VMOVUPS     64(DX)(R8*4), Y6
+	VADDPS      Y6, Y5, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMOVNTPS    Y5, 64(AX)(R8*4)
+	VMOVUPS     96(CX)(R8*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD213PS Y2, Y1, Y5
+	VMOVUPS     96(DX)(R8*4), Y6
+	VADDPS      Y6, Y5, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMOVNTPS    Y5, 96(AX)(R8*4)
+	MOVQ        R10, R8
+	JMP         loop58
+
+done59:
+loop60:
+	LEAQ        8(R8), R10
+	CMPQ        R10, DI
+	JGT         done61
+	VMOVUPS     (CX)(R8*4), Y5
+	VSUBPS      Y0, Y5, Y5
+	VFMADD213PS Y2, Y1, Y5
+	VMOVUPS     (DX)(R8*4), Y6
+	VADDPS      Y6, Y5, Y5
+	VMAXPS      Y5, Y3, Y5
+	VMINPS      Y5, Y4, Y5
+	VMOVNTPS    Y5, (AX)(R8*4)
+	MOVQ        R10, R8
+	JMP         loop60
+
+done61:
+	CMPQ        R8, DI
+	JEQ         done62
+	VMOVUPS     32(R9), Y5
+	VMASKMOVPS  (CX)(R8*4), Y5, Y6
+	VSUBPS      Y0, Y6, Y6
+	VFMADD213PS Y2, Y1, Y6
+	VMASKMOVPS  (DX)(R8*4), Y5, Y7
+	VADDPS      Y7, Y6, Y6
+	VMAXPS      Y6, Y3, Y6
+	VMINPS      Y6, Y4, Y6
+	VMASKMOVPS  Y6, Y5, (AX)(R8*4)
+
+done62:
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	DECQ BX
+	JNZ  plane57
+	SFENCE
+	JMP  done56
+
+usual55:
+plane63:
+	XORQ R8, R8
+
+loop64:
+	LEAQ        32(R8), R10
+	CMPQ        R10, DI
+	JGT         done65
 	VMOVUPS     (CX)(R8*4), Y5
 	VSUBPS      Y0, Y5, Y5
 	VFMADD213PS Y2, Y1, Y5
@@ -540,13 +848,13 @@ loop32:
 	VMINPS      Y5, Y4, Y5
 	VMOVUPS     Y5, 96(AX)(R8*4)
 	MOVQ        R10, R8
-	JMP         loop32
+	JMP         loop64
 
-done33:
-loop34:
+done65:
+loop66:
 	LEAQ        8(R8), R10
 	CMPQ        R10, DI
-	JGT         done35
+	JGT         done67
 	VMOVUPS     (CX)(R8*4), Y5
 	VSUBPS      Y0, Y5, Y5
 	VFMADD213PS Y2, Y1, Y5
@@ -556,11 +864,11 @@ loop34:
 	VMINPS      Y5, Y4, Y5
 	VMOVUPS     Y5, (AX)(R8*4)
 	MOVQ        R10, R8
-	JMP         loop34
+	JMP         loop66
 
-done35:
+done67:
 	CMPQ        R8, DI
-	JEQ         done36
+	JEQ         done68
 	VMOVUPS     32(R9), Y5
 	VMASKMOVPS  (CX)(R8*4), Y5, Y6
 	VSUBPS      Y0, Y6, Y6
@@ -571,12 +879,14 @@ done35:
 	VMINPS      Y6, Y4, Y6
 	VMASKMOVPS  Y6, Y5, (AX)(R8*4)
 
-done36:
+done68:
 	LEAQ (AX)(SI*4), AX
 	LEAQ (CX)(SI*4), CX
 	LEAQ (DX)(SI*4), DX
 	DECQ BX
-	JNZ  plane31
+	JNZ  plane63
+
+done56:
 	VZEROUPPER
 	RET
 
@@ -601,15 +911,15 @@ TEXT ·planesGradSumsAVX2(SB), NOSPLIT, $0-136
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
-plane37:
+plane69:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	XORQ   R9, R9
 
-loop38:
+loop70:
 	LEAQ         32(R9), R10
 	CMPQ         R10, SI
-	JGT          done39
+	JGT          done71
 	VMOVUPS      (CX)(R9*4), Y8
 	VMOVUPS      (AX)(R9*4), Y7
 	VSUBPS       Y0, Y7, Y9
@@ -649,13 +959,13 @@ loop38:
 	VADDPD       Y7, Y4, Y4
 	VADDPD       Y8, Y3, Y3
 	MOVQ         R10, R9
-	JMP          loop38
+	JMP          loop70
 
-done39:
-loop40:
+done71:
+loop72:
 	LEAQ        8(R9), R10
 	CMPQ        R10, SI
-	JGT         done41
+	JGT         done73
 	VMOVUPS     (CX)(R9*4), Y7
 	VMOVUPS     (AX)(R9*4), Y8
 	VSUBPS      Y0, Y8, Y8
@@ -666,11 +976,11 @@ loop40:
 	VADDPS      Y7, Y5, Y5
 	VFMADD231PS Y7, Y8, Y6
 	MOVQ        R10, R9
-	JMP         loop40
+	JMP         loop72
 
-done41:
+done73:
 	CMPQ        R9, SI
-	JEQ         done42
+	JEQ         done74
 	VMOVUPS     32(R8), Y7
 	VMASKMOVPS  (CX)(R9*4), Y7, Y8
 	VMASKMOVPS  (AX)(R9*4), Y7, Y7
@@ -678,7 +988,7 @@ done41:
 	VADDPS      Y8, Y5, Y5
 	VFMADD231PS Y8, Y7, Y6
 
-done42:
+done74:
 	VCVTPS2PD    X5, Y7
 	VEXTRACTF128 $0x01, Y5, X5
 	VCVTPS2PD    X5, Y5
@@ -692,7 +1002,7 @@ done42:
 	LEAQ         (AX)(BX*4), AX
 	LEAQ         (CX)(BX*4), CX
 	DECQ         DX
-	JNZ          plane37
+	JNZ          plane69
 	VADDPD       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X1
@@ -708,9 +1018,9 @@ done42:
 	VZEROUPPER
 	RET
 
-// func planesGradAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
-// Requires: AVX
-TEXT ·planesGradAVX2(SB), NOSPLIT, $0-172
+// func planesGradAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
+// Requires: AVX, MMX+
+TEXT ·planesGradAVX2(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Y0
 	MOVQ         dx_base+0(FP), AX
 	MOVQ         dy_base+96(FP), CX
@@ -725,14 +1035,65 @@ TEXT ·planesGradAVX2(SB), NOSPLIT, $0-172
 	LEAQ         (SI)(SI*1), DI
 	ADDQ         DI, DI
 	VBROADCASTSS factor+148(FP), Y0
+	CMPB         stream+172(FP), $0x00
+	JEQ          usual75
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+	ORQ          AX, DI
+	TESTQ        $0x0000001f, DI
+	JNZ          usual75
 
-plane43:
+plane77:
 	XORQ DI, DI
 
-loop44:
+loop78:
+	LEAQ     16(DI), R9
+	CMPQ     R9, SI
+	JGT      done79
+	VMOVUPS  (CX)(DI*4), Y1
+	VMULPS   Y0, Y1, Y1
+	VMOVNTPS Y1, (AX)(DI*4)
+	VMOVUPS  32(CX)(DI*4), Y1
+	VMULPS   Y0, Y1, Y1
+	VMOVNTPS Y1, 32(AX)(DI*4)
+	MOVQ     R9, DI
+	JMP      loop78
+
+done79:
+loop80:
+	LEAQ     8(DI), R9
+	CMPQ     R9, SI
+	JGT      done81
+	VMOVUPS  (CX)(DI*4), Y1
+	VMULPS   Y0, Y1, Y1
+	VMOVNTPS Y1, (AX)(DI*4)
+	MOVQ     R9, DI
+	JMP      loop80
+
+done81:
+	CMPQ       DI, SI
+	JEQ        done82
+	VMOVUPS    32(R8), Y1
+	VMASKMOVPS (CX)(DI*4), Y1, Y2
+	VMULPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y1, (AX)(DI*4)
+
+done82:
+	LEAQ (AX)(BX*4), AX
+	LEAQ (CX)(BX*4), CX
+	DECQ DX
+	JNZ  plane77
+	SFENCE
+	JMP  done76
+
+usual75:
+plane83:
+	XORQ DI, DI
+
+loop84:
 	LEAQ    16(DI), R9
 	CMPQ    R9, SI
-	JGT     done45
+	JGT     done85
 	VMOVUPS (CX)(DI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DI*4)
@@ -740,38 +1101,40 @@ loop44:
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, 32(AX)(DI*4)
 	MOVQ    R9, DI
-	JMP     loop44
+	JMP     loop84
 
-done45:
-loop46:
+done85:
+loop86:
 	LEAQ    8(DI), R9
 	CMPQ    R9, SI
-	JGT     done47
+	JGT     done87
 	VMOVUPS (CX)(DI*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(DI*4)
 	MOVQ    R9, DI
-	JMP     loop46
+	JMP     loop86
 
-done47:
+done87:
 	CMPQ       DI, SI
-	JEQ        done48
+	JEQ        done88
 	VMOVUPS    32(R8), Y1
 	VMASKMOVPS (CX)(DI*4), Y1, Y2
 	VMULPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(DI*4)
 
-done48:
+done88:
 	LEAQ (AX)(BX*4), AX
 	LEAQ (CX)(BX*4), CX
 	DECQ DX
-	JNZ  plane43
+	JNZ  plane83
+
+done76:
 	VZEROUPPER
 	RET
 
-// func planesTrainGradAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
-// Requires: AVX, FMA3
-TEXT ·planesTrainGradAVX2(SB), NOSPLIT, $0-172
+// func planesTrainGradAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·planesTrainGradAVX2(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Y0
 	MOVQ         dx_base+0(FP), AX
 	MOVQ         dy_base+96(FP), CX
@@ -789,14 +1152,82 @@ TEXT ·planesTrainGradAVX2(SB), NOSPLIT, $0-172
 	VBROADCASTSS factor+148(FP), Y1
 	VBROADCASTSS offset+164(FP), Y2
 	VBROADCASTSS slope+168(FP), Y3
+	CMPB         stream+172(FP), $0x00
+	JEQ          usual89
+	MOVQ         SI, R8
+	SHLQ         $0x02, R8
+	ORQ          AX, R8
+	TESTQ        $0x0000001f, R8
+	JNZ          usual89
 
-plane49:
+plane91:
 	XORQ R8, R8
 
-loop50:
+loop92:
 	LEAQ         16(R8), R10
 	CMPQ         R10, DI
-	JGT          done51
+	JGT          done93
+	VMOVUPS      (CX)(R8*4), Y4
+	VMOVUPS      (DX)(R8*4), Y5
+	VSUBPS       Y0, Y5, Y5
+	VSUBPS       Y2, Y4, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVNTPS     Y4, (AX)(R8*4)
+	VMOVUPS      32(CX)(R8*4), Y4
+	VMOVUPS      32(DX)(R8*4), Y5
+	VSUBPS       Y0, Y5, Y5
+	VSUBPS       Y2, Y4, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVNTPS     Y4, 32(AX)(R8*4)
+	MOVQ         R10, R8
+	JMP          loop92
+
+done93:
+loop94:
+	LEAQ         8(R8), R10
+	CMPQ         R10, DI
+	JGT          done95
+	VMOVUPS      (CX)(R8*4), Y4
+	VMOVUPS      (DX)(R8*4), Y5
+	VSUBPS       Y0, Y5, Y5
+	VSUBPS       Y2, Y4, Y4
+	VFNMADD231PS Y3, Y5, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVNTPS     Y4, (AX)(R8*4)
+	MOVQ         R10, R8
+	JMP          loop94
+
+done95:
+	CMPQ         R8, DI
+	JEQ          done96
+	VMOVUPS      32(R9), Y4
+	VMASKMOVPS   (CX)(R8*4), Y4, Y5
+	VMASKMOVPS   (DX)(R8*4), Y4, Y6
+	VSUBPS       Y0, Y6, Y6
+	VSUBPS       Y2, Y5, Y5
+	VFNMADD231PS Y3, Y6, Y5
+	VMULPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y4, (AX)(R8*4)
+
+done96:
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	DECQ BX
+	JNZ  plane91
+	SFENCE
+	JMP  done90
+
+usual89:
+plane97:
+	XORQ R8, R8
+
+loop98:
+	LEAQ         16(R8), R10
+	CMPQ         R10, DI
+	JGT          done99
 	VMOVUPS      (CX)(R8*4), Y4
 	VMOVUPS      (DX)(R8*4), Y5
 	VSUBPS       Y0, Y5, Y5
@@ -812,13 +1243,13 @@ loop50:
 	VMULPS       Y1, Y4, Y4
 	VMOVUPS      Y4, 32(AX)(R8*4)
 	MOVQ         R10, R8
-	JMP          loop50
+	JMP          loop98
 
-done51:
-loop52:
+done99:
+loop100:
 	LEAQ         8(R8), R10
 	CMPQ         R10, DI
-	JGT          done53
+	JGT          done101
 	VMOVUPS      (CX)(R8*4), Y4
 	VMOVUPS      (DX)(R8*4), Y5
 	VSUBPS       Y0, Y5, Y5
@@ -827,11 +1258,11 @@ loop52:
 	VMULPS       Y1, Y4, Y4
 	VMOVUPS      Y4, (AX)(R8*4)
 	MOVQ         R10, R8
-	JMP          loop52
+	JMP          loop100
 
-done53:
+done101:
 	CMPQ         R8, DI
-	JEQ          done54
+	JEQ          done102
 	VMOVUPS      32(R9), Y4
 	VMASKMOVPS   (CX)(R8*4), Y4, Y5
 	VMASKMOVPS   (DX)(R8*4), Y4, Y6
@@ -841,12 +1272,14 @@ done53:
 	VMULPS       Y1, Y5, Y5
 	VMASKMOVPS   Y5, Y4, (AX)(R8*4)
 
-done54:
+done102:
 	LEAQ (AX)(SI*4), AX
 	LEAQ (CX)(SI*4), CX
 	LEAQ (DX)(SI*4), DX
 	DECQ BX
-	JNZ  plane49
+	JNZ  plane97
+
+done90:
 	VZEROUPPER
 	RET
 
@@ -875,15 +1308,15 @@ TEXT ·planesGradSumsGatedXAVX2(SB), NOSPLIT, $0-136
 	VXORPS       Y7, Y7, Y7
 	VXORPS       Y8, Y8, Y8
 
-plane55:
+plane103:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	XORQ   R9, R9
 
-loop56:
+loop104:
 	LEAQ         32(R9), R10
 	CMPQ         R10, SI
-	JGT          done57
+	JGT          done105
 	VMOVUPS      (CX)(R9*4), Y11
 	VMOVUPS      (AX)(R9*4), Y12
 	VSUBPS       Y0, Y12, Y12
@@ -951,13 +1384,13 @@ loop56:
 	VADDPD       Y11, Y8, Y8
 	VADDPD       Y12, Y7, Y7
 	MOVQ         R10, R9
-	JMP          loop56
+	JMP          loop104
 
-done57:
-loop58:
+done105:
+loop106:
 	LEAQ        8(R9), R10
 	CMPQ        R10, SI
-	JGT         done59
+	JGT         done107
 	VMOVUPS     (CX)(R9*4), Y11
 	VMOVUPS     (AX)(R9*4), Y12
 	VSUBPS      Y0, Y12, Y12
@@ -975,11 +1408,11 @@ loop58:
 	VADDPS      Y11, Y9, Y9
 	VFMADD231PS Y11, Y12, Y10
 	MOVQ        R10, R9
-	JMP         loop58
+	JMP         loop106
 
-done59:
+done107:
 	CMPQ        R9, SI
-	JEQ         done60
+	JEQ         done108
 	VMOVUPS     32(R8), Y11
 	VMASKMOVPS  (CX)(R9*4), Y11, Y12
 	VMASKMOVPS  (AX)(R9*4), Y11, Y13
@@ -994,7 +1427,7 @@ done59:
 	VADDPS      Y12, Y9, Y9
 	VFMADD231PS Y12, Y11, Y10
 
-done60:
+done108:
 	VCVTPS2PD    X9, Y11
 	VEXTRACTF128 $0x01, Y9, X9
 	VCVTPS2PD    X9, Y9
@@ -1008,7 +1441,7 @@ done60:
 	LEAQ         (AX)(BX*4), AX
 	LEAQ         (CX)(BX*4), CX
 	DECQ         DX
-	JNZ          plane55
+	JNZ          plane103
 	VADDPD       Y6, Y5, Y5
 	VEXTRACTF128 $0x01, Y5, X0
 	VADDPD       X0, X5, X5
@@ -1024,9 +1457,9 @@ done60:
 	VZEROUPPER
 	RET
 
-// func planesGradGatedXAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
-// Requires: AVX, FMA3
-TEXT ·planesGradGatedXAVX2(SB), NOSPLIT, $0-172
+// func planesGradGatedXAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·planesGradGatedXAVX2(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Y0
 	VBROADCASTSS factor+148(FP), Y1
 	VBROADCASTSS shift+152(FP), Y2
@@ -1045,14 +1478,94 @@ TEXT ·planesGradGatedXAVX2(SB), NOSPLIT, $0-172
 	SUBQ         R8, R9
 	LEAQ         (DI)(DI*1), R8
 	ADDQ         R8, R8
+	CMPB         stream+172(FP), $0x00
+	JEQ          usual109
+	MOVQ         SI, R8
+	SHLQ         $0x02, R8
+	ORQ          AX, R8
+	TESTQ        $0x0000001f, R8
+	JNZ          usual109
 
-plane61:
+plane111:
 	XORQ R8, R8
 
-loop62:
+loop112:
 	LEAQ        16(R8), R10
 	CMPQ        R10, DI
-	JGT         done63
+	JGT         done113
+	VMOVUPS     (CX)(R8*4), Y5
+	VMOVUPS     (DX)(R8*4), Y6
+	VSUBPS      Y0, Y6, Y6
+	VFMADD213PS Y2, Y1, Y6
+	VCMPPS      $0x1e, Y3, Y6, Y7
+	VCMPPS      $0x11, Y4, Y6, Y6
+	VANDPS      Y6, Y7, Y6
+	VANDPS      Y5, Y6, Y5
+	VMULPS      Y1, Y5, Y5
+	VMOVNTPS    Y5, (AX)(R8*4)
+	VMOVUPS     32(CX)(R8*4), Y5
+	VMOVUPS     32(DX)(R8*4), Y6
+	VSUBPS      Y0, Y6, Y6
+	VFMADD213PS Y2, Y1, Y6
+	VCMPPS      $0x1e, Y3, Y6, Y7
+	VCMPPS      $0x11, Y4, Y6, Y6
+	VANDPS      Y6, Y7, Y6
+	VANDPS      Y5, Y6, Y5
+	VMULPS      Y1, Y5, Y5
+	VMOVNTPS    Y5, 32(AX)(R8*4)
+	MOVQ        R10, R8
+	JMP         loop112
+
+done113:
+loop114:
+	LEAQ        8(R8), R10
+	CMPQ        R10, DI
+	JGT         done115
+	VMOVUPS     (CX)(R8*4), Y5
+	VMOVUPS     (DX)(R8*4), Y6
+	VSUBPS      Y0, Y6, Y6
+	VFMADD213PS Y2, Y1, Y6
+	VCMPPS      $0x1e, Y3, Y6, Y7
+	VCMPPS      $0x11, Y4, Y6, Y6
+	VANDPS      Y6, Y7, Y6
+	VANDPS      Y5, Y6, Y5
+	VMULPS      Y1, Y5, Y5
+	VMOVNTPS    Y5, (AX)(R8*4)
+	MOVQ        R10, R8
+	JMP         loop114
+
+done115:
+	CMPQ        R8, DI
+	JEQ         done116
+	VMOVUPS     32(R9), Y5
+	VMASKMOVPS  (CX)(R8*4), Y5, Y6
+	VMASKMOVPS  (DX)(R8*4), Y5, Y7
+	VSUBPS      Y0, Y7, Y7
+	VFMADD213PS Y2, Y1, Y7
+	VCMPPS      $0x1e, Y3, Y7, Y8
+	VCMPPS      $0x11, Y4, Y7, Y7
+	VANDPS      Y7, Y8, Y7
+	VANDPS      Y6, Y7, Y6
+	VMULPS      Y1, Y6, Y6
+	VMASKMOVPS  Y6, Y5, (AX)(R8*4)
+
+done116:
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	DECQ BX
+	JNZ  plane111
+	SFENCE
+	JMP  done110
+
+usual109:
+plane117:
+	XORQ R8, R8
+
+loop118:
+	LEAQ        16(R8), R10
+	CMPQ        R10, DI
+	JGT         done119
 	VMOVUPS     (CX)(R8*4), Y5
 	VMOVUPS     (DX)(R8*4), Y6
 	VSUBPS      Y0, Y6, Y6
@@ -1074,13 +1587,13 @@ loop62:
 	VMULPS      Y1, Y5, Y5
 	VMOVUPS     Y5, 32(AX)(R8*4)
 	MOVQ        R10, R8
-	JMP         loop62
+	JMP         loop118
 
-done63:
-loop64:
+done119:
+loop120:
 	LEAQ        8(R8), R10
 	CMPQ        R10, DI
-	JGT         done65
+	JGT         done121
 	VMOVUPS     (CX)(R8*4), Y5
 	VMOVUPS     (DX)(R8*4), Y6
 	VSUBPS      Y0, Y6, Y6
@@ -1092,11 +1605,11 @@ loop64:
 	VMULPS      Y1, Y5, Y5
 	VMOVUPS     Y5, (AX)(R8*4)
 	MOVQ        R10, R8
-	JMP         loop64
+	JMP         loop120
 
-done65:
+done121:
 	CMPQ        R8, DI
-	JEQ         done66
+	JEQ         done122
 	VMOVUPS     32(R9), Y5
 	VMASKMOVPS  (CX)(R8*4), Y5, Y6
 	VMASKMOVPS  (DX)(R8*4), Y5, Y7
@@ -1109,18 +1622,20 @@ done65:
 	VMULPS      Y1, Y6, Y6
 	VMASKMOVPS  Y6, Y5, (AX)(R8*4)
 
-done66:
+done122:
 	LEAQ (AX)(SI*4), AX
 	LEAQ (CX)(SI*4), CX
 	LEAQ (DX)(SI*4), DX
 	DECQ BX
-	JNZ  plane61
+	JNZ  plane117
+
+done110:
 	VZEROUPPER
 	RET
 
-// func planesTrainGradGatedXAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
-// Requires: AVX, FMA3
-TEXT ·planesTrainGradGatedXAVX2(SB), NOSPLIT, $0-172
+// func planesTrainGradGatedXAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·planesTrainGradGatedXAVX2(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Y0
 	VBROADCASTSS factor+148(FP), Y1
 	VBROADCASTSS shift+152(FP), Y2
@@ -1141,14 +1656,110 @@ TEXT ·planesTrainGradGatedXAVX2(SB), NOSPLIT, $0-172
 	ADDQ         R8, R8
 	VBROADCASTSS offset+164(FP), Y5
 	VBROADCASTSS slope+168(FP), Y6
+	CMPB         stream+172(FP), $0x00
+	JEQ          usual123
+	MOVQ         SI, R8
+	SHLQ         $0x02, R8
+	ORQ          AX, R8
+	TESTQ        $0x0000001f, R8
+	JNZ          usual123
 
-plane67:
+plane125:
 	XORQ R8, R8
 
-loop68:
+loop126:
 	LEAQ         16(R8), R10
 	CMPQ         R10, DI
-	JGT          done69
+	JGT          done127
+	VMOVUPS      (CX)(R8*4), Y7
+	VMOVUPS      (DX)(R8*4), Y8
+	VSUBPS       Y0, Y8, Y8
+	VFMADD213PS  Y2, Y1, Y8
+	VCMPPS       $0x1e, Y3, Y8, Y9
+	VCMPPS       $0x11, Y4, Y8, Y8
+	VANDPS       Y8, Y9, Y8
+	VANDPS       Y7, Y8, Y7
+	VMOVUPS      (DX)(R8*4), Y8
+	VSUBPS       Y0, Y8, Y8
+	VSUBPS       Y5, Y7, Y7
+	VFNMADD231PS Y6, Y8, Y7
+	VMULPS       Y1, Y7, Y7
+	VMOVNTPS     Y7, (AX)(R8*4)
+	VMOVUPS      32(CX)(R8*4), Y7
+	VMOVUPS      32(DX)(R8*4), Y8
+	VSUBPS       Y0, Y8, Y8
+	VFMADD213PS  Y2, Y1, Y8
+	VCMPPS       $0x1e, Y3, Y8, Y9
+	VCMPPS       $0x11, Y4, Y8, Y8
+	VANDPS       Y8, Y9, Y8
+	VANDPS       Y7, Y8, Y7
+	VMOVUPS      32(DX)(R8*4), Y8
+	VSUBPS       Y0, Y8, Y8
+	VSUBPS       Y5, Y7, Y7
+	VFNMADD231PS Y6, Y8, Y7
+	VMULPS       Y1, Y7, Y7
+	VMOVNTPS     Y7, 32(AX)(R8*4)
+	MOVQ         R10, R8
+	JMP          loop126
+
+done127:
+loop128:
+	LEAQ         8(R8), R10
+	CMPQ         R10, DI
+	JGT          done129
+	VMOVUPS      (CX)(R8*4), Y7
+	VMOVUPS      (DX)(R8*4), Y8
+	VSUBPS       Y0, Y8, Y8
+	VFMADD213PS  Y2, Y1, Y8
+	VCMPPS       $0x1e, Y3, Y8, Y9
+	VCMPPS       $0x11, Y4, Y8, Y8
+	VANDPS       Y8, Y9, Y8
+	VANDPS       Y7, Y8, Y7
+	VMOVUPS      (DX)(R8*4), Y8
+	VSUBPS       Y0, Y8, Y8
+	VSUBPS       Y5, Y7, Y7
+	VFNMADD231PS Y6, Y8, Y7
+	VMULPS       Y1, Y7, Y7
+	VMOVNTPS     Y7, (AX)(R8*4)
+	MOVQ         R10, R8
+	JMP          loop128
+
+done129:
+	CMPQ         R8, DI
+	JEQ          done130
+	VMOVUPS      32(R9), Y7
+	VMASKMOVPS   (CX)(R8*4), Y7, Y8
+	VMASKMOVPS   (DX)(R8*4), Y7, Y9
+	VSUBPS       Y0, Y9, Y9
+	VFMADD213PS  Y2, Y1, Y9
+	VCMPPS       $0x1e, Y3, Y9, Y10
+	VCMPPS       $0x11, Y4, Y9, Y9
+	VANDPS       Y9, Y10, Y9
+	VANDPS       Y8, Y9, Y8
+	VMASKMOVPS   (DX)(R8*4), Y7, Y9
+	VSUBPS       Y0, Y9, Y9
+	VSUBPS       Y5, Y8, Y8
+	VFNMADD231PS Y6, Y9, Y8
+	VMULPS       Y1, Y8, Y8
+	VMASKMOVPS   Y8, Y7, (AX)(R8*4)
+
+done130:
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	DECQ BX
+	JNZ  plane125
+	SFENCE
+	JMP  done124
+
+usual123:
+plane131:
+	XORQ R8, R8
+
+loop132:
+	LEAQ         16(R8), R10
+	CMPQ         R10, DI
+	JGT          done133
 	VMOVUPS      (CX)(R8*4), Y7
 	VMOVUPS      (DX)(R8*4), Y8
 	VSUBPS       Y0, Y8, Y8
@@ -1178,13 +1789,13 @@ loop68:
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 32(AX)(R8*4)
 	MOVQ         R10, R8
-	JMP          loop68
+	JMP          loop132
 
-done69:
-loop70:
+done133:
+loop134:
 	LEAQ         8(R8), R10
 	CMPQ         R10, DI
-	JGT          done71
+	JGT          done135
 	VMOVUPS      (CX)(R8*4), Y7
 	VMOVUPS      (DX)(R8*4), Y8
 	VSUBPS       Y0, Y8, Y8
@@ -1200,11 +1811,11 @@ loop70:
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, (AX)(R8*4)
 	MOVQ         R10, R8
-	JMP          loop70
+	JMP          loop134
 
-done71:
+done135:
 	CMPQ         R8, DI
-	JEQ          done72
+	JEQ          done136
 	VMOVUPS      32(R9), Y7
 	VMASKMOVPS   (CX)(R8*4), Y7, Y8
 	VMASKMOVPS   (DX)(R8*4), Y7, Y9
@@ -1221,12 +1832,14 @@ done71:
 	VMULPS       Y1, Y8, Y8
 	VMASKMOVPS   Y8, Y7, (AX)(R8*4)
 
-done72:
+done136:
 	LEAQ (AX)(SI*4), AX
 	LEAQ (CX)(SI*4), CX
 	LEAQ (DX)(SI*4), DX
 	DECQ BX
-	JNZ  plane67
+	JNZ  plane131
+
+done124:
 	VZEROUPPER
 	RET
 
@@ -1254,15 +1867,15 @@ TEXT ·planesGradSumsGatedYAVX2(SB), NOSPLIT, $0-136
 	VXORPS       Y5, Y5, Y5
 	VXORPS       Y6, Y6, Y6
 
-plane73:
+plane137:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	XORQ   R10, R10
 
-loop74:
+loop138:
 	LEAQ         32(R10), R11
 	CMPQ         R11, DI
-	JGT          done75
+	JGT          done139
 	VMOVUPS      (CX)(R10*4), Y9
 	VMOVUPS      (DX)(R10*4), Y10
 	VCMPPS       $0x1e, Y1, Y10, Y11
@@ -1322,13 +1935,13 @@ loop74:
 	VADDPD       Y9, Y6, Y6
 	VADDPD       Y10, Y5, Y5
 	MOVQ         R11, R10
-	JMP          loop74
+	JMP          loop138
 
-done75:
-loop76:
+done139:
+loop140:
 	LEAQ        8(R10), R11
 	CMPQ        R11, DI
-	JGT         done77
+	JGT         done141
 	VMOVUPS     (CX)(R10*4), Y9
 	VMOVUPS     (DX)(R10*4), Y10
 	VCMPPS      $0x1e, Y1, Y10, Y11
@@ -1344,11 +1957,11 @@ loop76:
 	VADDPS      Y9, Y7, Y7
 	VFMADD231PS Y9, Y10, Y8
 	MOVQ        R11, R10
-	JMP         loop76
+	JMP         loop140
 
-done77:
+done141:
 	CMPQ        R10, DI
-	JEQ         done78
+	JEQ         done142
 	VMOVUPS     32(R9), Y9
 	VMASKMOVPS  (CX)(R10*4), Y9, Y10
 	VMASKMOVPS  (DX)(R10*4), Y9, Y11
@@ -1361,7 +1974,7 @@ done77:
 	VADDPS      Y10, Y7, Y7
 	VFMADD231PS Y10, Y9, Y8
 
-done78:
+done142:
 	VCVTPS2PD    X7, Y9
 	VEXTRACTF128 $0x01, Y7, X7
 	VCVTPS2PD    X7, Y7
@@ -1376,7 +1989,7 @@ done78:
 	LEAQ         (CX)(SI*4), CX
 	LEAQ         (DX)(SI*4), DX
 	DECQ         BX
-	JNZ          plane73
+	JNZ          plane137
 	VADDPD       Y4, Y3, Y3
 	VEXTRACTF128 $0x01, Y3, X0
 	VADDPD       X0, X3, X3
@@ -1392,9 +2005,9 @@ done78:
 	VZEROUPPER
 	RET
 
-// func planesGradGatedYAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+// func planesGradGatedYAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 // Requires: AVX
-TEXT ·planesGradGatedYAVX2(SB), NOSPLIT, $0-172
+TEXT ·planesGradGatedYAVX2(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Y0
 	VBROADCASTSS low+156(FP), Y0
 	VBROADCASTSS high+160(FP), Y1
@@ -1414,15 +2027,15 @@ TEXT ·planesGradGatedYAVX2(SB), NOSPLIT, $0-172
 	ADDQ         R9, R9
 	VBROADCASTSS factor+148(FP), Y2
 	TESTQ        DX, DX
-	JZ           alone79
+	JZ           alone143
 
-plane81:
+plane145:
 	XORQ R9, R9
 
-loop82:
+loop146:
 	LEAQ    16(R9), R11
 	CMPQ    R11, R8
-	JGT     done83
+	JGT     done147
 	VMOVUPS (CX)(R9*4), Y3
 	VMOVUPS (BX)(R9*4), Y4
 	VCMPPS  $0x1e, Y0, Y4, Y5
@@ -1442,13 +2055,13 @@ loop82:
 	VMULPS  Y2, Y3, Y3
 	VMOVUPS Y3, 32(AX)(R9*4)
 	MOVQ    R11, R9
-	JMP     loop82
+	JMP     loop146
 
-done83:
-loop84:
+done147:
+loop148:
 	LEAQ    8(R9), R11
 	CMPQ    R11, R8
-	JGT     done85
+	JGT     done149
 	VMOVUPS (CX)(R9*4), Y3
 	VMOVUPS (BX)(R9*4), Y4
 	VCMPPS  $0x1e, Y0, Y4, Y5
@@ -1459,11 +2072,11 @@ loop84:
 	VMULPS  Y2, Y3, Y3
 	VMOVUPS Y3, (AX)(R9*4)
 	MOVQ    R11, R9
-	JMP     loop84
+	JMP     loop148
 
-done85:
+done149:
 	CMPQ       R9, R8
-	JEQ        done86
+	JEQ        done150
 	VMOVUPS    32(R10), Y3
 	VMASKMOVPS (CX)(R9*4), Y3, Y4
 	VMASKMOVPS (BX)(R9*4), Y3, Y5
@@ -1475,23 +2088,23 @@ done85:
 	VMULPS     Y2, Y4, Y4
 	VMASKMOVPS Y4, Y3, (AX)(R9*4)
 
-done86:
+done150:
 	LEAQ (AX)(DI*4), AX
 	LEAQ (CX)(DI*4), CX
 	LEAQ (DX)(DI*4), DX
 	LEAQ (BX)(DI*4), BX
 	DECQ SI
-	JNZ  plane81
-	JMP  done80
+	JNZ  plane145
+	JMP  done144
 
-alone79:
-plane87:
+alone143:
+plane151:
 	XORQ R9, R9
 
-loop88:
+loop152:
 	LEAQ    16(R9), R11
 	CMPQ    R11, R8
-	JGT     done89
+	JGT     done153
 	VMOVUPS (CX)(R9*4), Y3
 	VMOVUPS (BX)(R9*4), Y4
 	VCMPPS  $0x1e, Y0, Y4, Y5
@@ -1509,13 +2122,13 @@ loop88:
 	VMULPS  Y2, Y3, Y3
 	VMOVUPS Y3, 32(AX)(R9*4)
 	MOVQ    R11, R9
-	JMP     loop88
+	JMP     loop152
 
-done89:
-loop90:
+done153:
+loop154:
 	LEAQ    8(R9), R11
 	CMPQ    R11, R8
-	JGT     done91
+	JGT     done155
 	VMOVUPS (CX)(R9*4), Y3
 	VMOVUPS (BX)(R9*4), Y4
 	VCMPPS  $0x1e, Y0, Y4, Y5
@@ -1525,11 +2138,11 @@ loop90:
 	VMULPS  Y2, Y3, Y3
 	VMOVUPS Y3, (AX)(R9*4)
 	MOVQ    R11, R9
-	JMP     loop90
+	JMP     loop154
 
-done91:
+done155:
 	CMPQ       R9, R8
-	JEQ        done92
+	JEQ        done156
 	VMOVUPS    32(R10), Y3
 	VMASKMOVPS (CX)(R9*4), Y3, Y4
 	VMASKMOVPS (BX)(R9*4), Y3, Y5
@@ -1540,21 +2153,21 @@ done91:
 	VMULPS     Y2, Y4, Y4
 	VMASKMOVPS Y4, Y3, (AX)(R9*4)
 
-done92:
+done156:
 	LEAQ (AX)(DI*4), AX
 	LEAQ (CX)(DI*4), CX
 	LEAQ (DX)(DI*4), DX
 	LEAQ (BX)(DI*4), BX
 	DECQ SI
-	JNZ  plane87
+	JNZ  plane151
 
-done80:
+done144:
 	VZEROUPPER
 	RET
 
-// func planesTrainGradGatedYAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+// func planesTrainGradGatedYAVX2(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 // Requires: AVX, FMA3
-TEXT ·planesTrainGradGatedYAVX2(SB), NOSPLIT, $0-172
+TEXT ·planesTrainGradGatedYAVX2(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Y0
 	VBROADCASTSS low+156(FP), Y1
 	VBROADCASTSS high+160(FP), Y2
@@ -1577,15 +2190,15 @@ TEXT ·planesTrainGradGatedYAVX2(SB), NOSPLIT, $0-172
 	VBROADCASTSS offset+164(FP), Y4
 	VBROADCASTSS slope+168(FP), Y5
 	TESTQ        BX, BX
-	JZ           alone93
+	JZ           alone157
 
-plane95:
+plane159:
 	XORQ R10, R10
 
-loop96:
+loop160:
 	LEAQ         16(R10), R12
 	CMPQ         R12, R9
-	JGT          done97
+	JGT          done161
 	VMOVUPS      (CX)(R10*4), Y6
 	VMOVUPS      (SI)(R10*4), Y7
 	VCMPPS       $0x1e, Y1, Y7, Y8
@@ -1613,13 +2226,13 @@ loop96:
 	VMULPS       Y3, Y8, Y6
 	VMOVUPS      Y6, 32(AX)(R10*4)
 	MOVQ         R12, R10
-	JMP          loop96
+	JMP          loop160
 
-done97:
-loop98:
+done161:
+loop162:
 	LEAQ         8(R10), R12
 	CMPQ         R12, R9
-	JGT          done99
+	JGT          done163
 	VMOVUPS      (CX)(R10*4), Y6
 	VMOVUPS      (SI)(R10*4), Y7
 	VCMPPS       $0x1e, Y1, Y7, Y8
@@ -1634,11 +2247,11 @@ loop98:
 	VMULPS       Y3, Y8, Y6
 	VMOVUPS      Y6, (AX)(R10*4)
 	MOVQ         R12, R10
-	JMP          loop98
+	JMP          loop162
 
-done99:
+done163:
 	CMPQ         R10, R9
-	JEQ          done100
+	JEQ          done164
 	VMOVUPS      32(R11), Y6
 	VMASKMOVPS   (CX)(R10*4), Y6, Y7
 	VMASKMOVPS   (SI)(R10*4), Y6, Y8
@@ -1654,24 +2267,24 @@ done99:
 	VMULPS       Y3, Y9, Y7
 	VMASKMOVPS   Y7, Y6, (AX)(R10*4)
 
-done100:
+done164:
 	LEAQ (AX)(R8*4), AX
 	LEAQ (CX)(R8*4), CX
 	LEAQ (DX)(R8*4), DX
 	LEAQ (BX)(R8*4), BX
 	LEAQ (SI)(R8*4), SI
 	DECQ DI
-	JNZ  plane95
-	JMP  done94
+	JNZ  plane159
+	JMP  done158
 
-alone93:
-plane101:
+alone157:
+plane165:
 	XORQ R10, R10
 
-loop102:
+loop166:
 	LEAQ         16(R10), R12
 	CMPQ         R12, R9
-	JGT          done103
+	JGT          done167
 	VMOVUPS      (CX)(R10*4), Y6
 	VMOVUPS      (SI)(R10*4), Y7
 	VCMPPS       $0x1e, Y1, Y7, Y8
@@ -1697,13 +2310,13 @@ loop102:
 	VMULPS       Y3, Y6, Y6
 	VMOVUPS      Y6, 32(AX)(R10*4)
 	MOVQ         R12, R10
-	JMP          loop102
+	JMP          loop166
 
-done103:
-loop104:
+done167:
+loop168:
 	LEAQ         8(R10), R12
 	CMPQ         R12, R9
-	JGT          done105
+	JGT          done169
 	VMOVUPS      (CX)(R10*4), Y6
 	VMOVUPS      (SI)(R10*4), Y7
 	VCMPPS       $0x1e, Y1, Y7, Y8
@@ -1717,11 +2330,11 @@ loop104:
 	VMULPS       Y3, Y6, Y6
 	VMOVUPS      Y6, (AX)(R10*4)
 	MOVQ         R12, R10
-	JMP          loop104
+	JMP          loop168
 
-done105:
+done169:
 	CMPQ         R10, R9
-	JEQ          done106
+	JEQ          done170
 	VMOVUPS      32(R11), Y6
 	VMASKMOVPS   (CX)(R10*4), Y6, Y7
 	VMASKMOVPS   (SI)(R10*4), Y6, Y8
@@ -1736,15 +2349,15 @@ done105:
 	VMULPS       Y3, Y7, Y7
 	VMASKMOVPS   Y7, Y6, (AX)(R10*4)
 
-done106:
+done170:
 	LEAQ (AX)(R8*4), AX
 	LEAQ (CX)(R8*4), CX
 	LEAQ (DX)(R8*4), DX
 	LEAQ (BX)(R8*4), BX
 	LEAQ (SI)(R8*4), SI
 	DECQ DI
-	JNZ  plane101
+	JNZ  plane165
 
-done94:
+done158:
 	VZEROUPPER
 	RET

@@ -17,22 +17,22 @@ func planesMomentsAVX512(x []float32, n int, stride int, size int, around float3
 // planesNormalizeAVX512 computes (x-mean)·factor + shift + add, between low and high, in n planes.
 //
 //go:noescape
-func planesNormalizeAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
+func planesNormalizeAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
 
 // planesNormalizeAddedAVX512 computes (x-mean)·factor + shift + add, between low and high, in n planes.
 //
 //go:noescape
-func planesNormalizeAddedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
+func planesNormalizeAddedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
 
 // planesNormalizeLimitedAVX512 computes (x-mean)·factor + shift + add, between low and high, in n planes.
 //
 //go:noescape
-func planesNormalizeLimitedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
+func planesNormalizeLimitedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
 
 // planesNormalizeLimitedAddedAVX512 computes (x-mean)·factor + shift + add, between low and high, in n planes.
 //
 //go:noescape
-func planesNormalizeLimitedAddedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
+func planesNormalizeLimitedAddedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
 
 // planesGradSumsAVX512 computes the sums of dy and of dy·(x-mean) in n planes.
 //
@@ -42,12 +42,12 @@ func planesGradSumsAVX512(x []float32, y []float32, dy []float32, n int, stride 
 // planesGradAVX512 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesGradAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesGradAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 
 // planesTrainGradAVX512 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesTrainGradAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesTrainGradAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 
 // planesGradSumsGatedXAVX512 computes the sums of dy and of dy·(x-mean) in n planes.
 //
@@ -57,12 +57,12 @@ func planesGradSumsGatedXAVX512(x []float32, y []float32, dy []float32, n int, s
 // planesGradGatedXAVX512 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesGradGatedXAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesGradGatedXAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 
 // planesTrainGradGatedXAVX512 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesTrainGradGatedXAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesTrainGradGatedXAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 
 // planesGradSumsGatedYAVX512 computes the sums of dy and of dy·(x-mean) in n planes.
 //
@@ -72,9 +72,9 @@ func planesGradSumsGatedYAVX512(x []float32, y []float32, dy []float32, n int, s
 // planesGradGatedYAVX512 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesGradGatedYAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesGradGatedYAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 
 // planesTrainGradGatedYAVX512 computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.
 //
 //go:noescape
-func planesTrainGradGatedYAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+func planesTrainGradGatedYAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)

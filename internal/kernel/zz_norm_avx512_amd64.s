@@ -218,9 +218,9 @@ done12:
 	VZEROUPPER
 	RET
 
-// func planesNormalizeAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·planesNormalizeAVX512(SB), NOSPLIT, $0-116
+// func planesNormalizeAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·planesNormalizeAVX512(SB), NOSPLIT, $0-117
 	VBROADCASTSS mean+96(FP), Z0
 	VBROADCASTSS factor+100(FP), Z1
 	VBROADCASTSS shift+104(FP), Z2
@@ -236,14 +236,76 @@ TEXT ·planesNormalizeAVX512(SB), NOSPLIT, $0-116
 	KMOVW        R8, K1
 	LEAQ         (SI)(SI*1), DI
 	ADDQ         DI, DI
+	CMPB         stream+116(FP), $0x00
+	JEQ          usual13
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+	ORQ          AX, DI
+	TESTQ        $0x0000003f, DI
+	JNZ          usual13
 
-plane13:
+plane15:
 	XORQ DI, DI
 
-loop14:
+loop16:
 	LEAQ        64(DI), R8
 	CMPQ        R8, SI
-	JGT         done15
+	JGT         done17
+	VMOVUPS     (CX)(DI*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVNTPS    Z3, (AX)(DI*4)
+	VMOVUPS     64(CX)(DI*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVNTPS    Z3, 64(AX)(DI*4)
+	VMOVUPS     128(CX)(DI*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVNTPS    Z3, 128(AX)(DI*4)
+	VMOVUPS     192(CX)(DI*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVNTPS    Z3, 192(AX)(DI*4)
+	MOVQ        R8, DI
+	JMP         loop16
+
+done17:
+loop18:
+	LEAQ        16(DI), R8
+	CMPQ        R8, SI
+	JGT         done19
+	VMOVUPS     (CX)(DI*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVNTPS    Z3, (AX)(DI*4)
+	MOVQ        R8, DI
+	JMP         loop18
+
+done19:
+	CMPQ        DI, SI
+	JEQ         done20
+	VMOVUPS.Z   (CX)(DI*4), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     Z3, K1, (AX)(DI*4)
+
+done20:
+	LEAQ (AX)(BX*4), AX
+	LEAQ (CX)(BX*4), CX
+	DECQ DX
+	JNZ  plane15
+	SFENCE
+	JMP  done14
+
+usual13:
+plane21:
+	XORQ DI, DI
+
+loop22:
+	LEAQ        64(DI), R8
+	CMPQ        R8, SI
+	JGT         done23
 	VMOVUPS     (CX)(DI*4), Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
@@ -261,39 +323,41 @@ loop14:
 	VFMADD213PS Z2, Z1, Z3
 	VMOVUPS     Z3, 192(AX)(DI*4)
 	MOVQ        R8, DI
-	JMP         loop14
+	JMP         loop22
 
-done15:
-loop16:
+done23:
+loop24:
 	LEAQ        16(DI), R8
 	CMPQ        R8, SI
-	JGT         done17
+	JGT         done25
 	VMOVUPS     (CX)(DI*4), Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
 	VMOVUPS     Z3, (AX)(DI*4)
 	MOVQ        R8, DI
-	JMP         loop16
+	JMP         loop24
 
-done17:
+done25:
 	CMPQ        DI, SI
-	JEQ         done18
+	JEQ         done26
 	VMOVUPS.Z   (CX)(DI*4), K1, Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
 	VMOVUPS     Z3, K1, (AX)(DI*4)
 
-done18:
+done26:
 	LEAQ (AX)(BX*4), AX
 	LEAQ (CX)(BX*4), CX
 	DECQ DX
-	JNZ  plane13
+	JNZ  plane21
+
+done14:
 	VZEROUPPER
 	RET
 
-// func planesNormalizeAddedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·planesNormalizeAddedAVX512(SB), NOSPLIT, $0-116
+// func planesNormalizeAddedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·planesNormalizeAddedAVX512(SB), NOSPLIT, $0-117
 	VBROADCASTSS mean+96(FP), Z0
 	VBROADCASTSS factor+100(FP), Z1
 	VBROADCASTSS shift+104(FP), Z2
@@ -310,14 +374,89 @@ TEXT ·planesNormalizeAddedAVX512(SB), NOSPLIT, $0-116
 	KMOVW        R9, K1
 	LEAQ         (DI)(DI*1), R8
 	ADDQ         R8, R8
+	CMPB         stream+116(FP), $0x00
+	JEQ          usual27
+	MOVQ         SI, R8
+	SHLQ         $0x02, R8
+	ORQ          AX, R8
+	TESTQ        $0x0000003f, R8
+	JNZ          usual27
 
-plane19:
+plane29:
 	XORQ R8, R8
 
-loop20:
+loop30:
 	LEAQ        64(R8), R9
 	CMPQ        R9, DI
-	JGT         done21
+	JGT         done31
+	VMOVUPS     (CX)(R8*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     (DX)(R8*4), Z4
+	VADDPS      Z4, Z3, Z3
+	VMOVNTPS    Z3, (AX)(R8*4)
+	VMOVUPS     64(CX)(R8*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     64(DX)(R8*4), Z4
+	VADDPS      Z4, Z3, Z3
+	VMOVNTPS    Z3, 64(AX)(R8*4)
+	VMOVUPS     128(CX)(R8*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     128(DX)(R8*4), Z4
+	VADDPS      Z4, Z3, Z3
+	VMOVNTPS    Z3, 128(AX)(R8*4)
+	VMOVUPS     192(CX)(R8*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     192(DX)(R8*4), Z4
+	VADDPS      Z4, Z3, Z3
+	VMOVNTPS    Z3, 192(AX)(R8*4)
+	MOVQ        R9, R8
+	JMP         loop30
+
+done31:
+loop32:
+	LEAQ        16(R8), R9
+	CMPQ        R9, DI
+	JGT         done33
+	VMOVUPS     (CX)(R8*4), Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS     (DX)(R8*4), Z4
+	VADDPS      Z4, Z3, Z3
+	VMOVNTPS    Z3, (AX)(R8*4)
+	MOVQ        R9, R8
+	JMP         loop32
+
+done33:
+	CMPQ        R8, DI
+	JEQ         done34
+	VMOVUPS.Z   (CX)(R8*4), K1, Z3
+	VSUBPS      Z0, Z3, Z3
+	VFMADD213PS Z2, Z1, Z3
+	VMOVUPS.Z   (DX)(R8*4), K1, Z4
+	VADDPS      Z4, Z3, Z3
+	VMOVUPS     Z3, K1, (AX)(R8*4)
+
+done34:
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	DECQ BX
+	JNZ  plane29
+	SFENCE
+	JMP  done28
+
+usual27:
+plane35:
+	XORQ R8, R8
+
+loop36:
+	LEAQ        64(R8), R9
+	CMPQ        R9, DI
+	JGT         done37
 	VMOVUPS     (CX)(R8*4), Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
@@ -343,13 +482,13 @@ loop20:
 	VADDPS      Z4, Z3, Z3
 	VMOVUPS     Z3, 192(AX)(R8*4)
 	MOVQ        R9, R8
-	JMP         loop20
+	JMP         loop36
 
-done21:
-loop22:
+done37:
+loop38:
 	LEAQ        16(R8), R9
 	CMPQ        R9, DI
-	JGT         done23
+	JGT         done39
 	VMOVUPS     (CX)(R8*4), Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
@@ -357,11 +496,11 @@ loop22:
 	VADDPS      Z4, Z3, Z3
 	VMOVUPS     Z3, (AX)(R8*4)
 	MOVQ        R9, R8
-	JMP         loop22
+	JMP         loop38
 
-done23:
+done39:
 	CMPQ        R8, DI
-	JEQ         done24
+	JEQ         done40
 	VMOVUPS.Z   (CX)(R8*4), K1, Z3
 	VSUBPS      Z0, Z3, Z3
 	VFMADD213PS Z2, Z1, Z3
@@ -369,18 +508,20 @@ done23:
 	VADDPS      Z4, Z3, Z3
 	VMOVUPS     Z3, K1, (AX)(R8*4)
 
-done24:
+done40:
 	LEAQ (AX)(SI*4), AX
 	LEAQ (CX)(SI*4), CX
 	LEAQ (DX)(SI*4), DX
 	DECQ BX
-	JNZ  plane19
+	JNZ  plane35
+
+done28:
 	VZEROUPPER
 	RET
 
-// func planesNormalizeLimitedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·planesNormalizeLimitedAVX512(SB), NOSPLIT, $0-116
+// func planesNormalizeLimitedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·planesNormalizeLimitedAVX512(SB), NOSPLIT, $0-117
 	VBROADCASTSS mean+96(FP), Z0
 	VBROADCASTSS factor+100(FP), Z1
 	VBROADCASTSS shift+104(FP), Z2
@@ -398,14 +539,88 @@ TEXT ·planesNormalizeLimitedAVX512(SB), NOSPLIT, $0-116
 	KMOVW        R8, K1
 	LEAQ         (SI)(SI*1), DI
 	ADDQ         DI, DI
+	CMPB         stream+116(FP), $0x00
+	JEQ          usual41
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+	ORQ          AX, DI
+	TESTQ        $0x0000003f, DI
+	JNZ          usual41
 
-plane25:
+plane43:
 	XORQ DI, DI
 
-loop26:
+loop44:
 	LEAQ        64(DI), R8
 	CMPQ        R8, SI
-	JGT         done27
+	JGT         done45
+	VMOVUPS     (CX)(DI*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVNTPS    Z5, (AX)(DI*4)
+	VMOVUPS     64(CX)(DI*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVNTPS    Z5, 64(AX)(DI*4)
+	VMOVUPS     128(CX)(DI*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVNTPS    Z5, 128(AX)(DI*4)
+	VMOVUPS     192(CX)(DI*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVNTPS    Z5, 192(AX)(DI*4)
+	MOVQ        R8, DI
+	JMP         loop44
+
+done45:
+loop46:
+	LEAQ        16(DI), R8
+	CMPQ        R8, SI
+	JGT         done47
+	VMOVUPS     (CX)(DI*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVNTPS    Z5, (AX)(DI*4)
+	MOVQ        R8, DI
+	JMP         loop46
+
+done47:
+	CMPQ        DI, SI
+	JEQ         done48
+	VMOVUPS.Z   (CX)(DI*4), K1, Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVUPS     Z5, K1, (AX)(DI*4)
+
+done48:
+	LEAQ (AX)(BX*4), AX
+	LEAQ (CX)(BX*4), CX
+	DECQ DX
+	JNZ  plane43
+	SFENCE
+	JMP  done42
+
+usual41:
+plane49:
+	XORQ DI, DI
+
+loop50:
+	LEAQ        64(DI), R8
+	CMPQ        R8, SI
+	JGT         done51
 	VMOVUPS     (CX)(DI*4), Z5
 	VSUBPS      Z0, Z5, Z5
 	VFMADD213PS Z2, Z1, Z5
@@ -431,13 +646,13 @@ loop26:
 	VMINPS      Z5, Z4, Z5
 	VMOVUPS     Z5, 192(AX)(DI*4)
 	MOVQ        R8, DI
-	JMP         loop26
+	JMP         loop50
 
-done27:
-loop28:
+done51:
+loop52:
 	LEAQ        16(DI), R8
 	CMPQ        R8, SI
-	JGT         done29
+	JGT         done53
 	VMOVUPS     (CX)(DI*4), Z5
 	VSUBPS      Z0, Z5, Z5
 	VFMADD213PS Z2, Z1, Z5
@@ -445,11 +660,11 @@ loop28:
 	VMINPS      Z5, Z4, Z5
 	VMOVUPS     Z5, (AX)(DI*4)
 	MOVQ        R8, DI
-	JMP         loop28
+	JMP         loop52
 
-done29:
+done53:
 	CMPQ        DI, SI
-	JEQ         done30
+	JEQ         done54
 	VMOVUPS.Z   (CX)(DI*4), K1, Z5
 	VSUBPS      Z0, Z5, Z5
 	VFMADD213PS Z2, Z1, Z5
@@ -457,17 +672,19 @@ done29:
 	VMINPS      Z5, Z4, Z5
 	VMOVUPS     Z5, K1, (AX)(DI*4)
 
-done30:
+done54:
 	LEAQ (AX)(BX*4), AX
 	LEAQ (CX)(BX*4), CX
 	DECQ DX
-	JNZ  plane25
+	JNZ  plane49
+
+done42:
 	VZEROUPPER
 	RET
 
-// func planesNormalizeLimitedAddedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·planesNormalizeLimitedAddedAVX512(SB), NOSPLIT, $0-116
+// func planesNormalizeLimitedAddedAVX512(y []float32, x []float32, add []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, stream bool)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·planesNormalizeLimitedAddedAVX512(SB), NOSPLIT, $0-117
 	VBROADCASTSS mean+96(FP), Z0
 	VBROADCASTSS factor+100(FP), Z1
 	VBROADCASTSS shift+104(FP), Z2
@@ -486,14 +703,101 @@ TEXT ·planesNormalizeLimitedAddedAVX512(SB), NOSPLIT, $0-116
 	KMOVW        R9, K1
 	LEAQ         (DI)(DI*1), R8
 	ADDQ         R8, R8
+	CMPB         stream+116(FP), $0x00
+	JEQ          usual55
+	MOVQ         SI, R8
+	SHLQ         $0x02, R8
+	ORQ          AX, R8
+	TESTQ        $0x0000003f, R8
+	JNZ          usual55
 
-plane31:
+plane57:
 	XORQ R8, R8
 
-loop32:
+loop58:
 	LEAQ        64(R8), R9
 	CMPQ        R9, DI
-	JGT         done33
+	JGT         done59
+	VMOVUPS     (CX)(R8*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMOVUPS     (DX)(R8*4), Z6
+	VADDPS      Z6, Z5, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVNTPS    Z5, (AX)(R8*4)
+	VMOVUPS     64(CX)(R8*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMOVUPS     64(DX)(R8*4), Z6
+	VADDPS      Z6, Z5, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVNTPS    Z5, 64(AX)(R8*4)
+	VMOVUPS     128(CX)(R8*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMOVUPS     128(DX)(R8*4), Z6
+	VADDPS      Z6, Z5, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVNTPS    Z5, 128(AX)(R8*4)
+	VMOVUPS     192(CX)(R8*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMOVUPS     192(DX)(R8*4), Z6
+	VADDPS      Z6, Z5, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVNTPS    Z5, 192(AX)(R8*4)
+	MOVQ        R9, R8
+	JMP         loop58
+
+done59:
+loop60:
+	LEAQ        16(R8), R9
+	CMPQ        R9, DI
+	JGT         done61
+	VMOVUPS     (CX)(R8*4), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMOVUPS     (DX)(R8*4), Z6
+	VADDPS      Z6, Z5, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVNTPS    Z5, (AX)(R8*4)
+	MOVQ        R9, R8
+	JMP         loop60
+
+done61:
+	CMPQ        R8, DI
+	JEQ         done62
+	VMOVUPS.Z   (CX)(R8*4), K1, Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD213PS Z2, Z1, Z5
+	VMOVUPS.Z   (DX)(R8*4), K1, Z6
+	VADDPS      Z6, Z5, Z5
+	VMAXPS      Z5, Z3, Z5
+	VMINPS      Z5, Z4, Z5
+	VMOVUPS     Z5, K1, (AX)(R8*4)
+
+done62:
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	DECQ BX
+	JNZ  plane57
+	SFENCE
+	JMP  done56
+
+usual55:
+plane63:
+	XORQ R8, R8
+
+loop64:
+	LEAQ        64(R8), R9
+	CMPQ        R9, DI
+	JGT         done65
 	VMOVUPS     (CX)(R8*4), Z5
 	VSUBPS      Z0, Z5, Z5
 	VFMADD213PS Z2, Z1, Z5
@@ -527,13 +831,13 @@ loop32:
 	VMINPS      Z5, Z4, Z5
 	VMOVUPS     Z5, 192(AX)(R8*4)
 	MOVQ        R9, R8
-	JMP         loop32
+	JMP         loop64
 
-done33:
-loop34:
+done65:
+loop66:
 	LEAQ        16(R8), R9
 	CMPQ        R9, DI
-	JGT         done35
+	JGT         done67
 	VMOVUPS     (CX)(R8*4), Z5
 	VSUBPS      Z0, Z5, Z5
 	VFMADD213PS Z2, Z1, Z5
@@ -543,11 +847,11 @@ loop34:
 	VMINPS      Z5, Z4, Z5
 	VMOVUPS     Z5, (AX)(R8*4)
 	MOVQ        R9, R8
-	JMP         loop34
+	JMP         loop66
 
-done35:
+done67:
 	CMPQ        R8, DI
-	JEQ         done36
+	JEQ         done68
 	VMOVUPS.Z   (CX)(R8*4), K1, Z5
 	VSUBPS      Z0, Z5, Z5
 	VFMADD213PS Z2, Z1, Z5
@@ -557,12 +861,14 @@ done35:
 	VMINPS      Z5, Z4, Z5
 	VMOVUPS     Z5, K1, (AX)(R8*4)
 
-done36:
+done68:
 	LEAQ (AX)(SI*4), AX
 	LEAQ (CX)(SI*4), CX
 	LEAQ (DX)(SI*4), DX
 	DECQ BX
-	JNZ  plane31
+	JNZ  plane63
+
+done56:
 	VZEROUPPER
 	RET
 
@@ -591,15 +897,15 @@ TEXT ·planesGradSumsAVX512(SB), NOSPLIT, $0-136
 	VXORPS       Z7, Z7, Z7
 	VXORPS       Z8, Z8, Z8
 
-plane37:
+plane69:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	XORQ   R8, R8
 
-loop38:
+loop70:
 	LEAQ          64(R8), R9
 	CMPQ          R9, SI
-	JGT           done39
+	JGT           done71
 	VMOVUPS       (CX)(R8*4), Z12
 	VMOVUPS       (AX)(R8*4), Z11
 	VSUBPS        Z0, Z11, Z13
@@ -647,13 +953,13 @@ loop38:
 	VADDPD        Z11, Z6, Z6
 	VADDPD        Z12, Z7, Z7
 	MOVQ          R9, R8
-	JMP           loop38
+	JMP           loop70
 
-done39:
-loop40:
+done71:
+loop72:
 	LEAQ        16(R8), R9
 	CMPQ        R9, SI
-	JGT         done41
+	JGT         done73
 	VMOVUPS     (CX)(R8*4), Z11
 	VMOVUPS     (AX)(R8*4), Z12
 	VSUBPS      Z0, Z12, Z12
@@ -664,18 +970,18 @@ loop40:
 	VADDPS      Z11, Z9, Z9
 	VFMADD231PS Z11, Z12, Z10
 	MOVQ        R9, R8
-	JMP         loop40
+	JMP         loop72
 
-done41:
+done73:
 	CMPQ        R8, SI
-	JEQ         done42
+	JEQ         done74
 	VMOVUPS.Z   (CX)(R8*4), K1, Z11
 	VMOVUPS.Z   (AX)(R8*4), K1, Z12
 	VSUBPS      Z0, Z12, Z12
 	VADDPS      Z11, Z9, Z9
 	VFMADD231PS Z11, Z12, Z10
 
-done42:
+done74:
 	VCVTPS2PD     Y9, Z11
 	VEXTRACTF32X8 $0x01, Z9, Y9
 	VCVTPS2PD     Y9, Z9
@@ -689,7 +995,7 @@ done42:
 	LEAQ          (AX)(BX*4), AX
 	LEAQ          (CX)(BX*4), CX
 	DECQ          DX
-	JNZ           plane37
+	JNZ           plane69
 	VADDPD        Z3, Z1, Z1
 	VADDPD        Z4, Z2, Z2
 	VADDPD        Z2, Z1, Z1
@@ -713,9 +1019,9 @@ done42:
 	VZEROUPPER
 	RET
 
-// func planesGradAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·planesGradAVX512(SB), NOSPLIT, $0-172
+// func planesGradAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·planesGradAVX512(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Z0
 	MOVQ         dx_base+0(FP), AX
 	MOVQ         dy_base+96(FP), CX
@@ -730,14 +1036,64 @@ TEXT ·planesGradAVX512(SB), NOSPLIT, $0-172
 	LEAQ         (SI)(SI*1), DI
 	ADDQ         DI, DI
 	VBROADCASTSS factor+148(FP), Z0
+	CMPB         stream+172(FP), $0x00
+	JEQ          usual75
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+	ORQ          AX, DI
+	TESTQ        $0x0000003f, DI
+	JNZ          usual75
 
-plane43:
+plane77:
 	XORQ DI, DI
 
-loop44:
+loop78:
+	LEAQ     32(DI), R8
+	CMPQ     R8, SI
+	JGT      done79
+	VMOVUPS  (CX)(DI*4), Z1
+	VMULPS   Z0, Z1, Z1
+	VMOVNTPS Z1, (AX)(DI*4)
+	VMOVUPS  64(CX)(DI*4), Z1
+	VMULPS   Z0, Z1, Z1
+	VMOVNTPS Z1, 64(AX)(DI*4)
+	MOVQ     R8, DI
+	JMP      loop78
+
+done79:
+loop80:
+	LEAQ     16(DI), R8
+	CMPQ     R8, SI
+	JGT      done81
+	VMOVUPS  (CX)(DI*4), Z1
+	VMULPS   Z0, Z1, Z1
+	VMOVNTPS Z1, (AX)(DI*4)
+	MOVQ     R8, DI
+	JMP      loop80
+
+done81:
+	CMPQ      DI, SI
+	JEQ       done82
+	VMOVUPS.Z (CX)(DI*4), K1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (AX)(DI*4)
+
+done82:
+	LEAQ (AX)(BX*4), AX
+	LEAQ (CX)(BX*4), CX
+	DECQ DX
+	JNZ  plane77
+	SFENCE
+	JMP  done76
+
+usual75:
+plane83:
+	XORQ DI, DI
+
+loop84:
 	LEAQ    32(DI), R8
 	CMPQ    R8, SI
-	JGT     done45
+	JGT     done85
 	VMOVUPS (CX)(DI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DI*4)
@@ -745,37 +1101,39 @@ loop44:
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, 64(AX)(DI*4)
 	MOVQ    R8, DI
-	JMP     loop44
+	JMP     loop84
 
-done45:
-loop46:
+done85:
+loop86:
 	LEAQ    16(DI), R8
 	CMPQ    R8, SI
-	JGT     done47
+	JGT     done87
 	VMOVUPS (CX)(DI*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(DI*4)
 	MOVQ    R8, DI
-	JMP     loop46
+	JMP     loop86
 
-done47:
+done87:
 	CMPQ      DI, SI
-	JEQ       done48
+	JEQ       done88
 	VMOVUPS.Z (CX)(DI*4), K1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (AX)(DI*4)
 
-done48:
+done88:
 	LEAQ (AX)(BX*4), AX
 	LEAQ (CX)(BX*4), CX
 	DECQ DX
-	JNZ  plane43
+	JNZ  plane83
+
+done76:
 	VZEROUPPER
 	RET
 
-// func planesTrainGradAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·planesTrainGradAVX512(SB), NOSPLIT, $0-172
+// func planesTrainGradAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·planesTrainGradAVX512(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Z0
 	MOVQ         dx_base+0(FP), AX
 	MOVQ         dy_base+96(FP), CX
@@ -793,14 +1151,81 @@ TEXT ·planesTrainGradAVX512(SB), NOSPLIT, $0-172
 	VBROADCASTSS factor+148(FP), Z1
 	VBROADCASTSS offset+164(FP), Z2
 	VBROADCASTSS slope+168(FP), Z3
+	CMPB         stream+172(FP), $0x00
+	JEQ          usual89
+	MOVQ         SI, R8
+	SHLQ         $0x02, R8
+	ORQ          AX, R8
+	TESTQ        $0x0000003f, R8
+	JNZ          usual89
 
-plane49:
+plane91:
 	XORQ R8, R8
 
-loop50:
+loop92:
 	LEAQ         32(R8), R9
 	CMPQ         R9, DI
-	JGT          done51
+	JGT          done93
+	VMOVUPS      (CX)(R8*4), Z4
+	VMOVUPS      (DX)(R8*4), Z5
+	VSUBPS       Z0, Z5, Z5
+	VSUBPS       Z2, Z4, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMULPS       Z1, Z4, Z4
+	VMOVNTPS     Z4, (AX)(R8*4)
+	VMOVUPS      64(CX)(R8*4), Z4
+	VMOVUPS      64(DX)(R8*4), Z5
+	VSUBPS       Z0, Z5, Z5
+	VSUBPS       Z2, Z4, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMULPS       Z1, Z4, Z4
+	VMOVNTPS     Z4, 64(AX)(R8*4)
+	MOVQ         R9, R8
+	JMP          loop92
+
+done93:
+loop94:
+	LEAQ         16(R8), R9
+	CMPQ         R9, DI
+	JGT          done95
+	VMOVUPS      (CX)(R8*4), Z4
+	VMOVUPS      (DX)(R8*4), Z5
+	VSUBPS       Z0, Z5, Z5
+	VSUBPS       Z2, Z4, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMULPS       Z1, Z4, Z4
+	VMOVNTPS     Z4, (AX)(R8*4)
+	MOVQ         R9, R8
+	JMP          loop94
+
+done95:
+	CMPQ         R8, DI
+	JEQ          done96
+	VMOVUPS.Z    (CX)(R8*4), K1, Z4
+	VMOVUPS.Z    (DX)(R8*4), K1, Z5
+	VSUBPS       Z0, Z5, Z5
+	VSUBPS       Z2, Z4, Z4
+	VFNMADD231PS Z3, Z5, Z4
+	VMULPS       Z1, Z4, Z4
+	VMOVUPS      Z4, K1, (AX)(R8*4)
+
+done96:
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	DECQ BX
+	JNZ  plane91
+	SFENCE
+	JMP  done90
+
+usual89:
+plane97:
+	XORQ R8, R8
+
+loop98:
+	LEAQ         32(R8), R9
+	CMPQ         R9, DI
+	JGT          done99
 	VMOVUPS      (CX)(R8*4), Z4
 	VMOVUPS      (DX)(R8*4), Z5
 	VSUBPS       Z0, Z5, Z5
@@ -816,13 +1241,13 @@ loop50:
 	VMULPS       Z1, Z4, Z4
 	VMOVUPS      Z4, 64(AX)(R8*4)
 	MOVQ         R9, R8
-	JMP          loop50
+	JMP          loop98
 
-done51:
-loop52:
+done99:
+loop100:
 	LEAQ         16(R8), R9
 	CMPQ         R9, DI
-	JGT          done53
+	JGT          done101
 	VMOVUPS      (CX)(R8*4), Z4
 	VMOVUPS      (DX)(R8*4), Z5
 	VSUBPS       Z0, Z5, Z5
@@ -831,11 +1256,11 @@ loop52:
 	VMULPS       Z1, Z4, Z4
 	VMOVUPS      Z4, (AX)(R8*4)
 	MOVQ         R9, R8
-	JMP          loop52
+	JMP          loop100
 
-done53:
+done101:
 	CMPQ         R8, DI
-	JEQ          done54
+	JEQ          done102
 	VMOVUPS.Z    (CX)(R8*4), K1, Z4
 	VMOVUPS.Z    (DX)(R8*4), K1, Z5
 	VSUBPS       Z0, Z5, Z5
@@ -844,12 +1269,14 @@ done53:
 	VMULPS       Z1, Z4, Z4
 	VMOVUPS      Z4, K1, (AX)(R8*4)
 
-done54:
+done102:
 	LEAQ (AX)(SI*4), AX
 	LEAQ (CX)(SI*4), CX
 	LEAQ (DX)(SI*4), DX
 	DECQ BX
-	JNZ  plane49
+	JNZ  plane97
+
+done90:
 	VZEROUPPER
 	RET
 
@@ -882,15 +1309,15 @@ TEXT ·planesGradSumsGatedXAVX512(SB), NOSPLIT, $0-136
 	VXORPS       Z11, Z11, Z11
 	VXORPS       Z12, Z12, Z12
 
-plane55:
+plane103:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	XORQ   R8, R8
 
-loop56:
+loop104:
 	LEAQ          64(R8), R9
 	CMPQ          R9, SI
-	JGT           done57
+	JGT           done105
 	VMOVUPS       (CX)(R8*4), Z15
 	VMOVUPS       (AX)(R8*4), Z16
 	VSUBPS        Z0, Z16, Z16
@@ -966,13 +1393,13 @@ loop56:
 	VADDPD        Z15, Z10, Z10
 	VADDPD        Z16, Z11, Z11
 	MOVQ          R9, R8
-	JMP           loop56
+	JMP           loop104
 
-done57:
-loop58:
+done105:
+loop106:
 	LEAQ        16(R8), R9
 	CMPQ        R9, SI
-	JGT         done59
+	JGT         done107
 	VMOVUPS     (CX)(R8*4), Z15
 	VMOVUPS     (AX)(R8*4), Z16
 	VSUBPS      Z0, Z16, Z16
@@ -990,11 +1417,11 @@ loop58:
 	VADDPS      Z15, Z13, Z13
 	VFMADD231PS Z15, Z16, Z14
 	MOVQ        R9, R8
-	JMP         loop58
+	JMP         loop106
 
-done59:
+done107:
 	CMPQ        R8, SI
-	JEQ         done60
+	JEQ         done108
 	VMOVUPS.Z   (CX)(R8*4), K1, Z15
 	VMOVUPS.Z   (AX)(R8*4), K1, Z16
 	VSUBPS      Z0, Z16, Z16
@@ -1008,7 +1435,7 @@ done59:
 	VADDPS      Z15, Z13, Z13
 	VFMADD231PS Z15, Z16, Z14
 
-done60:
+done108:
 	VCVTPS2PD     Y13, Z15
 	VEXTRACTF32X8 $0x01, Z13, Y13
 	VCVTPS2PD     Y13, Z13
@@ -1022,7 +1449,7 @@ done60:
 	LEAQ          (AX)(BX*4), AX
 	LEAQ          (CX)(BX*4), CX
 	DECQ          DX
-	JNZ           plane55
+	JNZ           plane103
 	VADDPD        Z7, Z5, Z5
 	VADDPD        Z8, Z6, Z6
 	VADDPD        Z6, Z5, Z5
@@ -1046,9 +1473,9 @@ done60:
 	VZEROUPPER
 	RET
 
-// func planesGradGatedXAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·planesGradGatedXAVX512(SB), NOSPLIT, $0-172
+// func planesGradGatedXAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·planesGradGatedXAVX512(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Z0
 	VBROADCASTSS factor+148(FP), Z1
 	VBROADCASTSS shift+152(FP), Z2
@@ -1067,14 +1494,93 @@ TEXT ·planesGradGatedXAVX512(SB), NOSPLIT, $0-172
 	KMOVW        R9, K1
 	LEAQ         (DI)(DI*1), R8
 	ADDQ         R8, R8
+	CMPB         stream+172(FP), $0x00
+	JEQ          usual109
+	MOVQ         SI, R8
+	SHLQ         $0x02, R8
+	ORQ          AX, R8
+	TESTQ        $0x0000003f, R8
+	JNZ          usual109
 
-plane61:
+plane111:
 	XORQ R8, R8
 
-loop62:
+loop112:
 	LEAQ        32(R8), R9
 	CMPQ        R9, DI
-	JGT         done63
+	JGT         done113
+	VMOVUPS     (CX)(R8*4), Z5
+	VMOVUPS     (DX)(R8*4), Z6
+	VSUBPS      Z0, Z6, Z6
+	VFMADD213PS Z2, Z1, Z6
+	VCMPPS      $0x1e, Z3, Z6, K2
+	VCMPPS      $0x11, Z4, Z6, K3
+	KANDW       K3, K2, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VMULPS      Z1, Z5, Z5
+	VMOVNTPS    Z5, (AX)(R8*4)
+	VMOVUPS     64(CX)(R8*4), Z5
+	VMOVUPS     64(DX)(R8*4), Z6
+	VSUBPS      Z0, Z6, Z6
+	VFMADD213PS Z2, Z1, Z6
+	VCMPPS      $0x1e, Z3, Z6, K2
+	VCMPPS      $0x11, Z4, Z6, K3
+	KANDW       K3, K2, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VMULPS      Z1, Z5, Z5
+	VMOVNTPS    Z5, 64(AX)(R8*4)
+	MOVQ        R9, R8
+	JMP         loop112
+
+done113:
+loop114:
+	LEAQ        16(R8), R9
+	CMPQ        R9, DI
+	JGT         done115
+	VMOVUPS     (CX)(R8*4), Z5
+	VMOVUPS     (DX)(R8*4), Z6
+	VSUBPS      Z0, Z6, Z6
+	VFMADD213PS Z2, Z1, Z6
+	VCMPPS      $0x1e, Z3, Z6, K2
+	VCMPPS      $0x11, Z4, Z6, K3
+	KANDW       K3, K2, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VMULPS      Z1, Z5, Z5
+	VMOVNTPS    Z5, (AX)(R8*4)
+	MOVQ        R9, R8
+	JMP         loop114
+
+done115:
+	CMPQ        R8, DI
+	JEQ         done116
+	VMOVUPS.Z   (CX)(R8*4), K1, Z5
+	VMOVUPS.Z   (DX)(R8*4), K1, Z6
+	VSUBPS      Z0, Z6, Z6
+	VFMADD213PS Z2, Z1, Z6
+	VCMPPS      $0x1e, Z3, Z6, K2
+	VCMPPS      $0x11, Z4, Z6, K3
+	KANDW       K3, K2, K2
+	VMOVAPS.Z   Z5, K2, Z5
+	VMULPS      Z1, Z5, Z5
+	VMOVUPS     Z5, K1, (AX)(R8*4)
+
+done116:
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	DECQ BX
+	JNZ  plane111
+	SFENCE
+	JMP  done110
+
+usual109:
+plane117:
+	XORQ R8, R8
+
+loop118:
+	LEAQ        32(R8), R9
+	CMPQ        R9, DI
+	JGT         done119
 	VMOVUPS     (CX)(R8*4), Z5
 	VMOVUPS     (DX)(R8*4), Z6
 	VSUBPS      Z0, Z6, Z6
@@ -1096,13 +1602,13 @@ loop62:
 	VMULPS      Z1, Z5, Z5
 	VMOVUPS     Z5, 64(AX)(R8*4)
 	MOVQ        R9, R8
-	JMP         loop62
+	JMP         loop118
 
-done63:
-loop64:
+done119:
+loop120:
 	LEAQ        16(R8), R9
 	CMPQ        R9, DI
-	JGT         done65
+	JGT         done121
 	VMOVUPS     (CX)(R8*4), Z5
 	VMOVUPS     (DX)(R8*4), Z6
 	VSUBPS      Z0, Z6, Z6
@@ -1114,11 +1620,11 @@ loop64:
 	VMULPS      Z1, Z5, Z5
 	VMOVUPS     Z5, (AX)(R8*4)
 	MOVQ        R9, R8
-	JMP         loop64
+	JMP         loop120
 
-done65:
+done121:
 	CMPQ        R8, DI
-	JEQ         done66
+	JEQ         done122
 	VMOVUPS.Z   (CX)(R8*4), K1, Z5
 	VMOVUPS.Z   (DX)(R8*4), K1, Z6
 	VSUBPS      Z0, Z6, Z6
@@ -1130,18 +1636,20 @@ done65:
 	VMULPS      Z1, Z5, Z5
 	VMOVUPS     Z5, K1, (AX)(R8*4)
 
-done66:
+done122:
 	LEAQ (AX)(SI*4), AX
 	LEAQ (CX)(SI*4), CX
 	LEAQ (DX)(SI*4), DX
 	DECQ BX
-	JNZ  plane61
+	JNZ  plane117
+
+done110:
 	VZEROUPPER
 	RET
 
-// func planesTrainGradGatedXAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·planesTrainGradGatedXAVX512(SB), NOSPLIT, $0-172
+// func planesTrainGradGatedXAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·planesTrainGradGatedXAVX512(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Z0
 	VBROADCASTSS factor+148(FP), Z1
 	VBROADCASTSS shift+152(FP), Z2
@@ -1162,14 +1670,109 @@ TEXT ·planesTrainGradGatedXAVX512(SB), NOSPLIT, $0-172
 	ADDQ         R8, R8
 	VBROADCASTSS offset+164(FP), Z5
 	VBROADCASTSS slope+168(FP), Z6
+	CMPB         stream+172(FP), $0x00
+	JEQ          usual123
+	MOVQ         SI, R8
+	SHLQ         $0x02, R8
+	ORQ          AX, R8
+	TESTQ        $0x0000003f, R8
+	JNZ          usual123
 
-plane67:
+plane125:
 	XORQ R8, R8
 
-loop68:
+loop126:
 	LEAQ         32(R8), R9
 	CMPQ         R9, DI
-	JGT          done69
+	JGT          done127
+	VMOVUPS      (CX)(R8*4), Z7
+	VMOVUPS      (DX)(R8*4), Z8
+	VSUBPS       Z0, Z8, Z8
+	VFMADD213PS  Z2, Z1, Z8
+	VCMPPS       $0x1e, Z3, Z8, K2
+	VCMPPS       $0x11, Z4, Z8, K3
+	KANDW        K3, K2, K2
+	VMOVAPS.Z    Z7, K2, Z7
+	VMOVUPS      (DX)(R8*4), Z8
+	VSUBPS       Z0, Z8, Z8
+	VSUBPS       Z5, Z7, Z7
+	VFNMADD231PS Z6, Z8, Z7
+	VMULPS       Z1, Z7, Z7
+	VMOVNTPS     Z7, (AX)(R8*4)
+	VMOVUPS      64(CX)(R8*4), Z7
+	VMOVUPS      64(DX)(R8*4), Z8
+	VSUBPS       Z0, Z8, Z8
+	VFMADD213PS  Z2, Z1, Z8
+	VCMPPS       $0x1e, Z3, Z8, K2
+	VCMPPS       $0x11, Z4, Z8, K3
+	KANDW        K3, K2, K2
+	VMOVAPS.Z    Z7, K2, Z7
+	VMOVUPS      64(DX)(R8*4), Z8
+	VSUBPS       Z0, Z8, Z8
+	VSUBPS       Z5, Z7, Z7
+	VFNMADD231PS Z6, Z8, Z7
+	VMULPS       Z1, Z7, Z7
+	VMOVNTPS     Z7, 64(AX)(R8*4)
+	MOVQ         R9, R8
+	JMP          loop126
+
+done127:
+loop128:
+	LEAQ         16(R8), R9
+	CMPQ         R9, DI
+	JGT          done129
+	VMOVUPS      (CX)(R8*4), Z7
+	VMOVUPS      (DX)(R8*4), Z8
+	VSUBPS       Z0, Z8, Z8
+	VFMADD213PS  Z2, Z1, Z8
+	VCMPPS       $0x1e, Z3, Z8, K2
+	VCMPPS       $0x11, Z4, Z8, K3
+	KANDW        K3, K2, K2
+	VMOVAPS.Z    Z7, K2, Z7
+	VMOVUPS      (DX)(R8*4), Z8
+	VSUBPS       Z0, Z8, Z8
+	VSUBPS       Z5, Z7, Z7
+	VFNMADD231PS Z6, Z8, Z7
+	VMULPS       Z1, Z7, Z7
+	VMOVNTPS     Z7, (AX)(R8*4)
+	MOVQ         R9, R8
+	JMP          loop128
+
+done129:
+	CMPQ         R8, DI
+	JEQ          done130
+	VMOVUPS.Z    (CX)(R8*4), K1, Z7
+	VMOVUPS.Z    (DX)(R8*4), K1, Z8
+	VSUBPS       Z0, Z8, Z8
+	VFMADD213PS  Z2, Z1, Z8
+	VCMPPS       $0x1e, Z3, Z8, K2
+	VCMPPS       $0x11, Z4, Z8, K3
+	KANDW        K3, K2, K2
+	VMOVAPS.Z    Z7, K2, Z7
+	VMOVUPS.Z    (DX)(R8*4), K1, Z8
+	VSUBPS       Z0, Z8, Z8
+	VSUBPS       Z5, Z7, Z7
+	VFNMADD231PS Z6, Z8, Z7
+	VMULPS       Z1, Z7, Z7
+	VMOVUPS      Z7, K1, (AX)(R8*4)
+
+done130:
+	LEAQ (AX)(SI*4), AX
+	LEAQ (CX)(SI*4), CX
+	LEAQ (DX)(SI*4), DX
+	DECQ BX
+	JNZ  plane125
+	SFENCE
+	JMP  done124
+
+usual123:
+plane131:
+	XORQ R8, R8
+
+loop132:
+	LEAQ         32(R8), R9
+	CMPQ         R9, DI
+	JGT          done133
 	VMOVUPS      (CX)(R8*4), Z7
 	VMOVUPS      (DX)(R8*4), Z8
 	VSUBPS       Z0, Z8, Z8
@@ -1199,13 +1802,13 @@ loop68:
 	VMULPS       Z1, Z7, Z7
 	VMOVUPS      Z7, 64(AX)(R8*4)
 	MOVQ         R9, R8
-	JMP          loop68
+	JMP          loop132
 
-done69:
-loop70:
+done133:
+loop134:
 	LEAQ         16(R8), R9
 	CMPQ         R9, DI
-	JGT          done71
+	JGT          done135
 	VMOVUPS      (CX)(R8*4), Z7
 	VMOVUPS      (DX)(R8*4), Z8
 	VSUBPS       Z0, Z8, Z8
@@ -1221,11 +1824,11 @@ loop70:
 	VMULPS       Z1, Z7, Z7
 	VMOVUPS      Z7, (AX)(R8*4)
 	MOVQ         R9, R8
-	JMP          loop70
+	JMP          loop134
 
-done71:
+done135:
 	CMPQ         R8, DI
-	JEQ          done72
+	JEQ          done136
 	VMOVUPS.Z    (CX)(R8*4), K1, Z7
 	VMOVUPS.Z    (DX)(R8*4), K1, Z8
 	VSUBPS       Z0, Z8, Z8
@@ -1241,12 +1844,14 @@ done71:
 	VMULPS       Z1, Z7, Z7
 	VMOVUPS      Z7, K1, (AX)(R8*4)
 
-done72:
+done136:
 	LEAQ (AX)(SI*4), AX
 	LEAQ (CX)(SI*4), CX
 	LEAQ (DX)(SI*4), DX
 	DECQ BX
-	JNZ  plane67
+	JNZ  plane131
+
+done124:
 	VZEROUPPER
 	RET
 
@@ -1278,15 +1883,15 @@ TEXT ·planesGradSumsGatedYAVX512(SB), NOSPLIT, $0-136
 	VXORPS       Z9, Z9, Z9
 	VXORPS       Z10, Z10, Z10
 
-plane73:
+plane137:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	XORQ   R9, R9
 
-loop74:
+loop138:
 	LEAQ          64(R9), R10
 	CMPQ          R10, DI
-	JGT           done75
+	JGT           done139
 	VMOVUPS       (CX)(R9*4), Z13
 	VMOVUPS       (DX)(R9*4), Z14
 	VCMPPS        $0x1e, Z1, Z14, K2
@@ -1354,13 +1959,13 @@ loop74:
 	VADDPD        Z13, Z8, Z8
 	VADDPD        Z14, Z9, Z9
 	MOVQ          R10, R9
-	JMP           loop74
+	JMP           loop138
 
-done75:
-loop76:
+done139:
+loop140:
 	LEAQ        16(R9), R10
 	CMPQ        R10, DI
-	JGT         done77
+	JGT         done141
 	VMOVUPS     (CX)(R9*4), Z13
 	VMOVUPS     (DX)(R9*4), Z14
 	VCMPPS      $0x1e, Z1, Z14, K2
@@ -1376,11 +1981,11 @@ loop76:
 	VADDPS      Z13, Z11, Z11
 	VFMADD231PS Z13, Z14, Z12
 	MOVQ        R10, R9
-	JMP         loop76
+	JMP         loop140
 
-done77:
+done141:
 	CMPQ        R9, DI
-	JEQ         done78
+	JEQ         done142
 	VMOVUPS.Z   (CX)(R9*4), K1, Z13
 	VMOVUPS.Z   (DX)(R9*4), K1, Z14
 	VCMPPS      $0x1e, Z1, Z14, K2
@@ -1392,7 +1997,7 @@ done77:
 	VADDPS      Z13, Z11, Z11
 	VFMADD231PS Z13, Z14, Z12
 
-done78:
+done142:
 	VCVTPS2PD     Y11, Z13
 	VEXTRACTF32X8 $0x01, Z11, Y11
 	VCVTPS2PD     Y11, Z11
@@ -1407,7 +2012,7 @@ done78:
 	LEAQ          (CX)(SI*4), CX
 	LEAQ          (DX)(SI*4), DX
 	DECQ          BX
-	JNZ           plane73
+	JNZ           plane137
 	VADDPD        Z5, Z3, Z3
 	VADDPD        Z6, Z4, Z4
 	VADDPD        Z4, Z3, Z3
@@ -1431,9 +2036,9 @@ done78:
 	VZEROUPPER
 	RET
 
-// func planesGradGatedYAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+// func planesGradGatedYAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·planesGradGatedYAVX512(SB), NOSPLIT, $0-172
+TEXT ·planesGradGatedYAVX512(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Z0
 	VBROADCASTSS low+156(FP), Z0
 	VBROADCASTSS high+160(FP), Z1
@@ -1453,15 +2058,15 @@ TEXT ·planesGradGatedYAVX512(SB), NOSPLIT, $0-172
 	ADDQ         R9, R9
 	VBROADCASTSS factor+148(FP), Z2
 	TESTQ        DX, DX
-	JZ           alone79
+	JZ           alone143
 
-plane81:
+plane145:
 	XORQ R9, R9
 
-loop82:
+loop146:
 	LEAQ      32(R9), R10
 	CMPQ      R10, R8
-	JGT       done83
+	JGT       done147
 	VMOVUPS   (CX)(R9*4), Z3
 	VMOVUPS   (BX)(R9*4), Z4
 	VCMPPS    $0x1e, Z0, Z4, K2
@@ -1481,13 +2086,13 @@ loop82:
 	VMULPS    Z2, Z3, Z3
 	VMOVUPS   Z3, 64(AX)(R9*4)
 	MOVQ      R10, R9
-	JMP       loop82
+	JMP       loop146
 
-done83:
-loop84:
+done147:
+loop148:
 	LEAQ      16(R9), R10
 	CMPQ      R10, R8
-	JGT       done85
+	JGT       done149
 	VMOVUPS   (CX)(R9*4), Z3
 	VMOVUPS   (BX)(R9*4), Z4
 	VCMPPS    $0x1e, Z0, Z4, K2
@@ -1498,11 +2103,11 @@ loop84:
 	VMULPS    Z2, Z3, Z3
 	VMOVUPS   Z3, (AX)(R9*4)
 	MOVQ      R10, R9
-	JMP       loop84
+	JMP       loop148
 
-done85:
+done149:
 	CMPQ      R9, R8
-	JEQ       done86
+	JEQ       done150
 	VMOVUPS.Z (CX)(R9*4), K1, Z3
 	VMOVUPS.Z (BX)(R9*4), K1, Z4
 	VCMPPS    $0x1e, Z0, Z4, K2
@@ -1513,23 +2118,23 @@ done85:
 	VMULPS    Z2, Z3, Z3
 	VMOVUPS   Z3, K1, (AX)(R9*4)
 
-done86:
+done150:
 	LEAQ (AX)(DI*4), AX
 	LEAQ (CX)(DI*4), CX
 	LEAQ (DX)(DI*4), DX
 	LEAQ (BX)(DI*4), BX
 	DECQ SI
-	JNZ  plane81
-	JMP  done80
+	JNZ  plane145
+	JMP  done144
 
-alone79:
-plane87:
+alone143:
+plane151:
 	XORQ R9, R9
 
-loop88:
+loop152:
 	LEAQ      32(R9), R10
 	CMPQ      R10, R8
-	JGT       done89
+	JGT       done153
 	VMOVUPS   (CX)(R9*4), Z3
 	VMOVUPS   (BX)(R9*4), Z4
 	VCMPPS    $0x1e, Z0, Z4, K2
@@ -1547,13 +2152,13 @@ loop88:
 	VMULPS    Z2, Z3, Z3
 	VMOVUPS   Z3, 64(AX)(R9*4)
 	MOVQ      R10, R9
-	JMP       loop88
+	JMP       loop152
 
-done89:
-loop90:
+done153:
+loop154:
 	LEAQ      16(R9), R10
 	CMPQ      R10, R8
-	JGT       done91
+	JGT       done155
 	VMOVUPS   (CX)(R9*4), Z3
 	VMOVUPS   (BX)(R9*4), Z4
 	VCMPPS    $0x1e, Z0, Z4, K2
@@ -1563,11 +2168,11 @@ loop90:
 	VMULPS    Z2, Z3, Z3
 	VMOVUPS   Z3, (AX)(R9*4)
 	MOVQ      R10, R9
-	JMP       loop90
+	JMP       loop154
 
-done91:
+done155:
 	CMPQ      R9, R8
-	JEQ       done92
+	JEQ       done156
 	VMOVUPS.Z (CX)(R9*4), K1, Z3
 	VMOVUPS.Z (BX)(R9*4), K1, Z4
 	VCMPPS    $0x1e, Z0, Z4, K2
@@ -1577,21 +2182,21 @@ done91:
 	VMULPS    Z2, Z3, Z3
 	VMOVUPS   Z3, K1, (AX)(R9*4)
 
-done92:
+done156:
 	LEAQ (AX)(DI*4), AX
 	LEAQ (CX)(DI*4), CX
 	LEAQ (DX)(DI*4), DX
 	LEAQ (BX)(DI*4), BX
 	DECQ SI
-	JNZ  plane87
+	JNZ  plane151
 
-done80:
+done144:
 	VZEROUPPER
 	RET
 
-// func planesTrainGradGatedYAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32)
+// func planesTrainGradGatedYAVX512(dx []float32, dadd []float32, x []float32, y []float32, dy []float32, n int, stride int, size int, mean float32, factor float32, shift float32, low float32, high float32, offset float32, slope float32, stream bool)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·planesTrainGradGatedYAVX512(SB), NOSPLIT, $0-172
+TEXT ·planesTrainGradGatedYAVX512(SB), NOSPLIT, $0-173
 	VBROADCASTSS mean+144(FP), Z0
 	VBROADCASTSS low+156(FP), Z1
 	VBROADCASTSS high+160(FP), Z2
@@ -1614,15 +2219,15 @@ TEXT ·planesTrainGradGatedYAVX512(SB), NOSPLIT, $0-172
 	VBROADCASTSS offset+164(FP), Z4
 	VBROADCASTSS slope+168(FP), Z5
 	TESTQ        BX, BX
-	JZ           alone93
+	JZ           alone157
 
-plane95:
+plane159:
 	XORQ R10, R10
 
-loop96:
+loop160:
 	LEAQ         32(R10), R11
 	CMPQ         R11, R9
-	JGT          done97
+	JGT          done161
 	VMOVUPS      (CX)(R10*4), Z6
 	VMOVUPS      (SI)(R10*4), Z7
 	VCMPPS       $0x1e, Z1, Z7, K2
@@ -1650,13 +2255,13 @@ loop96:
 	VMULPS       Z3, Z8, Z6
 	VMOVUPS      Z6, 64(AX)(R10*4)
 	MOVQ         R11, R10
-	JMP          loop96
+	JMP          loop160
 
-done97:
-loop98:
+done161:
+loop162:
 	LEAQ         16(R10), R11
 	CMPQ         R11, R9
-	JGT          done99
+	JGT          done163
 	VMOVUPS      (CX)(R10*4), Z6
 	VMOVUPS      (SI)(R10*4), Z7
 	VCMPPS       $0x1e, Z1, Z7, K2
@@ -1671,11 +2276,11 @@ loop98:
 	VMULPS       Z3, Z8, Z6
 	VMOVUPS      Z6, (AX)(R10*4)
 	MOVQ         R11, R10
-	JMP          loop98
+	JMP          loop162
 
-done99:
+done163:
 	CMPQ         R10, R9
-	JEQ          done100
+	JEQ          done164
 	VMOVUPS.Z    (CX)(R10*4), K1, Z6
 	VMOVUPS.Z    (SI)(R10*4), K1, Z7
 	VCMPPS       $0x1e, Z1, Z7, K2
@@ -1690,24 +2295,24 @@ done99:
 	VMULPS       Z3, Z8, Z6
 	VMOVUPS      Z6, K1, (AX)(R10*4)
 
-done100:
+done164:
 	LEAQ (AX)(R8*4), AX
 	LEAQ (CX)(R8*4), CX
 	LEAQ (DX)(R8*4), DX
 	LEAQ (BX)(R8*4), BX
 	LEAQ (SI)(R8*4), SI
 	DECQ DI
-	JNZ  plane95
-	JMP  done94
+	JNZ  plane159
+	JMP  done158
 
-alone93:
-plane101:
+alone157:
+plane165:
 	XORQ R10, R10
 
-loop102:
+loop166:
 	LEAQ         32(R10), R11
 	CMPQ         R11, R9
-	JGT          done103
+	JGT          done167
 	VMOVUPS      (CX)(R10*4), Z6
 	VMOVUPS      (SI)(R10*4), Z7
 	VCMPPS       $0x1e, Z1, Z7, K2
@@ -1733,13 +2338,13 @@ loop102:
 	VMULPS       Z3, Z6, Z6
 	VMOVUPS      Z6, 64(AX)(R10*4)
 	MOVQ         R11, R10
-	JMP          loop102
+	JMP          loop166
 
-done103:
-loop104:
+done167:
+loop168:
 	LEAQ         16(R10), R11
 	CMPQ         R11, R9
-	JGT          done105
+	JGT          done169
 	VMOVUPS      (CX)(R10*4), Z6
 	VMOVUPS      (SI)(R10*4), Z7
 	VCMPPS       $0x1e, Z1, Z7, K2
@@ -1753,11 +2358,11 @@ loop104:
 	VMULPS       Z3, Z6, Z6
 	VMOVUPS      Z6, (AX)(R10*4)
 	MOVQ         R11, R10
-	JMP          loop104
+	JMP          loop168
 
-done105:
+done169:
 	CMPQ         R10, R9
-	JEQ          done106
+	JEQ          done170
 	VMOVUPS.Z    (CX)(R10*4), K1, Z6
 	VMOVUPS.Z    (SI)(R10*4), K1, Z7
 	VCMPPS       $0x1e, Z1, Z7, K2
@@ -1771,15 +2376,15 @@ done105:
 	VMULPS       Z3, Z6, Z6
 	VMOVUPS      Z6, K1, (AX)(R10*4)
 
-done106:
+done170:
 	LEAQ (AX)(R8*4), AX
 	LEAQ (CX)(R8*4), CX
 	LEAQ (DX)(R8*4), DX
 	LEAQ (BX)(R8*4), BX
 	LEAQ (SI)(R8*4), SI
 	DECQ DI
-	JNZ  plane101
+	JNZ  plane165
 
-done94:
+done158:
 	VZEROUPPER
 	RET

@@ -123,7 +123,7 @@ func (p *channel) pairs(parts int, of func(at cursor) (a, b vec)) {
 // normalize writes y = (x - mean)·factor + shift, plus add, limited to low to
 // high.
 func (m *machine) normalize(name string, limited, added bool) {
-	m.begin(name, "func(y, x, add []float32, n, stride, size int, mean, factor, shift, low, high float32)",
+	m.begin(name, "func(y, x, add []float32, n, stride, size int, mean, factor, shift, low, high float32, stream bool)",
 		"computes (x-mean)·factor + shift + add, between low and high, in n planes.")
 	mean, factor, shift := m.scalar("mean"), m.scalar("factor"), m.scalar("shift")
 	var low, high vec
@@ -135,17 +135,48 @@ func (m *machine) normalize(name string, limited, added bool) {
 		names = append(names, "add")
 	}
 	p := m.channel(names...)
-	p.each(4, func(at cursor) {
-		y := m.normalized(at.load(p.array["x"]), mean, factor, shift)
-		if added {
-			y = m.add(y, at.load(p.array["add"]))
-		}
-		if limited {
-			y = m.limited(y, low, high)
-		}
-		at.store(y, p.array["y"])
+	p.streaming("y", func(store storing) {
+		p.each(4, func(at cursor) {
+			y := m.normalized(at.load(p.array["x"]), mean, factor, shift)
+			if added {
+				y = m.add(y, at.load(p.array["add"]))
+			}
+			if limited {
+				y = m.limited(y, low, high)
+			}
+			store(at, y, p.array["y"])
+		})
 	})
 	m.end()
+}
+
+// storing writes a vector.
+type storing func(at cursor, v vec, array reg.Register)
+
+// streaming writes loops that store past the caches, and such that do not: those
+// run unless the argument stream is true and planes begin at whole vectors.
+func (p *channel) streaming(array string, loop func(store storing)) {
+	m := p.m
+	usual, done, places := m.label("usual"), m.label("done"), m.GP64()
+	m.CMPB(m.address(m.Param("stream")), operand.U8(0))
+	m.JEQ(operand.LabelRef(usual))
+	m.MOVQ(p.stride, places)
+	m.SHLQ(operand.U8(2), places)
+	m.ORQ(p.array[array], places)
+	m.TESTQ(operand.U32(4*m.lanes-1), places)
+	m.JNZ(operand.LabelRef(usual))
+	loop(func(at cursor, v vec, array reg.Register) {
+		if at.rest != nil {
+			at.store(v, array)
+			return
+		}
+		m.VMOVNTPS(v, at.at(array, 4))
+	})
+	m.SFENCE()
+	m.JMP(operand.LabelRef(done))
+	m.Label(usual)
+	loop(cursor.store)
+	m.Label(done)
 }
 
 // normalized is (x - mean)·factor + shift, with one rounding less.
@@ -215,7 +246,7 @@ func (m *machine) gradientSums(name, gate string) {
 // inputGradient writes dx = factor·(dy - offset - (x-mean)·slope), or factor·dy,
 // and passes dy on to what was added.
 func (m *machine) inputGradient(name, gate string, train bool) {
-	m.begin(name, "func(dx, dadd, x, y, dy []float32, n, stride, size int, mean, factor, shift, low, high, offset, slope float32)",
+	m.begin(name, "func(dx, dadd, x, y, dy []float32, n, stride, size int, mean, factor, shift, low, high, offset, slope float32, stream bool)",
 		"computes the gradients of the input of batch normalisation, and of what was added if dadd is not nil, in n planes.")
 	names := []string{"dx", "dy"}
 	if train || gate == "GatedX" {
@@ -232,7 +263,7 @@ func (m *machine) inputGradient(name, gate string, train bool) {
 	if train {
 		offset, slope = m.scalar("offset"), m.scalar("slope")
 	}
-	loop := func(pass bool) {
+	loop := func(pass bool, store storing) {
 		g.p.each(2, func(at cursor) {
 			dy := g.load(at)
 			dx := dy
@@ -244,20 +275,20 @@ func (m *machine) inputGradient(name, gate string, train bool) {
 			if pass {
 				at.store(dy, g.p.array["dadd"])
 			}
-			at.store(m.mul(dx, g.factor), g.p.array["dx"])
+			store(at, m.mul(dx, g.factor), g.p.array["dx"])
 		})
 	}
 	if gate == "GatedY" {
 		alone, done := m.label("alone"), m.label("done")
 		m.TESTQ(g.p.array["dadd"], g.p.array["dadd"])
 		m.JZ(operand.LabelRef(alone))
-		loop(true)
+		loop(true, cursor.store)
 		m.JMP(operand.LabelRef(done))
 		m.Label(alone)
-		loop(false)
+		loop(false, cursor.store)
 		m.Label(done)
 	} else {
-		loop(false)
+		g.p.streaming("dx", func(store storing) { loop(false, store) })
 	}
 	m.end()
 }
