@@ -129,7 +129,7 @@ func (c *console) check(r *train.Report) {
 		c.printf("note: %s\n", note)
 	}
 	if s := r.Step; s != nil && r.Trainable {
-		c.printf("a step of adamw on random data took the %s loss from %.4g to %.4g\n", r.Loss, s.Before, s.After)
+		c.printf("one step of training on random data took the %s loss from %.4g to %.4g\n", r.Loss, s.Before, s.After)
 	}
 	if r.Trainable {
 		c.printf("can be trained\n")
@@ -180,7 +180,7 @@ func (c *console) checkGradients(r *train.Report) {
 		rows = append(rows, table.Row{"all parameters", "", fmt.Sprintf("%.1e", r.Step.Slope), "", ""})
 	}
 	if len(rows) > 0 {
-		c.table(table.Row{"gradient of", "nodes", "off by", "of", "at node"}, rows, "nodes", "of")
+		c.table(table.Row{"gradient of", "nodes", "off by", "elements", "at node"}, rows, "nodes", "elements")
 		c.printf("\n")
 	}
 }
