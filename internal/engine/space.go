@@ -1,5 +1,7 @@
 package engine
 
+import "runtime"
+
 // A Space is room for the values of a run that nobody needs after it. Machines
 // that never run at the same time may share one, which is as large as the largest
 // of them needs: the passes over whole and smaller batches, in training and in
@@ -22,7 +24,10 @@ func (s *Space) take() bool {
 	if len(s.floats) >= s.needFloats && len(s.ints) >= s.needInts {
 		return false
 	}
-	s.floats, s.ints = nil, nil // rather than have both at a time
+	if s.state > 0 {
+		s.floats, s.ints = nil, nil
+		runtime.GC() // rather than have both at a time
+	}
 	s.floats, s.ints = make([]float32, s.needFloats), make([]int64, s.needInts)
 	s.state++
 	return true
