@@ -28,7 +28,7 @@ const apartGoal = 1e-4
 var identical = []struct {
 	name string
 	size int // 0 is the usual one
-}{{"mlp-mnist", 0}, {"cnn", 0}, {"resnet18", 32}, {"transformer", 16}, {"lstm", 20}}
+}{{"mlp-mnist", 0}, {"cnn", 0}, {"resnet18", 64}, {"transformer", 16}, {"lstm", 20}}
 
 // measureLosses has workloads trained with each instruction set and on several
 // numbers of threads.

@@ -46,10 +46,8 @@ func (z *Pruned) SetZeros(w []float32) {
 // Known reports whether any weight is known to be zero.
 func (z *Pruned) Known() bool { return z != nil && z.kept < len(z.keep) }
 
-// atMost reports whether at most a share of the weights is not zero.
-func (z *Pruned) atMost(share float64) bool {
-	return z.Known() && float64(z.kept) <= share*float64(len(z.keep))
-}
+// share is that of the weights that are not zero.
+func (z *Pruned) share() float64 { return float64(z.kept) / float64(len(z.keep)) }
 
 // Clear makes x zero where weights are: x is a gradient of them.
 func (z *Pruned) Clear(x []float32) {

@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // A product with a matrix that is mostly zero has a list of terms for each row
 // of that matrix: where the element is, and where the row of the other factor is
 // that it multiplies. The inner loop loads the element once and multiplies a few
@@ -150,9 +152,12 @@ func NewSparseProduct(m, n, k int, trans bool) *SparseProduct {
 // sparseLimit is the most elements that offsets reach.
 const sparseLimit = 1 << 29
 
-// Pays reports whether the product takes less time than a dense one.
-func (p *SparseProduct) Pays(z *Pruned) bool {
-	return z.atMost(p.isa.rowsPay) && p.m >= p.isa.lanes && len(z.keep) < sparseLimit && p.k*p.width < sparseLimit
+// Cost is the time it takes as a share of that of a dense product, about.
+func (p *SparseProduct) Cost(z *Pruned) float64 {
+	if p.m < p.isa.lanes || len(z.keep) >= sparseLimit || p.k*p.width >= sparseLimit {
+		return math.Inf(1)
+	}
+	return z.share() / p.isa.rowsPay
 }
 
 // update makes the lists.
@@ -214,6 +219,9 @@ var sparseParts = split(func(a *sparseArgs, lo, hi int) {
 	}
 })
 
+// Empty tells whether the epilogue does nothing.
+func (e Epilogue) Empty() bool { return e.empty() }
+
 // finishBlock applies an epilogue without Col to rows of so many columns.
 func (e *Epilogue) finishBlock(c []float32, rows, cols, stride int) {
 	if e.empty() {
@@ -255,10 +263,12 @@ func NewSparseGradient(m, n, k int) *SparseGradient {
 	return p
 }
 
-// Pays reports whether the product takes less time than a dense one. There is no
-// other that has an epilogue.
-func (p *SparseGradient) Pays(z *Pruned, then Epilogue) bool {
-	return then.empty() && z.atMost(p.isa.dotsPay) && p.k >= p.isa.lanes && len(z.keep) < sparseLimit && p.n*p.bs.width < sparseLimit
+// Cost is the time it takes as a share of that of a dense product, about.
+func (p *SparseGradient) Cost(z *Pruned) float64 {
+	if p.k < p.isa.lanes || len(z.keep) >= sparseLimit || p.n*p.bs.width >= sparseLimit {
+		return math.Inf(1)
+	}
+	return z.share() / p.isa.dotsPay
 }
 
 func (p *SparseGradient) update(z *Pruned) {

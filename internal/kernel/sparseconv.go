@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // SparseConv is a convolution of which many weights are zero. It has a list of
 // terms for each channel of results, or of gradients of inputs: the weight, and
 // the place in the planes of a sweep or a correlation that it meets, of all
@@ -23,20 +25,29 @@ func NewSparseConv(c *Conv) *SparseConv {
 	return v
 }
 
-// ForwardPays reports whether Forward takes less time than that of the dense
-// convolution; BackwardDataPays and BackwardWeightsPays are for the others.
-func (v *SparseConv) ForwardPays(z *Pruned) bool {
-	return v.forward != nil && z.atMost(active.sparse.convPays/v.gain(v.conv.patches.forward != nil, patchCost))
+// ForwardCost is the time Forward takes as a share of that of the dense
+// convolution, about. BackwardDataCost and BackwardWeightsCost are for the others.
+func (v *SparseConv) ForwardCost(z *Pruned) float64 {
+	if v.forward == nil {
+		return math.Inf(1)
+	}
+	return z.share() / active.sparse.convPays * v.gain(v.conv.patches.forward != nil, patchCost)
 }
 
-// BackwardDataPays is ForwardPays for BackwardData.
-func (v *SparseConv) BackwardDataPays(z *Pruned) bool {
-	return v.backward != nil && z.atMost(active.sparse.convPays/v.gain(v.conv.patches.backward != nil, patchCost))
+// BackwardDataCost is ForwardCost for BackwardData.
+func (v *SparseConv) BackwardDataCost(z *Pruned) float64 {
+	if v.backward == nil {
+		return math.Inf(1)
+	}
+	return z.share() / active.sparse.convPays * v.gain(v.conv.patches.backward != nil, patchCost)
 }
 
-// BackwardWeightsPays is ForwardPays for BackwardWeights.
-func (v *SparseConv) BackwardWeightsPays(z *Pruned) bool {
-	return v.gradient != nil && z.atMost(active.sparse.correlationPays/v.gain(v.conv.patches.weights != nil, patchGradientCost))
+// BackwardWeightsCost is ForwardCost for BackwardWeights.
+func (v *SparseConv) BackwardWeightsCost(z *Pruned) float64 {
+	if v.gradient == nil {
+		return math.Inf(1)
+	}
+	return z.share() / active.sparse.correlationPays * v.gain(v.conv.patches.weights != nil, patchGradientCost)
 }
 
 // gain is how many times as fast as a direct sum the dense convolution is.

@@ -1,0 +1,306 @@
+package kernel
+
+import "math"
+
+// Where all weights of a row or a column are zero, or those of a channel of a
+// convolution, the product is one of smaller matrices: what is left is copied
+// together, multiplied as if nothing were missing, and its result put where it
+// belongs.
+
+// compactCost is the share of a dense product's time that copying takes, about.
+const compactCost = 0.1
+
+// live are the rows and columns of a matrix that are not all zero.
+type live struct {
+	version          int64
+	rows, cols       []int
+	allRows, allCols int // there are
+	size             int // elements of a row and a column
+}
+
+// update finds them.
+func (l *live) update(z *Pruned) bool {
+	if l.version == z.version {
+		return false
+	}
+	l.version = z.version
+	rows, cols := make([]bool, l.allRows), make([]bool, l.allCols)
+	for r := range rows {
+		for c := range cols {
+			for _, keep := range z.keep[(r*l.allCols+c)*l.size:][:l.size] {
+				if keep {
+					rows[r], cols[c] = true, true
+				}
+			}
+		}
+	}
+	l.rows, l.cols = set(l.rows[:0], rows), set(l.cols[:0], cols)
+	return true
+}
+
+// set appends the numbers of the flags that are set.
+func set(to []int, flags []bool) []int {
+	for i, f := range flags {
+		if f {
+			to = append(to, i)
+		}
+	}
+	return to
+}
+
+// cost is the time of the smaller product as a share of the dense one's.
+func (l *live) cost() float64 {
+	all := float64(l.allRows * l.allCols)
+	left := float64(len(l.rows) * len(l.cols))
+	if left == 0 || left == all {
+		return math.Inf(1)
+	}
+	return left/all + compactCost
+}
+
+// weights is how many elements are left.
+func (l *live) weights() int { return len(l.rows) * len(l.cols) * l.size }
+
+// pick copies what is left of w.
+func (l *live) pick(to, w []float32) {
+	compactParts.do(len(l.rows), max(1, chunk/(len(l.cols)*l.size)), compactArgs{
+		to: to, from: w, outer: l.rows, inner: l.cols, stride: l.allCols, size: l.size,
+	})
+}
+
+// spread puts what is left of w back, and zeros elsewhere.
+func (l *live) spread(w, from []float32) {
+	clear(w)
+	compactParts.do(len(l.rows), max(1, chunk/(len(l.cols)*l.size)), compactArgs{
+		to: w, from: from, outer: l.rows, inner: l.cols, stride: l.allCols, size: l.size, back: true,
+	})
+}
+
+// pickChannels copies some of all channels of x, each of so many elements; n is how often
+// all channels lie behind each other.
+func pickChannels(to, x []float32, n int, some []int, all, size int) {
+	compactParts.do(n, max(1, chunk/(len(some)*size)), compactArgs{to: to, from: x, inner: some, stride: all, size: size})
+}
+
+// spreadChannels is the reverse, and puts zeros elsewhere.
+func spreadChannels(x, from []float32, n int, some []int, all, size int) {
+	clear(x)
+	compactParts.do(n, max(1, chunk/(len(some)*size)), compactArgs{to: x, from: from, inner: some, stride: all, size: size, back: true})
+}
+
+// compactArgs say what to copy between runs that lie together and those among all
+// others.
+type compactArgs struct {
+	to, from     []float32
+	outer, inner []int // nil outer is all
+	stride       int   // of the outer, in runs
+	size         int   // of a run
+	back         bool  // from together to apart
+}
+
+var compactParts = split(func(a *compactArgs, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		outer := i
+		if a.outer != nil {
+			outer = a.outer[i]
+		}
+		for j, inner := range a.inner {
+			together, apart := (i*len(a.inner)+j)*a.size, (outer*a.stride+inner)*a.size
+			switch {
+			case a.back && a.size == 1:
+				a.to[apart] = a.from[together]
+			case a.back:
+				copy(a.to[apart:][:a.size], a.from[together:])
+			case a.size == 1:
+				a.to[together] = a.from[apart]
+			default:
+				copy(a.to[together:][:a.size], a.from[apart:])
+			}
+		}
+	}
+})
+
+// rooms are pieces of memory that are needed together.
+func rooms(sizes [3]int) (x [3][]float32, all *[]float32) {
+	all = getPanels(sizes[0] + sizes[1] + sizes[2])
+	rest := *all
+	for i, n := range sizes {
+		x[i], rest = rest[:n], rest[n:]
+	}
+	return x, all
+}
+
+// CompactProduct is a SparseProduct for weights of which whole rows or columns
+// are zero.
+type CompactProduct struct {
+	m     int
+	trans bool
+	live
+}
+
+// NewCompactProduct prepares a product.
+func NewCompactProduct(m, n, k int, trans bool) *CompactProduct {
+	if trans {
+		return &CompactProduct{m: m, trans: true, live: live{allRows: n, allCols: k, size: 1}}
+	}
+	return &CompactProduct{m: m, live: live{allRows: k, allCols: n, size: 1}}
+}
+
+// Cost is the time it takes as a share of that of a dense product.
+func (p *CompactProduct) Cost(z *Pruned) float64 {
+	p.update(z)
+	return p.cost()
+}
+
+// Run computes the product and its epilogue. z are the zeros of b.
+func (p *CompactProduct) Run(a, b, c []float32, z *Pruned, then Epilogue) {
+	p.update(z)
+	inner, outer, k, n, ldb := p.rows, p.cols, p.allRows, p.allCols, len(p.cols)
+	if p.trans {
+		inner, outer, k, n, ldb = p.cols, p.rows, p.allCols, p.allRows, len(p.cols)
+	}
+	x, all := rooms([3]int{p.m * len(inner), p.weights(), p.m * len(outer)})
+	defer panelRooms.put(all)
+	pickChannels(x[0], a, p.m, inner, k, 1)
+	p.pick(x[1], b)
+	if len(outer) == n {
+		GemmThen(false, p.trans, p.m, n, len(inner), 1, x[0], len(inner), x[1], ldb, 0, c, n, then)
+		return
+	}
+	Gemm(false, p.trans, p.m, len(outer), len(inner), 1, x[0], len(inner), x[1], ldb, 0, x[2], len(outer))
+	spreadChannels(c, x[2], p.m, outer, n, 1)
+	finishParts.do(p.m, max(1, chunk/n), finishArgs{c, then, n, p.m})
+}
+
+// finishArgs are rows of a result to be finished. After so many of them, Row of
+// the epilogue begins anew.
+type finishArgs struct {
+	c    []float32
+	then Epilogue
+	size int
+	rows int
+}
+
+var finishParts = split(func(a *finishArgs, lo, hi int) {
+	if a.then.empty() {
+		return
+	}
+	for i := lo; i < hi; i++ {
+		a.then.apply(a.c[i*a.size:][:a.size], i%a.rows, 0, i*a.size)
+	}
+})
+
+// CompactGradient is a SparseGradient for weights of which whole rows or columns
+// are zero.
+type CompactGradient struct {
+	k int
+	live
+}
+
+// NewCompactGradient prepares a product.
+func NewCompactGradient(m, n, k int) *CompactGradient {
+	return &CompactGradient{k: k, live: live{allRows: m, allCols: n, size: 1}}
+}
+
+// Cost is the time it takes as a share of that of a dense product.
+func (p *CompactGradient) Cost(z *Pruned) float64 {
+	p.update(z)
+	return p.cost()
+}
+
+// Run computes the product. z are the zeros of the weights.
+func (p *CompactGradient) Run(a, b, c []float32, z *Pruned) {
+	p.update(z)
+	m, n := len(p.rows), len(p.cols)
+	x, all := rooms([3]int{p.k * m, p.k * n, m * n})
+	defer panelRooms.put(all)
+	pickChannels(x[0], a, p.k, p.rows, p.allRows, 1)
+	pickChannels(x[1], b, p.k, p.cols, p.allCols, 1)
+	Gemm(true, false, m, n, p.k, 1, x[0], m, x[1], n, 0, x[2], n)
+	p.spread(c, x[2])
+	z.Clear(c)
+}
+
+// CompactConv is a convolution of which whole channels of inputs or outputs have
+// no weights.
+type CompactConv struct {
+	conv, small *Conv
+	live
+}
+
+// NewCompactConv prepares a convolution like c.
+func NewCompactConv(c *Conv) *CompactConv {
+	return &CompactConv{conv: c, live: live{allRows: c.M, allCols: c.C / c.Groups, size: c.taps()}}
+}
+
+// Cost is the time it takes as a share of that of the dense convolution.
+func (v *CompactConv) Cost(z *Pruned) float64 {
+	if v.conv.Groups > 1 {
+		return math.Inf(1)
+	}
+	if v.update(z) {
+		v.small = nil
+	}
+	return v.cost()
+}
+
+// plan makes the convolution of what is left.
+func (v *CompactConv) plan() {
+	if v.small == nil {
+		v.small = NewConv(v.conv.N, len(v.cols), len(v.rows), 1, v.conv.Window)
+	}
+}
+
+// Forward is that of Conv. z are the zeros of w, and Cost has seen them; so it is
+// with the others.
+func (v *CompactConv) Forward(x, w, y []float32, ep Epilogue) {
+	v.conv.check(x, w, y)
+	v.conv.checkEpilogue(&ep, len(y), v.conv.M)
+	v.plan()
+	s := v.small
+	some, all := rooms([3]int{s.N * s.C * s.pixels(), v.weights(), s.N * s.M * s.outputs()})
+	defer panelRooms.put(all)
+	pickChannels(some[0], x, s.N, v.cols, v.allCols, s.pixels())
+	v.pick(some[1], w)
+	if len(v.rows) == v.allRows {
+		s.Forward(some[0], some[1], y, ep)
+		return
+	}
+	s.Forward(some[0], some[1], some[2], Epilogue{})
+	spreadChannels(y, some[2], s.N, v.rows, v.allRows, s.outputs())
+	finishParts.do(s.N*v.allRows, max(1, chunk/s.outputs()), finishArgs{y, ep, s.outputs(), v.allRows})
+}
+
+// BackwardData is that of Conv.
+func (v *CompactConv) BackwardData(dy, w, dx []float32, ep Epilogue) {
+	v.conv.check(dx, w, dy)
+	v.conv.checkEpilogue(&ep, len(dx), v.conv.C)
+	v.plan()
+	s := v.small
+	some, all := rooms([3]int{s.N * s.M * s.outputs(), v.weights(), s.N * s.C * s.pixels()})
+	defer panelRooms.put(all)
+	pickChannels(some[0], dy, s.N, v.rows, v.allRows, s.outputs())
+	v.pick(some[1], w)
+	if len(v.cols) == v.allCols {
+		s.BackwardData(some[0], some[1], dx, ep)
+		return
+	}
+	s.BackwardData(some[0], some[1], some[2], Epilogue{})
+	spreadChannels(dx, some[2], s.N, v.cols, v.allCols, s.pixels())
+	finishParts.do(s.N*v.allCols, max(1, chunk/s.pixels()), finishArgs{dx, ep, s.pixels(), v.allCols})
+}
+
+// BackwardWeights is that of Conv, with zeros in dw where z has them.
+func (v *CompactConv) BackwardWeights(x, dy, dw []float32, z *Pruned) {
+	v.conv.check(x, dw, dy)
+	v.plan()
+	s := v.small
+	some, all := rooms([3]int{s.N * s.C * s.pixels(), s.N * s.M * s.outputs(), v.weights() + s.Scratch()})
+	defer panelRooms.put(all)
+	pickChannels(some[0], x, s.N, v.cols, v.allCols, s.pixels())
+	pickChannels(some[1], dy, s.N, v.rows, v.allRows, s.outputs())
+	w := some[2][:v.weights()]
+	s.BackwardWeights(some[0], some[1], w, some[2][v.weights():])
+	v.spread(dw, w)
+	z.Clear(dw)
+}
