@@ -12,6 +12,8 @@ type Rule struct {
 	Summary  string
 	Fields   []string // the hyperparameters it has besides those that all have
 	Defaults Hyper    // PyTorch's, or those of the paper where PyTorch has no such rule
+
+	Curvature bool // it wants Optimizer.Curvature now and then
 }
 
 // rule is one way to turn gradients into updates. A new one is an entry in
@@ -31,8 +33,6 @@ type rule struct {
 
 	// rates are the learning rates of the coordinates; nil if there are none.
 	rates func(x *tensor) rates
-
-	curvature bool // see Optimizer.Curvature
 }
 
 // A stage is a trip through all parameters: first whole looks at each tensor as a
@@ -223,12 +223,13 @@ var rules = []rule{
 	},
 	{
 		Rule: Rule{
-			Name:     "sophia",
-			Summary:  "Sophia-G: a mean gradient divided by an estimate of the curvature (Liu et al., 2024)",
-			Fields:   append(slices.Clone(moments), "rho"),
-			Defaults: Hyper{LR: 1e-4, Beta1: 0.965, Beta2: 0.99, Rho: 0.04, Eps: 1e-12, WeightDecay: 0.1},
+			Name:      "sophia",
+			Summary:   "Sophia-G: a mean gradient divided by an estimate of the curvature (Liu et al., 2024)",
+			Fields:    append(slices.Clone(moments), "rho"),
+			Defaults:  Hyper{LR: 1e-4, Beta1: 0.965, Beta2: 0.99, Rho: 0.04, Eps: 1e-12, WeightDecay: 0.1},
+			Curvature: true,
 		},
-		slots: sophiaSlots, stages: elementwise(sophia), decay: before, curvature: true,
+		slots: sophiaSlots, stages: elementwise(sophia), decay: before,
 	},
 }
 

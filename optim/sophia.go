@@ -30,7 +30,7 @@ const CurvatureEvery = 10
 
 // NeedsCurvature reports whether the rule wants Curvature before the next step.
 func (o *Optimizer) NeedsCurvature() bool {
-	return o.rule.curvature && o.state.Step%CurvatureEvery == 0
+	return o.rule.Curvature && o.state.Step%CurvatureEvery == 0
 }
 
 // Curvature takes the gradients that Param.Grad holds as those of the mean loss
@@ -38,7 +38,7 @@ func (o *Optimizer) NeedsCurvature() bool {
 // predicts (the Gauss-Newton-Bartlett estimator): h ← β₂h + (1−β₂)·batch·g². It
 // panics if the rule keeps no curvature.
 func (o *Optimizer) Curvature(batch int) {
-	if !o.rule.curvature {
+	if !o.rule.Curvature {
 		panic("optim: Curvature: rule " + o.rule.Name + " keeps none")
 	}
 	for _, x := range o.tensors {

@@ -159,6 +159,9 @@ func (n *network) build(examples int) (*pass, error) {
 			return nil, err
 		}
 		outputs = append(outputs, grads...)
+		if n.cfg.wantsCurvature() {
+			outputs = append(outputs, p.head.output)
+		}
 	} else if p.head.scores != nil {
 		outputs = append(outputs, p.head.scores)
 	}
@@ -253,14 +256,25 @@ func (n *network) run(ctx context.Context, idx []int, step int, draw uint64) (*p
 // gradients leaves the gradient of the mean loss over the examples in Param.Grad
 // and returns that loss. Batches beyond the chunk are added up.
 func (n *network) gradients(ctx context.Context, idx []int, step int) (float64, error) {
+	return n.overChunks(idx, func(part []int, start int) (float64, error) {
+		p, loss, err := n.run(ctx, part, step, uint64(step)<<32|uint64(start))
+		if err == nil {
+			p.updateStatistics()
+		}
+		return loss, err
+	})
+}
+
+// overChunks calls run for chunks of the examples, with where each starts, and
+// leaves the mean of the gradients in Param.Grad. It returns that of the losses.
+func (n *network) overChunks(idx []int, run func(part []int, start int) (float64, error)) (float64, error) {
 	total := 0.0
 	for start := 0; start < len(idx); start += n.chunk {
 		part := idx[start:min(start+n.chunk, len(idx))]
-		p, loss, err := n.run(ctx, part, step, uint64(step)<<32|uint64(start))
+		loss, err := run(part, start)
 		if err != nil {
 			return 0, err
 		}
-		p.updateStatistics()
 		share := float64(len(part)) / float64(len(idx))
 		total += share * loss
 		if len(part) < len(idx) {

@@ -74,6 +74,7 @@ func (t task) String() string {
 type head struct {
 	loss    *G.Node // scalar
 	scores  *G.Node // cross-entropy: (rows, classes)
+	output  *G.Node // what is held against the targets: scores, or numbers
 	target  *G.Node // leaf
 	classes int     // 0 for MSE
 }
@@ -111,7 +112,7 @@ func (t task) attachCrossEntropy(p *onnxload.Program, batch int, temperature flo
 			return head{}, err
 		}
 	}
-	h := head{scores: scores, classes: scores.Shape()[1], target: op.Input(p.Graph, "loss/labels", tensor.Int64, rows)}
+	h := head{scores: scores, output: scores, classes: scores.Shape()[1], target: op.Input(p.Graph, "loss/labels", tensor.Int64, rows)}
 	if temperature != 1 {
 		sharpness := op.Input(p.Graph, "loss/sharpness", tensor.Float32, 1)
 		p.Bind[sharpness] = op.Buffer{F: []float32{float32(1 / temperature)}}
@@ -164,7 +165,7 @@ func (t task) attachMSE(p *onnxload.Program, batch int) (head, error) {
 	if shape.TotalSize() != batch*t.perItem {
 		return head{}, t.misfit(out, batch)
 	}
-	h := head{target: op.Input(p.Graph, "loss/target", tensor.Float32, shape...)}
+	h := head{output: out.Node, target: op.Input(p.Graph, "loss/target", tensor.Float32, shape...)}
 	var err error
 	h.loss, err = op.MSE(out.Node, h.target)
 	return h, err

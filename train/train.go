@@ -24,6 +24,7 @@
 //	divergence.go  who is to blame for a NaN
 //	evaluate.go    metrics, without gradients
 //	prune.go       what becomes zero, and when
+//	curvature.go   gradients for the rules that estimate curvature
 //	profile.go     where the time goes
 //	interrupt.go   stopping a run
 //	resume.go      what a checkpoint holds; checkpoint.go is the file
@@ -80,6 +81,9 @@ func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cf
 				return nil, err
 			}
 			batch := order[r.at.Done:min(r.at.Done+cfg.Batch, len(order))]
+			if err := r.estimateCurvature(whole, batch); err != nil {
+				return nil, err
+			}
 			loss, err := r.network.gradients(whole, batch, r.at.Step+1)
 			if err != nil {
 				return nil, err
@@ -225,6 +229,18 @@ func (r *run) begin(ctx context.Context) error {
 		r.at.Before = &before
 	}
 	r.tell(Started, r.at.Before)
+	return nil
+}
+
+// estimateCurvature tells the optimizer about the curvature, when it is due.
+func (r *run) estimateCurvature(ctx context.Context, batch []int) error {
+	if !r.optimizer.NeedsCurvature() {
+		return nil
+	}
+	if err := r.network.drawnGradients(ctx, batch, r.at.Step+1); err != nil {
+		return err
+	}
+	r.optimizer.Curvature(len(batch))
 	return nil
 }
 
