@@ -2,6 +2,7 @@ package optim
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"testing"
 )
@@ -102,6 +103,53 @@ func TestRanges(t *testing.T) {
 			want = want[:len(want)-len("[0, inf)")] + test.span
 			if err := try(v); err == nil || err.Error() != want {
 				t.Errorf("%s %g: got error %v, want %s", test.field, v, err, want)
+			}
+		}
+	}
+}
+
+// TestEveryRange feeds each field of each rule the ends of its range and what lies
+// just outside. What is wrong is named with the field, the value and the range.
+func TestEveryRange(t *testing.T) {
+	for _, r := range rules {
+		for _, f := range fields {
+			if !r.uses(f.Name) {
+				continue
+			}
+			resolve := func(v float64) error {
+				cfg := Default(r.Name)
+				if f.Name == "nesterov" {
+					cfg.Momentum = Set(0.9)
+				}
+				*f.Settings(&cfg) = Set(v)
+				_, err := Resolve(network(), cfg)
+				return err
+			}
+			bounds := f.span
+			if f.Name == "rho" && r.Name == "adadelta" {
+				bounds = fraction
+			}
+			for _, v := range []float64{bounds.lo, (bounds.lo + bounds.hi) / 2, bounds.hi} {
+				if !bounds.contains(v) || f.Name == "step-min" && v > 50 || f.Name == "step-max" && v < 1e-6 ||
+					r.Defaults.Nesterov == 1 && f.Name == "momentum" && v == 0 {
+					continue
+				}
+				if err := resolve(v); err != nil {
+					t.Errorf("%s, %s %g: %v", r.Name, f.Name, v, err)
+				}
+			}
+			bad := []float64{math.NaN(), math.Nextafter(bounds.lo, math.Inf(-1)), math.Nextafter(bounds.hi, math.Inf(1)), math.Inf(1), math.Inf(-1)}
+			if bounds.open {
+				bad = append(bad, bounds.hi)
+			}
+			if bounds.whole {
+				bad = append(bad, bounds.lo+0.5)
+			}
+			for _, v := range bad {
+				want := fmt.Sprintf("%s: %g is not in %s", f.Name, v, bounds)
+				if err := resolve(v); err == nil || err.Error() != want {
+					t.Errorf("%s: got error %v, want %s", r.Name, err, want)
+				}
 			}
 		}
 	}
