@@ -5,13 +5,22 @@ package kernel
 type Gate struct {
 	Of   func(out, x []float32)    // out may be x
 	Grad func(out, y, g []float32) // g times the derivative where Of is y; out may be either
+	name gateName
 }
+
+// gateName tells the gates that whole cells know.
+type gateName int
+
+const (
+	sigmoidGate gateName = iota + 1
+	tanhGate
+)
 
 // The usual gates.
 var (
-	SigmoidGate = Gate{Sigmoid, SigmoidGrad}
-	TanhGate    = Gate{Tanh, TanhGrad}
-	ReluGate    = Gate{Relu, ReluGrad}
+	SigmoidGate = Gate{Sigmoid, SigmoidGrad, sigmoidGate}
+	TanhGate    = Gate{Tanh, TanhGrad, tanhGate}
+	ReluGate    = Gate{Of: Relu, Grad: ReluGrad}
 )
 
 // NewGate makes a gate of a function and its derivative.

@@ -133,6 +133,7 @@ type gemmArgs struct {
 	aOff, bOff     []int
 	terms          int // of the sum that makes one matrix of a batch
 	then           Epilogue
+	packed         []float32 // all panels of B; or nil
 
 	dots       bool // sums run along the vectors
 	steps      int  // of the inner dimension
@@ -157,7 +158,7 @@ const (
 func (g *gemmArgs) do(count int) {
 	g.straighten()
 	g.dots = g.usesDots()
-	g.steps = max(1, blocks(g.k, stepK))
+	g.steps = gemmSteps(g.k)
 	if g.dots {
 		g.steps = blocks(g.k, 1024)
 	}
@@ -170,6 +171,9 @@ func (g *gemmArgs) do(count int) {
 	}
 	gemmParts.do(count*parts, grain, *g)
 }
+
+// gemmSteps is the number of steps through an inner dimension of k.
+func gemmSteps(k int) int { return max(1, blocks(k, stepK)) }
 
 // straighten makes of vectors that lie the wrong way, but without gaps, rows of A
 // and columns of B.
@@ -232,7 +236,7 @@ func (g *gemmArgs) cut(count int) {
 // packsB tells whether the elements of B are used often enough for panels of them
 // to pay off.
 func (g *gemmArgs) packsB() bool {
-	return !g.dots && (g.transB || g.m >= panelRows && g.n*g.k > panelSize)
+	return g.packed != nil || !g.dots && (g.transB || g.m >= panelRows && g.n*g.k > panelSize)
 }
 
 // packsA tells whether to copy A as well. Rows 4 KB apart, of which a tile
@@ -245,8 +249,13 @@ func (g *gemmArgs) packsA() bool {
 // step is the range of the inner dimension that step i covers.
 func (g *gemmArgs) step(i int) (from, to int) { return block(g.k, g.steps, 1, i) }
 
-// pitch is the distance between panels of a step.
+// pitch is the distance between panels.
 func (g *gemmArgs) pitch() int { return panelPitch(blocks(g.k, g.steps)) }
+
+// whole is the panel of a step that begins at column j of a B that is packed.
+func (g *gemmArgs) whole(step, j int) []float32 {
+	return g.packed[(step*blocks(g.n, panelCols)+j/panelCols)*g.pitch():]
+}
 
 // gemmTasks computes parts lo to hi of a batch.
 func gemmTasks(args *gemmArgs, lo, hi int) {
@@ -330,7 +339,7 @@ func (s *gemmSpace) multiply(i0, i1, j0, j1 int) {
 				case g.dots:
 					s.dots(b[k0+j*g.ldb:])
 				case g.packsB():
-					s.panels(b, k0, j, i == i0)
+					s.panels(b, step, j, i == i0 && g.packed == nil)
 				default:
 					t.b, t.bRow = b, g.ldb
 					if t.k > 0 {
@@ -343,19 +352,20 @@ func (s *gemmSpace) multiply(i0, i1, j0, j1 int) {
 	}
 }
 
-// panels multiplies with a group of panels of B, which begins at row k0 and column
-// j of it. The first to read them packs them.
-func (s *gemmSpace) panels(b []float32, k0, j int, first bool) {
+// panels multiplies with a group of panels of B, which begins at column j. The
+// first to read them packs them.
+func (s *gemmSpace) panels(b []float32, step, j int, first bool) {
 	g, t := &s.args, &s.tile
-	room, rows, cols := s.roomForGroup(), t.rows, t.cols
+	k0, _ := g.step(step)
+	rows, cols := t.rows, t.cols
 	for done := 0; done < cols; done += panelCols {
-		panel := room[done/panelCols*panelPitch(t.k):]
+		panel := s.panel(step, j, done)
 		t.j, t.cols = done, min(panelCols, cols-done)
 		t.b, t.bRow = panel, panelCols
 		switch {
 		case t.k == 0 || !first:
 		case g.transB:
-			active.packColumns(panel, b[(j+done)*g.ldb+k0:], t.k, t.cols, g.ldb, panelPitch(t.k))
+			active.packColumns(panel, b[(j+done)*g.ldb+k0:], t.k, t.cols, g.ldb, g.pitch())
 		default:
 			t.rows = active.tall // at most: there are panelRows
 			t.b, t.bRow, t.copy = b[k0*g.ldb+j+done:], g.ldb, panel
@@ -367,6 +377,15 @@ func (s *gemmSpace) panels(b []float32, k0, j int, first bool) {
 		t.i, t.rows = 0, rows
 	}
 	t.j, t.cols = 0, cols
+}
+
+// panel is where columns j+done and on of a step are, packed, of a group that
+// begins at column j.
+func (s *gemmSpace) panel(step, j, done int) []float32 {
+	if s.args.packed != nil {
+		return s.args.whole(step, j+done)
+	}
+	return s.roomForGroup()[done/panelCols*s.args.pitch():]
 }
 
 // packA copies the rows of A, which is transposed, that the tile is about to need,

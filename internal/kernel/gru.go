@@ -8,7 +8,7 @@ package kernel
 //
 // where h' is the state before. With LinearBeforeReset, the linear form of the
 // state in the last line is remembered, otherwise r·h'.
-func (r *Recurrent) gruStep(i int, m past, a *RecurrentArgs, weight, zeros []float32) {
+func (r *Recurrent) gruStep(i int, m past, a *RecurrentArgs, w *recurrentWeight, zeros []float32) {
 	t, size := r.step(i), r.Hidden
 	gates, form := r.at(m.gates, t, 3*size), r.at(m.c, t, size)
 	copy(gates, r.at(a.XW, t, 3*size))
@@ -18,14 +18,14 @@ func (r *Recurrent) gruStep(i int, m past, a *RecurrentArgs, weight, zeros []flo
 		clear(zeros)
 		state = zeros
 	}
-	r.addState(gates, state, weight, 0, 2*size)
+	r.addState(gates, state, w)
 	for n := range r.Batch {
 		both := gates[n*3*size:][:2*size]
 		r.F.Of(both, both)
 	}
 	if r.LinearBeforeReset {
 		r.fillRows(form, a.RB)
-		Gemm(false, false, r.Batch, size, size, 1, state, size, weight[2*size:], 3*size, 1, form, size)
+		w.candidate.multiply(r.Batch, state, size, 1, form, size)
 		for n := range r.Batch {
 			row := gates[n*3*size : (n+1)*3*size]
 			addProduct(row[2*size:], row[size:2*size], form[n*size:])
@@ -34,7 +34,7 @@ func (r *Recurrent) gruStep(i int, m past, a *RecurrentArgs, weight, zeros []flo
 		for n := range r.Batch {
 			multiply(form[n*size:(n+1)*size], gates[n*3*size+size:], state[n*size:])
 		}
-		r.addState(gates, form, weight, 2*size, 3*size)
+		w.candidate.multiply(r.Batch, form, size, 1, gates[2*size:], 3*size)
 	}
 	h := r.at(m.h, t, size)
 	for n := range r.Batch {
@@ -65,11 +65,12 @@ func multiply(out, a, b []float32) {
 }
 
 // gruStepBack turns the gradient of the state after the i-th step into that of
-// its linear forms, and adds to next that of the state before.
-func (r *Recurrent) gruStepBack(i int, dg, dh, next []float32, m past, a *RecurrentArgs, spare []float32) {
+// its linear forms, and makes next that of the state before.
+func (r *Recurrent) gruStepBack(i int, dg, dh, next []float32, m past, a *RecurrentArgs, w *recurrentWeight, spare []float32) {
 	t, size := r.step(i), r.Hidden
 	gates, form, prev := r.at(m.gates, t, 3*size), r.at(m.c, t, size), r.before(m.h, a.H0, i)
 	// First what the update gate and the candidate get, and the way past both.
+	clear(next)
 	for n := range r.Batch {
 		row, d := gates[n*3*size:(n+1)*3*size], dg[n*3*size:(n+1)*3*size]
 		if !running(a.Lengths, n, t) {
@@ -95,13 +96,12 @@ func (r *Recurrent) gruStepBack(i int, dg, dh, next []float32, m past, a *Recurr
 			multiply(spare[n*size:(n+1)*size], d[2*size:], row[size:2*size])
 		}
 	}
-	candidateWeight := a.R[2*size*size:]
 	if r.LinearBeforeReset {
 		// spare is the gradient of the linear form.
-		Gemm(false, false, r.Batch, size, size, 1, spare, size, candidateWeight, size, 1, next, size)
+		w.candidate.multiply(r.Batch, spare, size, 1, next, size)
 	} else {
 		// spare is the gradient of r·h'.
-		Gemm(false, false, r.Batch, size, size, 1, dg[2*size:], 3*size, candidateWeight, size, 0, spare, size)
+		w.candidate.multiply(r.Batch, dg[2*size:], 3*size, 0, spare, size)
 	}
 	for n := range r.Batch {
 		if !running(a.Lengths, n, t) {
@@ -122,7 +122,7 @@ func (r *Recurrent) gruStepBack(i int, dg, dh, next []float32, m past, a *Recurr
 		}
 		r.F.Grad(dreset, reset, dreset)
 	}
-	Gemm(false, false, r.Batch, size, 2*size, 1, dg, 3*size, a.R, size, 1, next, size)
+	w.gates.multiply(r.Batch, dg, 3*size, 1, next, size)
 }
 
 // candidateGrad computes the gradient of the candidate's part of R. scratch has

@@ -75,12 +75,12 @@ func (r *Recurrent) past(m []float32) past {
 // ForwardScratch and BackwardScratch are how many elements of scratch the two
 // passes need.
 func (r *Recurrent) ForwardScratch() int {
-	return r.Kind.Gates()*r.Hidden*r.Hidden + r.Batch*r.Hidden
+	return r.weightSize(true) + r.Batch*r.Hidden
 }
 
 // BackwardScratch is the scratch of Backward and WeightGrad.
 func (r *Recurrent) BackwardScratch() int {
-	return max(3*r.Batch*r.Hidden+4*r.Hidden, r.Steps*r.Batch*r.Hidden)
+	return max(r.weightSize(false)+2*r.Batch*r.Hidden, r.Steps*r.Batch*r.Hidden)
 }
 
 // step is the i-th step that is computed.
@@ -110,46 +110,77 @@ func running(lengths []int64, row, t int) bool { return lengths == nil || int64(
 // Forward computes the states of all steps. scratch holds anything.
 func (r *Recurrent) Forward(mem []float32, a *RecurrentArgs, scratch []float32) {
 	m := r.past(mem)
-	rows := r.Kind.Gates() * r.Hidden
-	weight := scratch[:rows*r.Hidden]
-	transpose(weight, a.R, rows, r.Hidden)
-	spare := scratch[len(weight):][:r.Batch*r.Hidden]
+	w, spare := r.pack(scratch, a.R, true)
+	spare = spare[:r.Batch*r.Hidden]
 	for i := range r.Steps {
 		switch r.Kind {
 		case LSTM:
-			r.lstmStep(i, m, a, weight)
+			r.lstmStep(i, m, a, &w, spare)
 		case GRU:
-			r.gruStep(i, m, a, weight, spare)
+			r.gruStep(i, m, a, &w, spare)
 		case RNN:
-			r.rnnStep(i, m, a, weight)
+			r.rnnStep(i, m, a, &w)
 		}
 	}
 }
 
-// transpose stores a matrix by columns. Products with a weight that is the same
-// at every step read it so without copying it first.
-func transpose(out, x []float32, rows, cols int) {
-	for i := range rows {
-		for j, v := range x[i*cols : (i+1)*cols] {
-			out[j*rows+i] = v
+// recurrentWeight is R as the products of a pass read it, packed, since it is the
+// same at every step. The part of the GRU's candidate is apart.
+type recurrentWeight struct{ gates, candidate packed }
+
+// gateRows are the rows of R that belong to all gates but the GRU's candidate.
+func (r *Recurrent) gateRows() int {
+	if r.Kind == GRU {
+		return 2 * r.Hidden
+	}
+	return r.Kind.Gates() * r.Hidden
+}
+
+// weightSize is the room for the weight of the forward or of the backward pass.
+func (r *Recurrent) weightSize(forward bool) int {
+	size := func(rows int) int {
+		if forward {
+			return packedSize(r.Hidden, rows)
 		}
+		return packedSize(rows, r.Hidden)
+	}
+	if r.Kind == GRU {
+		return size(r.gateRows()) + size(r.Hidden)
+	}
+	return size(r.gateRows())
+}
+
+// pack packs the weight: transposed for the forward pass.
+func (r *Recurrent) pack(room, weight []float32, forward bool) (w recurrentWeight, rest []float32) {
+	part := func(weight []float32, rows int) (p packed) {
+		k, n := rows, r.Hidden
+		if forward {
+			k, n = n, k
+		}
+		p, room = packWhole(room, forward, k, n, weight, r.Hidden)
+		return p
+	}
+	rows := r.gateRows()
+	w.gates = part(weight, rows)
+	if r.Kind == GRU {
+		w.candidate = part(weight[rows*r.Hidden:], r.Hidden)
+	}
+	return w, room
+}
+
+// addState adds the linear forms of a state to those of all gates but the GRU's
+// candidate.
+func (r *Recurrent) addState(gates, state []float32, w *recurrentWeight) {
+	if state != nil {
+		w.gates.multiply(r.Batch, state, r.Hidden, 1, gates, r.Kind.Gates()*r.Hidden)
 	}
 }
 
-// addState adds the linear forms of a state to gates: columns from to to of the
-// transposed weight.
-func (r *Recurrent) addState(gates, state, weight []float32, from, to int) {
-	width := r.Kind.Gates() * r.Hidden
-	Gemm(false, false, r.Batch, to-from, r.Hidden, 1, state, r.Hidden, weight[from:], width, 1, gates[from:], width)
-}
-
-func (r *Recurrent) rnnStep(i int, m past, a *RecurrentArgs, weight []float32) {
+func (r *Recurrent) rnnStep(i int, m past, a *RecurrentArgs, w *recurrentWeight) {
 	t := r.step(i)
 	h, prev := r.at(m.h, t, r.Hidden), r.before(m.h, a.H0, i)
 	copy(h, r.at(a.XW, t, r.Hidden))
-	if prev != nil {
-		r.addState(h, prev, weight, 0, r.Hidden)
-	}
+	r.addState(h, prev, w)
 	r.F.Of(h, h)
 	r.hold(h, prev, a.Lengths, t)
 }
@@ -198,8 +229,9 @@ func (r *Recurrent) Last(h, c, mem []float32) {
 // backpropagation through time (Werbos, 1990).
 func (r *Recurrent) Backward(dxw, dy, dh, dc, mem []float32, a *RecurrentArgs, scratch []float32) {
 	m := r.past(mem)
+	w, scratch := r.pack(scratch, a.R, false)
 	size := r.Batch * r.Hidden
-	next, spare, rows := scratch[:size], scratch[size:2*size], scratch[2*size:][:4*r.Hidden]
+	next, spare := scratch[:size], scratch[size:2*size]
 	width := r.Kind.Gates() * r.Hidden
 	for i := r.Steps - 1; i >= 0; i-- {
 		t := r.step(i)
@@ -209,27 +241,29 @@ func (r *Recurrent) Backward(dxw, dy, dh, dc, mem []float32, a *RecurrentArgs, s
 				add(dh[n*r.Hidden:(n+1)*r.Hidden], r.at(dy, t, r.Hidden)[n*r.Hidden:])
 			}
 		}
-		// Rows that have ended keep the gradient of their state.
-		clear(next)
-		r.keep(next, dh, a.Lengths, t)
 		switch r.Kind {
 		case LSTM:
-			r.lstmStepBack(i, dg, dh, dc, m, a, rows)
+			r.lstmStepBack(i, dg, dh, dc, m, a, spare)
 			r.clearEnded(dg, width, a.Lengths, t)
-			Gemm(false, false, r.Batch, r.Hidden, width, 1, dg, width, a.R, r.Hidden, 1, next, r.Hidden)
+			w.gates.multiply(r.Batch, dg, width, 0, next, r.Hidden)
 		case GRU:
-			r.gruStepBack(i, dg, dh, next, m, a, spare)
+			r.gruStepBack(i, dg, dh, next, m, a, &w, spare)
 		case RNN:
 			r.F.Grad(dg, r.at(m.h, t, r.Hidden), dh)
 			r.clearEnded(dg, width, a.Lengths, t)
-			Gemm(false, false, r.Batch, r.Hidden, width, 1, dg, width, a.R, r.Hidden, 1, next, r.Hidden)
+			w.gates.multiply(r.Batch, dg, width, 0, next, r.Hidden)
 		}
+		// Rows that have ended keep the gradient of their state.
+		r.keep(next, dh, a.Lengths, t)
 		copy(dh, next)
 	}
 }
 
 // keep copies the rows that have ended.
 func (r *Recurrent) keep(out, x []float32, lengths []int64, t int) {
+	if lengths == nil {
+		return
+	}
 	for n := range r.Batch {
 		if !running(lengths, n, t) {
 			copy(out[n*r.Hidden:(n+1)*r.Hidden], x[n*r.Hidden:])
@@ -239,6 +273,9 @@ func (r *Recurrent) keep(out, x []float32, lengths []int64, t int) {
 
 // clearEnded sets the gates' gradients of rows that have ended to zero.
 func (r *Recurrent) clearEnded(dg []float32, width int, lengths []int64, t int) {
+	if lengths == nil {
+		return
+	}
 	for n := range r.Batch {
 		if !running(lengths, n, t) {
 			clear(dg[n*width : (n+1)*width])
@@ -246,12 +283,7 @@ func (r *Recurrent) clearEnded(dg []float32, width int, lengths []int64, t int) 
 	}
 }
 
-func add(out, x []float32) {
-	x = x[:len(out)]
-	for i, v := range x {
-		out[i] += v
-	}
-}
+func add(out, x []float32) { active.arithmetic[Add].both(out, out, x, len(out), 0, 0) }
 
 // WeightGrad computes the gradient of R from that of the linear forms.
 func (r *Recurrent) WeightGrad(dr, dxw, mem []float32, a *RecurrentArgs, scratch []float32) {

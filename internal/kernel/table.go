@@ -32,6 +32,7 @@ type table struct {
 	planes     planeLoops
 	softmax    softmaxLoops
 	layerNorm  layerNormLoops
+	cell       cellLoops
 	rank       rankLoops
 	view       viewLoops
 
@@ -58,6 +59,7 @@ var generic = table{
 	planes:     planesGeneric,
 	softmax:    softmaxGeneric,
 	layerNorm:  layerNormGeneric,
+	cell:       cellGeneric,
 	winograd:   winogradGeneric,
 	rank:       rankGeneric,
 	view:       viewGeneric,
