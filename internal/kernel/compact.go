@@ -7,8 +7,14 @@ import "math"
 // together, multiplied as if nothing were missing, and its result put where it
 // belongs.
 
-// compactCost is the share of a dense product's time that copying takes, about.
-const compactCost = 0.1
+// The time that what is left takes with all the copying, in that of a dense
+// product, measured with BenchmarkCompact: of products, of gradients of weights,
+// and of convolutions.
+const (
+	compactProductCost  = 1.4
+	compactGradientCost = 1.55
+	compactConvCost     = 1.4
+)
 
 // live are the rows and columns of a matrix that are not all zero.
 type live struct {
@@ -48,14 +54,15 @@ func set(to []int, flags []bool) []int {
 	return to
 }
 
-// cost is the time of the smaller product as a share of the dense one's.
-func (l *live) cost() float64 {
+// cost is the time of the smaller product as a share of the dense one's, if it is
+// so many times that of the elements.
+func (l *live) cost(times float64) float64 {
 	all := float64(l.allRows * l.allCols)
 	left := float64(len(l.rows) * len(l.cols))
 	if left == 0 || left == all {
 		return math.Inf(1)
 	}
-	return left/all + compactCost
+	return times * left / all
 }
 
 // weights is how many elements are left.
@@ -104,17 +111,28 @@ var compactParts = split(func(a *compactArgs, lo, hi int) {
 		if a.outer != nil {
 			outer = a.outer[i]
 		}
-		for j, inner := range a.inner {
-			together, apart := (i*len(a.inner)+j)*a.size, (outer*a.stride+inner)*a.size
-			switch {
-			case a.back && a.size == 1:
-				a.to[apart] = a.from[together]
-			case a.back:
-				copy(a.to[apart:][:a.size], a.from[together:])
-			case a.size == 1:
-				a.to[together] = a.from[apart]
-			default:
-				copy(a.to[together:][:a.size], a.from[apart:])
+		together, apart := a.from, a.to
+		if !a.back {
+			together, apart = a.to, a.from
+		}
+		n := len(a.inner) * a.size
+		together, apart = together[i*n:][:n], apart[outer*a.stride*a.size:][:a.stride*a.size]
+		switch {
+		case a.back && a.size == 1:
+			for j, at := range a.inner {
+				apart[at] = together[j]
+			}
+		case a.size == 1:
+			for j, at := range a.inner {
+				together[j] = apart[at]
+			}
+		case a.back:
+			for j, at := range a.inner {
+				copy(apart[at*a.size:][:a.size], together[j*a.size:])
+			}
+		default:
+			for j, at := range a.inner {
+				copy(together[j*a.size:][:a.size], apart[at*a.size:])
 			}
 		}
 	}
@@ -149,7 +167,7 @@ func NewCompactProduct(m, n, k int, trans bool) *CompactProduct {
 // Cost is the time it takes as a share of that of a dense product.
 func (p *CompactProduct) Cost(z *Pruned) float64 {
 	p.update(z)
-	return p.cost()
+	return p.cost(compactProductCost)
 }
 
 // Run computes the product and its epilogue. z are the zeros of b.
@@ -205,7 +223,7 @@ func NewCompactGradient(m, n, k int) *CompactGradient {
 // Cost is the time it takes as a share of that of a dense product.
 func (p *CompactGradient) Cost(z *Pruned) float64 {
 	p.update(z)
-	return p.cost()
+	return p.cost(compactGradientCost)
 }
 
 // Run computes the product. z are the zeros of the weights.
@@ -241,7 +259,7 @@ func (v *CompactConv) Cost(z *Pruned) float64 {
 	if v.update(z) {
 		v.small = nil
 	}
-	return v.cost()
+	return v.cost(compactConvCost)
 }
 
 // plan makes the convolution of what is left.
