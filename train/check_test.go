@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"finetune/onnxload"
+	"finetune/train/data"
 )
 
 func check(t *testing.T, m *onnxload.Model, cfg CheckConfig) *Report {
@@ -148,5 +149,27 @@ func TestCheckInterrupted(t *testing.T) {
 	cancel()
 	if _, err := Check(ctx, mlp().model(t), CheckConfig{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
+
+// The class may come before the scores, which are trained.
+func TestFirstOutputOfFloats(t *testing.T) {
+	m := newDraft().input("x", -1, 6).dense("fc", "x", 6, 3).node("ArgMax", "class", "fc").attr("axis", 1).
+		output("class", -1, 1).output("fc", -1, 3).model(t)
+	if r := check(t, m, CheckConfig{}); !r.Trainable || r.Output != "fc" {
+		t.Errorf("got output %q and problems %v, want fc trained", r.Output, r.Problems)
+	}
+	before := slices.Clone(param(t, m, "fc.weight").Value)
+	source := noise{[]data.Field{{Name: "x", Shape: []int{6}}}, 3}
+	l, err := data.NewLoader(source, data.LoaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := DefaultConfig()
+	if _, err := Run(t.Context(), m, l, nil, cfg); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Equal(before, param(t, m, "fc.weight").Value) {
+		t.Error("got weights as they were, want them trained")
 	}
 }

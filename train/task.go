@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -34,9 +35,13 @@ const (
 // held against the targets of the data.
 type task struct {
 	loss    Loss
-	output  int // index into Model.Outputs
+	output  int // index into Model.Outputs, or firstOfFloats
 	perItem int // targets of one example
 }
+
+// firstOfFloats stands for the first output that has floats: models that tell the
+// class as well as the scores may put the class first.
+const firstOfFloats = -1
 
 // newTask chooses what to learn from the data and the names that were asked for.
 func newTask(m *onnxload.Model, target data.Target, loss Loss, output string) (task, error) {
@@ -52,6 +57,7 @@ func newTask(m *onnxload.Model, target data.Target, loss Loss, output string) (t
 		return t, fmt.Errorf("unknown loss %q, want %q or %q", loss, CrossEntropy, MSE)
 	}
 	if output == "" {
+		t.output = firstOfFloats
 		return t, nil
 	}
 	var names []string
@@ -82,6 +88,9 @@ type head struct {
 // attach adds the loss to a lowered model that takes batch examples at a time.
 // Cross-entropy is of the scores divided by temperature.
 func (t task) attach(p *onnxload.Program, batch int, temperature float64) (h head, err error) {
+	if t.output == firstOfFloats {
+		t.output = max(0, slices.IndexFunc(p.Outputs, func(out onnxload.Port) bool { return out.DType.IsFloat() }))
+	}
 	if t.loss == MSE {
 		h, err = t.attachMSE(p, batch)
 	} else {
