@@ -11,8 +11,8 @@ type Conv struct {
 
 	forward, backward *sweep // nil where plain loops do it
 	patches           struct {
-		forward, backward *winograd
-		weights           *winogradGradient
+		forward, backward *patching
+		weights           *patchingGradient
 	}
 	correlation *correlation
 	stencil     *stencil // nil where it is not one
@@ -31,33 +31,54 @@ func NewConv(n, c, m, groups int, w Window) *Conv {
 		}
 		return v
 	}
-	v.forward = newSweep(&active.sweep, v, false)
-	v.backward = newSweep(&active.sweep, v, true)
-	v.correlation = newCorrelation(&active.sweep, v)
 	v.choosePatches()
+	v.planSweeps()
 	return v
 }
 
-// choosePatches makes patches do what they do faster.
+// planSweeps plans what patches do not do.
+func (c *Conv) planSweeps() {
+	if c.patches.forward == nil {
+		c.forward = newSweep(&active.sweep, c, false)
+	}
+	if c.patches.backward == nil {
+		c.backward = newSweep(&active.sweep, c, true)
+	}
+	if c.patches.weights == nil {
+		c.correlation = newCorrelation(&active.sweep, c)
+	}
+}
+
+// choosePatches makes patches do what they do faster, by measurements.
 func (c *Conv) choosePatches() {
 	if active.winograd.lanes < 8 {
 		return
 	}
-	if c.patchGain(patchCost) > 1 {
-		c.patches.forward, c.patches.backward = newWinograd(c, false), newWinograd(c, true)
+	p := &c.patches
+	if c.winograds() {
+		if c.patchGain(patchCost) > 1 {
+			p.forward, p.backward = newWinograd(c, false), newWinograd(c, true)
+		}
+		if c.patchGain(patchGradientCost) > 1 {
+			p.weights = newWinogradGradient(c)
+		}
+		return
 	}
-	if c.patchGain(patchGradientCost) > 1 {
-		c.patches.weights = newWinogradGradient(c)
+	if fewest := min(c.C, c.M); !c.plain() && fewest >= 64 && fewest*c.taps() >= 128 {
+		p.forward, p.backward, p.weights = newDirectPatching(c, false), newDirectPatching(c, true), newDirectGradient(c)
 	}
 }
 
-// The cost of transforming patches for a channel, in what a multiplication by
-// vectors of a direct sum costs per lane.
+// What it takes to transform a patch, for each channel, in cycles in which 16
+// lanes multiply.
 const patchCost, patchGradientCost = 25, 40
 
-// patchGain estimates how many times as fast as a direct sum patches are: the
-// unit is a cycle.
+// patchGain estimates how many times as fast as direct sums patches are: 1 where
+// they are not transformed.
 func (c *Conv) patchGain(transform int) float64 {
+	if !c.winograds() {
+		return 1
+	}
 	patches := c.N * blocks(c.Out[1], patchStep) * blocks(c.Out[2], patchStep)
 	products := c.C * c.M
 	lanes := active.winograd.lanes

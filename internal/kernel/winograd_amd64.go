@@ -9,6 +9,7 @@ var winogradAVX2 = winogradLoops{
 	result:         winogradResultAVX2,
 	gradient:       winogradGradientAVX2,
 	weightGradient: winogradWeightGradientAVX2,
+	copy:           copyPatchesAVX2,
 }
 
 var winogradAVX512 = winogradLoops{
@@ -18,4 +19,5 @@ var winogradAVX512 = winogradLoops{
 	result:         winogradResultAVX512,
 	gradient:       winogradGradientAVX512,
 	weightGradient: winogradWeightGradientAVX512,
+	copy:           copyPatchesAVX512,
 }

@@ -65,13 +65,31 @@ var winogradGeneric = winogradLoops{
 	result:         patchMapOf(patchEdge, patchStep, func(i, j int) float32 { return atPoints[j][i] }),
 	gradient:       patchMapOf(patchStep, patchEdge, func(i, j int) float32 { return atPoints[i][j] }),
 	weightGradient: patchMapOf(patchEdge, 3, func(i, j int) float32 { return ofKernels[j][i] }),
+	copy:           copyPatchesGeneric,
+}
+
+func copyPatchesGeneric(dst *float32, dstAt *int32, dstItem, dstMore int, src *float32, srcAt *int32, srcItem, srcMore int, points, vectors, items int) {
+	for item := range items {
+		for i := range points {
+			from := floatAt(src, item*srcItem+offsetAt(srcAt, item*srcMore+4*i))
+			to := floatAt(dst, item*dstItem+offsetAt(dstAt, item*dstMore+4*i))
+			copy(unsafe.Slice(to, vectors), unsafe.Slice(from, vectors))
+		}
+	}
+}
+
+// floatAt is what lies so many bytes behind base, offsetAt what it holds.
+func floatAt(base *float32, bytes int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(base), bytes))
+}
+
+func offsetAt(base *int32, bytes int) int {
+	return int(*(*int32)(unsafe.Add(unsafe.Pointer(base), bytes)))
 }
 
 // patchMapOf is the map with a matrix, whose vectors have one element.
 func patchMapOf(from, to int, matrix func(i, j int) float32) patchMap {
 	return func(dst *float32, dstAt *int32, dstItem, dstMore int, src *float32, srcAt *int32, srcItem, srcMore int, room *float32, vectors, items int) {
-		float := func(base *float32, bytes int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(base), bytes)) }
-		offset := func(at *int32, bytes int) int { return int(*(*int32)(unsafe.Add(unsafe.Pointer(at), bytes))) }
 		var half [patchEdge][patchEdge]float32
 		for item := range items {
 			for v := range vectors {
@@ -79,8 +97,8 @@ func patchMapOf(from, to int, matrix func(i, j int) float32) patchMap {
 					for j := range from {
 						half[i][j] = 0
 						for k := range from {
-							at := offset(srcAt, item*srcMore+4*(k*from+j))
-							half[i][j] += matrix(i, k) * *float(src, item*srcItem+4*v+at)
+							at := offsetAt(srcAt, item*srcMore+4*(k*from+j))
+							half[i][j] += matrix(i, k) * *floatAt(src, item*srcItem+4*v+at)
 						}
 					}
 				}
@@ -90,8 +108,8 @@ func patchMapOf(from, to int, matrix func(i, j int) float32) patchMap {
 						for k := range from {
 							sum += matrix(j, k) * half[i][k]
 						}
-						at := offset(dstAt, item*dstMore+4*(i*to+j))
-						*float(dst, item*dstItem+4*v+at) = sum
+						at := offsetAt(dstAt, item*dstMore+4*(i*to+j))
+						*floatAt(dst, item*dstItem+4*v+at) = sum
 					}
 				}
 			}

@@ -20,8 +20,11 @@ func randomWinograd(random *rand.Rand) *Conv {
 
 // byPatches makes patches do all they can.
 func (c *Conv) byPatches() {
-	c.patches.forward, c.patches.backward = newWinograd(c, false), newWinograd(c, true)
-	c.patches.weights = newWinogradGradient(c)
+	if c.winograds() {
+		c.patches.forward, c.patches.backward, c.patches.weights = newWinograd(c, false), newWinograd(c, true), newWinogradGradient(c)
+		return
+	}
+	c.patches.forward, c.patches.backward, c.patches.weights = newDirectPatching(c, false), newDirectPatching(c, true), newDirectGradient(c)
 }
 
 // Transforms do what plain Go does, and touch nothing else.
@@ -84,12 +87,30 @@ func TestWinograd(t *testing.T) {
 	})
 }
 
+// The same for patches that are not transformed.
+func TestPatching(t *testing.T) {
+	eachISA(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(7, 8))
+		for i := 0; i < 100 && !t.Failed(); {
+			c := randomConv(random)
+			if c.winograds() {
+				continue
+			}
+			if c.byPatches(); c.patches.forward != nil {
+				checkConv(t, c, random, 1)
+				i++
+			}
+		}
+	})
+}
+
 // The number of threads changes nothing, and nothing is allocated.
 func TestWinogradThreads(t *testing.T) {
 	eachSweep(t, func(t *testing.T, _ *sweepLoops) {
 		for _, c := range []*Conv{
 			NewConv(2, 40, 70, 1, square(13, 3, 1, 1)),
 			NewConv(1, 16, 300, 1, square(33, 3, 1, 1)), // patches of images first
+			NewConv(9, 40, 70, 1, square(21, 3, 2, 1)),
 			NewConv(10, 64, 64, 1, square(28, 3, 1, 1)), // several rounds
 		} {
 			c.byPatches()
@@ -121,13 +142,14 @@ func BenchmarkWinograd(b *testing.B) {
 	defer SetThreads(Threads())
 	SetThreads(1)
 	for _, l := range layers {
-		if l.kernel != 3 || l.stride != 1 || l.groups > 1 {
+		if l.groups > 1 {
 			continue
 		}
 		c := NewConv(l.n, l.c, l.m, l.groups, square(l.size, l.kernel, l.stride, l.pad))
 		x, w, bias, dy := operands(c)
 		y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
 		c.patches.forward, c.patches.backward, c.patches.weights = nil, nil, nil
+		c.planSweeps()
 		for _, way := range []string{"direct", "patches"} {
 			if way == "patches" {
 				c.byPatches()

@@ -1,7 +1,7 @@
 package kernel
 
-// winogradLoops transform patches: they multiply each by a matrix from the left
-// and by its transpose from the right.
+// winogradLoops move patches. All but copy transform them: they multiply each by a
+// matrix from the left and by its transpose from the right.
 type winogradLoops struct {
 	lanes int // of a vector
 
@@ -10,6 +10,9 @@ type winogradLoops struct {
 	result         patchMap // of patchEdge by patchEdge to results, patchStep by patchStep
 	gradient       patchMap // of gradients of results to patchEdge by patchEdge
 	weightGradient patchMap // of patchEdge by patchEdge to gradients of kernels
+
+	// copy is a patchMap that changes nothing, for any number of points.
+	copy func(dst *float32, dstAt *int32, dstItem, dstMore int, src *float32, srcAt *int32, srcItem, srcMore int, points, vectors, items int)
 }
 
 // patchMap transforms items, each of so many vectors of patches. Element i of

@@ -28,3 +28,8 @@ func winogradGradientAVX2(dst *float32, dstAt *int32, dstItem int, dstMore int, 
 //
 //go:noescape
 func winogradWeightGradientAVX2(dst *float32, dstAt *int32, dstItem int, dstMore int, src *float32, srcAt *int32, srcItem int, srcMore int, room *float32, vectors int, items int)
+
+// copyPatchesAVX2 is a patchMap that changes nothing.
+//
+//go:noescape
+func copyPatchesAVX2(dst *float32, dstAt *int32, dstItem int, dstMore int, src *float32, srcAt *int32, srcItem int, srcMore int, points int, vectors int, items int)

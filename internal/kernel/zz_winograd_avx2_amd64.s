@@ -1807,3 +1807,43 @@ vector:
 	JNZ         item
 	VZEROUPPER
 	RET
+
+// func copyPatchesAVX2(dst *float32, dstAt *int32, dstItem int, dstMore int, src *float32, srcAt *int32, srcItem int, srcMore int, points int, vectors int, items int)
+// Requires: AVX
+TEXT ·copyPatchesAVX2(SB), NOSPLIT, $0-88
+	MOVQ dst+0(FP), AX
+	MOVQ src+32(FP), CX
+	MOVQ dstAt+8(FP), DX
+	MOVQ srcAt+40(FP), BX
+	MOVQ points+64(FP), SI
+	MOVQ vectors+72(FP), DI
+	MOVQ items+80(FP), R8
+
+item:
+	XORQ R9, R9
+
+point:
+	MOVLQSX (BX)(R9*4), R10
+	LEAQ    (CX)(R10*1), R10
+	MOVLQSX (DX)(R9*4), R11
+	LEAQ    (AX)(R11*1), R11
+	MOVQ    DI, R12
+
+vector:
+	VMOVUPS (R10), Y0
+	VMOVUPS Y0, (R11)
+	ADDQ    $0x00000020, R10
+	ADDQ    $0x00000020, R11
+	DECQ    R12
+	JNZ     vector
+	INCQ    R9
+	CMPQ    R9, SI
+	JNE     point
+	ADDQ    dstItem+16(FP), AX
+	ADDQ    dstMore+24(FP), DX
+	ADDQ    srcItem+48(FP), CX
+	ADDQ    srcMore+56(FP), BX
+	DECQ    R8
+	JNZ     item
+	VZEROUPPER
+	RET

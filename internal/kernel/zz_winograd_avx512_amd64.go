@@ -28,3 +28,8 @@ func winogradGradientAVX512(dst *float32, dstAt *int32, dstItem int, dstMore int
 //
 //go:noescape
 func winogradWeightGradientAVX512(dst *float32, dstAt *int32, dstItem int, dstMore int, src *float32, srcAt *int32, srcItem int, srcMore int, room *float32, vectors int, items int)
+
+// copyPatchesAVX512 is a patchMap that changes nothing.
+//
+//go:noescape
+func copyPatchesAVX512(dst *float32, dstAt *int32, dstItem int, dstMore int, src *float32, srcAt *int32, srcItem int, srcMore int, points int, vectors int, items int)

@@ -1973,3 +1973,43 @@ vector:
 	JNZ         item
 	VZEROUPPER
 	RET
+
+// func copyPatchesAVX512(dst *float32, dstAt *int32, dstItem int, dstMore int, src *float32, srcAt *int32, srcItem int, srcMore int, points int, vectors int, items int)
+// Requires: AVX, AVX512F
+TEXT ·copyPatchesAVX512(SB), NOSPLIT, $0-88
+	MOVQ dst+0(FP), AX
+	MOVQ src+32(FP), CX
+	MOVQ dstAt+8(FP), DX
+	MOVQ srcAt+40(FP), BX
+	MOVQ points+64(FP), SI
+	MOVQ vectors+72(FP), DI
+	MOVQ items+80(FP), R8
+
+item:
+	XORQ R9, R9
+
+point:
+	MOVLQSX (BX)(R9*4), R10
+	LEAQ    (CX)(R10*1), R10
+	MOVLQSX (DX)(R9*4), R11
+	LEAQ    (AX)(R11*1), R11
+	MOVQ    DI, R12
+
+vector:
+	VMOVUPS (R10), Z0
+	VMOVUPS Z0, (R11)
+	ADDQ    $0x00000040, R10
+	ADDQ    $0x00000040, R11
+	DECQ    R12
+	JNZ     vector
+	INCQ    R9
+	CMPQ    R9, SI
+	JNE     point
+	ADDQ    dstItem+16(FP), AX
+	ADDQ    dstMore+24(FP), DX
+	ADDQ    srcItem+48(FP), CX
+	ADDQ    srcMore+56(FP), BX
+	DECQ    R8
+	JNZ     item
+	VZEROUPPER
+	RET

@@ -69,6 +69,7 @@ func winograd(machine *machine) {
 			m.sumOf(term{1, p[5]}, term{a * a / atA, sumA}, term{b * b / atB, sumB}),
 		}
 	})
+	machine.copyPatches()
 }
 
 type term struct {
@@ -111,9 +112,7 @@ func (m *patcher) patches(name string, from, to int, factors []float64, transfor
 	dstAt, srcAt := m.integer("dstAt"), m.integer("srcAt")
 	room, items := m.integer("room"), m.integer("items")
 	place := func(base, at reg.Register, i int) operand.Mem {
-		offset := m.GP64()
-		m.MOVLQSX(operand.Mem{Base: at, Disp: 4 * i}, offset)
-		return operand.Mem{Base: base, Index: offset, Scale: 1}
+		return m.listed(base, operand.Mem{Base: at, Disp: 4 * i})
 	}
 	between := func(i, j int) operand.Mem { return operand.Mem{Base: room, Disp: 4 * m.lanes * (i*from + j)} }
 
@@ -148,12 +147,54 @@ func (m *patcher) patches(name string, from, to int, factors []float64, transfor
 	m.ADDQ(operand.U32(4*m.lanes), from1)
 	m.DECQ(left)
 	m.JNZ(operand.LabelRef("vector"))
+	m.nextItem(dst, dstAt, src, srcAt)
+	m.DECQ(items)
+	m.JNZ(operand.LabelRef("item"))
+	m.end()
+}
+
+// listed is the place of which a list of offsets from base has that number.
+func (m *machine) listed(base reg.Register, number operand.Mem) operand.Mem {
+	offset := m.GP64()
+	m.MOVLQSX(number, offset)
+	return operand.Mem{Base: base, Index: offset, Scale: 1}
+}
+
+// nextItem turns to the next patch.
+func (m *machine) nextItem(dst, dstAt, src, srcAt reg.Register) {
 	for _, step := range []struct {
 		r  reg.Register
 		by string
 	}{{dst, "dstItem"}, {dstAt, "dstMore"}, {src, "srcItem"}, {srcAt, "srcMore"}} {
 		m.ADDQ(m.address(m.Param(step.by)), step.r)
 	}
+}
+
+func (m *machine) copyPatches() {
+	m.begin("copyPatches", "func(dst *float32, dstAt *int32, dstItem, dstMore int, src *float32, srcAt *int32, srcItem, srcMore int, points, vectors, items int)",
+		"is a patchMap that changes nothing.")
+	dst, src := m.integer("dst"), m.integer("src")
+	dstAt, srcAt := m.integer("dstAt"), m.integer("srcAt")
+	points, vectors, items := m.integer("points"), m.integer("vectors"), m.integer("items")
+	m.Label("item")
+	i := m.GP64()
+	m.XORQ(i, i)
+	m.Label("point")
+	from, to := m.GP64(), m.GP64()
+	m.LEAQ(m.listed(src, operand.Mem{Base: srcAt, Index: i, Scale: 4}), from)
+	m.LEAQ(m.listed(dst, operand.Mem{Base: dstAt, Index: i, Scale: 4}), to)
+	left := m.GP64()
+	m.MOVQ(vectors, left)
+	m.Label("vector")
+	m.VMOVUPS(m.copy(operand.Mem{Base: from}), operand.Mem{Base: to})
+	m.ADDQ(operand.U32(4*m.lanes), from)
+	m.ADDQ(operand.U32(4*m.lanes), to)
+	m.DECQ(left)
+	m.JNZ(operand.LabelRef("vector"))
+	m.INCQ(i)
+	m.CMPQ(i, points)
+	m.JNE(operand.LabelRef("point"))
+	m.nextItem(dst, dstAt, src, srcAt)
 	m.DECQ(items)
 	m.JNZ(operand.LabelRef("item"))
 	m.end()
