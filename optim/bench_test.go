@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"finetune/internal/kernel"
 )
@@ -32,6 +34,30 @@ func BenchmarkStep(b *testing.B) {
 				})
 			}
 		}
+	}
+}
+
+// BenchmarkChainToFused runs the two in turn and reports how the medians of their
+// times compare, which other programs on the machine disturb least. With -tags
+// purego the chain is plain Go like the loop.
+func BenchmarkChainToFused(b *testing.B) {
+	for _, n := range []int{1 << 16, 10_000_000} {
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			kernel.SetThreads(1)
+			defer kernel.SetThreads(0)
+			o := benchOptimizer(b, n)
+			var chain, fused []time.Duration
+			for b.Loop() {
+				start := time.Now()
+				o.Step(1)
+				middle := time.Now()
+				fusedStep(o)
+				chain, fused = append(chain, middle.Sub(start)), append(fused, time.Since(middle))
+			}
+			slices.Sort(chain)
+			slices.Sort(fused)
+			b.ReportMetric(float64(chain[len(chain)/2])/float64(fused[len(fused)/2]), "chain/fused")
+		})
 	}
 }
 

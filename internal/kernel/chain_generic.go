@@ -70,7 +70,11 @@ func (u *Update) finish(lo int) {
 			if u.Keep == nil {
 				p.has &^= 1 << Drop
 			}
-			b.lap(&p, own[:hi-lo])
+			if p.adaptive() {
+				b.adaptiveLap(&p)
+			} else {
+				b.lap(&p, own[:hi-lo])
+			}
 			b.Grad = own[:hi-lo]
 		}
 	}
@@ -135,6 +139,58 @@ func (u *Update) lap(p *lap, own []float32) {
 		if has&keepUpdate != 0 {
 			own[i] = g
 		}
+	}
+}
+
+// allKept is a mask that drops nothing.
+var allKept = func() (keep [lapLen]bool) {
+	for i := range keep {
+		keep[i] = true
+	}
+	return keep
+}()
+
+// adaptive reports whether the lap is Adam's, which adaptiveLap is made for.
+func (p *lap) adaptive() bool {
+	const core = 1<<Average | 1<<AverageSquares | 1<<Normalize | 1<<Descend
+	const other = 1<<TakeAverage | 1<<AddAverage | 1<<Store | multiplyAgain | keepUpdate
+	return p.has&core == core && p.has&other == 0
+}
+
+// adaptiveLap is lap for Adam's, with fewer conditions: it does in about the time
+// of a loop written for one chain what that would do.
+func (u *Update) adaptiveLap(p *lap) {
+	w := u.W
+	grad, s, t, keep := u.Grad[:len(w)], u.S[:len(w)], u.T[:len(w)], u.Keep[:len(w)]
+	if p.has&(1<<Drop) == 0 {
+		keep = allKept[:len(w)]
+	}
+	addWeights, addSigns := p.has&(1<<AddWeights) != 0, p.has&(1<<AddSigns) != 0
+	shrinks := p.has&(1<<Shrink) != 0
+	weight, sign := p.links[AddWeights].A, math.Float32bits(p.links[AddSigns].A)
+	sOld, sNew := p.links[Average].A, p.links[Average].B
+	tOld, tNew := p.links[AverageSquares].A, p.links[AverageSquares].B
+	eps, rate, by := p.links[Normalize].A, p.links[Descend].A, p.links[Shrink].A
+	factor := float32(1)
+	if p.has&(1<<Multiply) != 0 {
+		factor = p.links[Multiply].A
+	}
+	for i, x := range w {
+		g := grad[i]
+		if addWeights {
+			g += float32(weight * x)
+		}
+		if addSigns {
+			g += signed(sign, x)
+		}
+		m := float32(sOld*s[i]) + float32(sNew*g)
+		v := float32(tOld*t[i]) + float32(float32(tNew*g)*g)
+		x = float32(factor*x) - float32(rate*(m/(float32(math.Sqrt(float64(v)))+eps)))
+		if shrinks {
+			x = shrunk(x, by)
+		}
+		live := all(keep[i])
+		w[i], s[i], t[i] = masked(x, live), masked(m, live), masked(v, live)
 	}
 }
 
