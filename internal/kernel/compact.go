@@ -269,43 +269,44 @@ func (v *CompactConv) plan() {
 	}
 }
 
-// Forward is that of Conv. z are the zeros of w, and Cost has seen them; so it is
-// with the others.
+// Forward is that of Conv. Cost has seen the zeros of w; so it is with the others.
 func (v *CompactConv) Forward(x, w, y []float32, ep Epilogue) {
 	v.conv.check(x, w, y)
 	v.conv.checkEpilogue(&ep, len(y), v.conv.M)
-	v.plan()
-	s := v.small
-	some, all := rooms([3]int{s.N * s.C * s.pixels(), v.weights(), s.N * s.M * s.outputs()})
-	defer panelRooms.put(all)
-	pickChannels(some[0], x, s.N, v.cols, v.allCols, s.pixels())
-	v.pick(some[1], w)
-	if len(v.rows) == v.allRows {
-		s.Forward(some[0], some[1], y, ep)
-		return
-	}
-	s.Forward(some[0], some[1], some[2], Epilogue{})
-	spreadChannels(y, some[2], s.N, v.rows, v.allRows, s.outputs())
-	finishParts.do(s.N*v.allRows, max(1, chunk/s.outputs()), finishArgs{y, ep, s.outputs(), v.allRows})
+	v.run((*Conv).Forward, x, v.inputs(), w, y, v.outputs(), ep)
 }
 
 // BackwardData is that of Conv.
 func (v *CompactConv) BackwardData(dy, w, dx []float32, ep Epilogue) {
 	v.conv.check(dx, w, dy)
 	v.conv.checkEpilogue(&ep, len(dx), v.conv.C)
+	v.run((*Conv).BackwardData, dy, v.outputs(), w, dx, v.inputs(), ep)
+}
+
+// channels are those of a tensor that are left, of all, with so many elements each.
+type channels struct {
+	left      []int
+	all, size int
+}
+
+func (v *CompactConv) inputs() channels  { return channels{v.cols, v.allCols, v.conv.pixels()} }
+func (v *CompactConv) outputs() channels { return channels{v.rows, v.allRows, v.conv.outputs()} }
+
+// run computes y, which has the channels to, from x, which has the channels from.
+func (v *CompactConv) run(f func(c *Conv, x, w, y []float32, ep Epilogue), x []float32, from channels, w, y []float32, to channels, ep Epilogue) {
 	v.plan()
-	s := v.small
-	some, all := rooms([3]int{s.N * s.M * s.outputs(), v.weights(), s.N * s.C * s.pixels()})
+	n := v.conv.N
+	some, all := rooms([3]int{n * len(from.left) * from.size, v.weights(), n * len(to.left) * to.size})
 	defer panelRooms.put(all)
-	pickChannels(some[0], dy, s.N, v.rows, v.allRows, s.outputs())
+	pickChannels(some[0], x, n, from.left, from.all, from.size)
 	v.pick(some[1], w)
-	if len(v.cols) == v.allCols {
-		s.BackwardData(some[0], some[1], dx, ep)
+	if len(to.left) == to.all {
+		f(v.small, some[0], some[1], y, ep)
 		return
 	}
-	s.BackwardData(some[0], some[1], some[2], Epilogue{})
-	spreadChannels(dx, some[2], s.N, v.cols, v.allCols, s.pixels())
-	finishParts.do(s.N*v.allCols, max(1, chunk/s.pixels()), finishArgs{dx, ep, s.pixels(), v.allCols})
+	f(v.small, some[0], some[1], some[2], Epilogue{})
+	spreadChannels(y, some[2], n, to.left, to.all, to.size)
+	finishParts.do(n*to.all, max(1, chunk/to.size), finishArgs{y, ep, to.size, to.all})
 }
 
 // BackwardWeights is that of Conv, with zeros in dw where z has them.
