@@ -249,7 +249,7 @@ func (t *trial) drawTarget(ctx context.Context) error {
 	if err := t.judge.Run(ctx); err != nil {
 		return err
 	}
-	out := t.judge.Buffer(t.output().Node).F
+	out := t.judge.Buffer(t.head.output).F
 	spread := norm(out) / math.Sqrt(float64(len(out)))
 	if !(spread > 0 && spread <= math.MaxFloat32) {
 		spread = 1
@@ -258,9 +258,4 @@ func (t *trial) drawTarget(ctx context.Context) error {
 		b.F[i] = out[i] + float32(spread*t.random.NormFloat64())
 	}
 	return nil
-}
-
-// output is the port that is trained.
-func (t *trial) output() onnxload.Port {
-	return t.prog.Outputs[slices.IndexFunc(t.prog.Outputs, func(p onnxload.Port) bool { return p.Name == t.report.Output })]
 }

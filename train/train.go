@@ -28,6 +28,9 @@
 //	profile.go     where the time goes
 //	interrupt.go   stopping a run
 //	resume.go      what a checkpoint holds; checkpoint.go is the file
+//
+// Check, in check.go and the files beside it, finds out without data whether a
+// model can be trained at all.
 package train
 
 import (

@@ -68,6 +68,9 @@ func (k *checkCommand) run(ctx context.Context, c *console, args []string) error
 	}
 	m, err := c.model(args)
 	if err != nil {
+		if format, ok := errors.AsType[*onnxload.FormatError](err); ok && c.json {
+			_ = c.object(checked{args[0], &train.Report{Problems: []train.Problem{{Reason: format.Error()}}}})
+		}
 		return err
 	}
 	if err := k.inputFlags.apply(m); err != nil {
