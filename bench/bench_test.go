@@ -219,7 +219,7 @@ func TestTicks(t *testing.T) {
 
 func TestFlags(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	for _, args := range []string{"--only nothing", "--threads -1", "--torch fast", "--rounds 0", "--l1-as x", "more"} {
+	for _, args := range []string{"--only nothing", "--threads -1", "--torch fast", "--rounds 0", "--l1-as x", "--part pages", "more"} {
 		if err := run(strings.Fields(args), io.Discard, io.Discard); err == nil {
 			t.Errorf("%s: got no error", args)
 		}
