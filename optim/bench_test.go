@@ -37,6 +37,28 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
+// BenchmarkRules is a step of each rule with L1 and a mask.
+func BenchmarkRules(b *testing.B) {
+	for _, r := range rules {
+		b.Run(r.Name, func(b *testing.B) {
+			kernel.SetThreads(1)
+			defer kernel.SetThreads(0)
+			p := benchOptimizer(b, 1<<16).tensors[0].Param
+			p.Shape = []int{256, 256}
+			cfg := Default(r.Name)
+			cfg.L1 = Set(1e-5)
+			o, err := New([]*Param{p}, cfg)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				o.Step(1)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(p.Value)), "ns/param")
+		})
+	}
+}
+
 // BenchmarkChainToFused runs the two in turn and reports how the medians of their
 // times compare, which other programs on the machine disturb least. With -tags
 // purego the chain is plain Go like the loop.

@@ -24,6 +24,9 @@ const taskLen = 16 << 10
 // they fill about half of a 32 KiB cache.
 const blockLen = 1 << 10
 
+// kernelSlots is how many slots links of the kernel know: the first ones of a rule.
+const kernelSlots = 2
+
 // block is a run of the elements of a parameter on its way through a chain.
 type block struct {
 	w []float32 // the weights
@@ -103,7 +106,7 @@ func (c *chain) reset() { c.links, c.pieces = c.links[:0], c.pieces[:0] }
 func needsMoments(links []kernel.Link) bool {
 	for _, l := range links {
 		switch l.Kind {
-		case kernel.Average, kernel.AverageSquares, kernel.TakeAverage, kernel.AddAverage, kernel.Normalize:
+		case kernel.Average, kernel.AverageSquares, kernel.TakeAverage, kernel.AddAverage, kernel.Normalize, kernel.Drop:
 			return true
 		}
 	}
@@ -163,7 +166,7 @@ func (t *task) vectors(links []kernel.Link, lo, hi int, in, out []float32, momen
 		t.update.Keep = x.Mask[lo:hi]
 	}
 	if moments {
-		for i, moment := range []*[]float32{&t.update.S, &t.update.T} {
+		for i, moment := range [kernelSlots]*[]float32{&t.update.S, &t.update.T} {
 			if i < len(x.slots) && x.elementwise(i) {
 				*moment = x.slots[i][lo:hi]
 			}

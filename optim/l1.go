@@ -49,16 +49,3 @@ func coordinateThreshold(b *block, k *factors) {
 		w[i] = towards(v, 0, k.lr/(sqrt(s[i])+k.eps))
 	}
 }
-
-// towards moves v towards a target by t and stops there.
-func towards(v, target, t float32) float32 {
-	switch d := v - target; {
-	case d > t:
-		return v - t
-	case d < -t:
-		return v + t
-	case d != d:
-		return d
-	}
-	return target
-}

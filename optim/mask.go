@@ -1,21 +1,23 @@
 package optim
 
-import "finetune/internal/kernel"
+import (
+	"math"
+
+	"finetune/internal/kernel"
+)
 
 // applyMask keeps what is pruned at zero: w ← 0 and every slot ← 0 where the
 // mask is false, so that no momentum brings a weight back.
 func applyMask() kernel.Link { return kernel.Link{Kind: kernel.Drop} }
 
-// dropSlots does the same to the slots, in chains whose rule keeps them by loops.
+// dropSlots does the same to the slots that the kernel knows nothing of.
 func dropSlots(b *block, _ *factors) {
 	keep := b.x.Mask[b.lo:][:len(b.w)]
-	for i := range b.x.slots {
+	for i := kernelSlots; i < len(b.x.slots); i++ {
 		if b.x.elementwise(i) {
 			s := b.slot(i)
 			for j, kept := range keep {
-				if !kept {
-					s[j] = 0
-				}
+				s[j] = math.Float32frombits(math.Float32bits(s[j]) & all(kept))
 			}
 		}
 	}

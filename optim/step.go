@@ -186,7 +186,7 @@ func (o *Optimizer) finish(c *chain, x *tensor) {
 			c.proximalL1(x, o.rule, o.cfg.L1Step)
 		}
 	}
-	if x.Mask != nil && (c.hasLoops() || len(x.slots) > 2) {
+	if x.Mask != nil && len(x.slots) > kernelSlots {
 		c.each(dropSlots, factors{})
 	}
 	c.add(applyMask())
