@@ -71,7 +71,7 @@ func (c *Conv) choosePatches() {
 
 // What it takes to transform a patch, for each channel, in cycles in which 16
 // lanes multiply.
-const patchCost, patchGradientCost = 25, 40
+const patchCost, patchGradientCost = 20, 25
 
 // patchGain estimates how many times as fast as direct sums patches are: 1 where
 // they are not transformed.

@@ -12,7 +12,7 @@ package kernel
 // points as the product has coefficients. The points 0, ±5/8, ±3/2 and ∞ are of
 // those with which the error is small, see Barabasz et al., Error Analysis and
 // Improving the Accuracy of Winograd Convolution for Deep Neural Networks, 2020:
-// about six times that of a direct sum, where 0, ±1, ±2 and ∞ have twelve.
+// two to six times that of a direct sum, half of what 0, ±1, ±2 and ∞ have.
 const (
 	patchEdge   = 6                     // of sources
 	patchStep   = 4                     // of results

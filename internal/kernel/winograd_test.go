@@ -27,6 +27,12 @@ func (c *Conv) byPatches() {
 	c.patches.forward, c.patches.backward, c.patches.weights = newDirectPatching(c, false), newDirectPatching(c, true), newDirectGradient(c)
 }
 
+// bySums makes patches do nothing.
+func (c *Conv) bySums() {
+	c.patches.forward, c.patches.backward, c.patches.weights = nil, nil, nil
+	c.planSweeps()
+}
+
 // Transforms do what plain Go does, and touch nothing else.
 func TestPatchMaps(t *testing.T) {
 	const items, vectors = 3, 2
@@ -87,7 +93,50 @@ func TestWinograd(t *testing.T) {
 	})
 }
 
-// The same for patches that are not transformed.
+// The error of transformed patches stays below ten times that of direct sums.
+func TestWinogradError(t *testing.T) {
+	eachSweep(t, func(t *testing.T, _ *sweepLoops) {
+		c := NewConv(1, 64, 64, 1, square(14, 3, 1, 1))
+		x, w, _, dy := operands(c)
+		for i := range x {
+			x[i] = max(0, x[i]) // as behind most activations
+		}
+		y, dx, dw := make([]float64, len(dy)), make([]float64, len(x)), make([]float64, len(w))
+		convTerms(c, func(iy, ix, iw int) {
+			y[iy] += float64(x[ix]) * float64(w[iw])
+			dx[ix] += float64(dy[iy]) * float64(w[iw])
+			dw[iw] += float64(dy[iy]) * float64(x[ix])
+		})
+		errors := func() (e [3]float64) {
+			gotY, gotX, gotW := dirty(len(dy)), dirty(len(x)), dirty(len(w))
+			c.Forward(x, w, gotY, Epilogue{})
+			c.BackwardData(dy, w, gotX, Epilogue{})
+			c.BackwardWeights(x, dy, gotW, dirty(c.Scratch()))
+			for i, pair := range []struct {
+				got  []float32
+				want []float64
+			}{{gotY, y}, {gotX, dx}, {gotW, dw}} {
+				for j, v := range pair.want {
+					e[i] += (float64(pair.got[j]) - v) * (float64(pair.got[j]) - v)
+				}
+				e[i] = math.Sqrt(e[i])
+			}
+			return e
+		}
+		c.byPatches()
+		patches := errors()
+		c.bySums()
+		sums := errors()
+		for i, pass := range []string{"forward", "gradient of the input", "gradient of the weights"} {
+			t.Logf("%s: error %.1f times that of direct sums", pass, patches[i]/sums[i])
+			if !(patches[i] < 10*sums[i]) {
+				t.Errorf("%s: got an error of %v, want less than ten times %v", pass, patches[i], sums[i])
+			}
+		}
+	})
+}
+
+// Convolutions by patches that are not transformed are those by definition, too.
 func TestPatching(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(7, 8))
@@ -132,13 +181,13 @@ func TestWinogradThreads(t *testing.T) {
 	})
 }
 
-// BenchmarkWinograd compares patches with direct sums:
+// BenchmarkPatches compares patches with direct sums:
 //
-//	go test ./internal/kernel -run - -bench Winograd/64@56
+//	go test ./internal/kernel -run - -bench Patches/64@56
 //
 // Both are counted with the operations of direct sums, so patches can do more than
 // the peak.
-func BenchmarkWinograd(b *testing.B) {
+func BenchmarkPatches(b *testing.B) {
 	defer SetThreads(Threads())
 	SetThreads(1)
 	for _, l := range layers {
@@ -148,8 +197,7 @@ func BenchmarkWinograd(b *testing.B) {
 		c := NewConv(l.n, l.c, l.m, l.groups, square(l.size, l.kernel, l.stride, l.pad))
 		x, w, bias, dy := operands(c)
 		y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
-		c.patches.forward, c.patches.backward, c.patches.weights = nil, nil, nil
-		c.planSweeps()
+		c.bySums()
 		for _, way := range []string{"direct", "patches"} {
 			if way == "patches" {
 				c.byPatches()
