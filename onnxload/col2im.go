@@ -3,7 +3,6 @@ package onnxload
 import (
 	"fmt"
 
-	"finetune/internal/kernel"
 	"finetune/internal/op"
 )
 
@@ -81,7 +80,6 @@ func (c *call) blockWindow(image, block []int) (w window, padded []int, err erro
 // blockPlaces is where each element of a block lies in a padded image for each
 // window, the windows behind each other for every element.
 func (w window) blockPlaces(padded []int) []int64 {
-	strides := kernel.Strides(padded)
 	taps, windows := []int64{0}, []int64{0}
 	spread := func(list []int64, n, step int) []int64 {
 		var more []int64
@@ -93,8 +91,9 @@ func (w window) blockPlaces(padded []int) []int64 {
 		return more
 	}
 	for k, n := range padded {
-		taps = spread(taps, w.kernel[k], w.dilations[k]*strides[k])
-		windows = spread(windows, (n-(w.kernel[k]-1)*w.dilations[k]-1)/w.strides[k]+1, w.strides[k]*strides[k])
+		next := product(padded[k+1:]) // from one element of the axis to the next
+		taps = spread(taps, w.kernel[k], w.dilations[k]*next)
+		windows = spread(windows, (n-(w.kernel[k]-1)*w.dilations[k]-1)/w.strides[k]+1, w.strides[k]*next)
 	}
 	var places []int64
 	for _, t := range taps {

@@ -116,6 +116,11 @@ func attr(name string, value any) *onnxpb.AttributeProto {
 		a.Type, a.F = onnxpb.AttributeProto_FLOAT.Enum(), proto.Float32(float32(v))
 	case string:
 		a.Type, a.S = onnxpb.AttributeProto_STRING.Enum(), []byte(v)
+	case []string:
+		a.Type = onnxpb.AttributeProto_STRINGS.Enum()
+		for _, s := range v {
+			a.Strings = append(a.Strings, []byte(s))
+		}
 	case []float32:
 		a.Type, a.Floats = onnxpb.AttributeProto_FLOATS.Enum(), v
 	case []int64:

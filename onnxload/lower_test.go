@@ -486,7 +486,7 @@ func TestLowerErrors(t *testing.T) {
 	}{
 		{"all unsupported nodes", x(13).node("Blur", names("x"), names("a")).node("Relu", names("a"), names("b")).
 			node("Sharpen", names("b"), names("y")), Config{}, []string{"2 nodes", `"a_node": Blur (opset 13)`, `"y_node": Sharpen (opset 13)`}},
-		{"all nodes used in unsupported ways", x(22).node("LpPool", names("x"), names("a"), attr("kernel_shape", []int64{2, 2}), attr("ceil_mode", 1)).
+		{"all nodes used in unsupported ways", x(22).node("TfIdfVectorizer", names("x"), names("a")).
 			node("Relu", names("a"), names("b")).node("Cast", names("x"), names("c"), attr("to", 8)).
 			node("Add", names("b", "c"), names("y")), Config{}, []string{"2 nodes", `"a_node"`, `"c_node"`, "string"}},
 		{"too old", x(5).node("Cast", names("x"), names("y"), attr("to", "FLOAT")), Config{}, []string{"y_node", "before opset 6"}},

@@ -52,24 +52,43 @@ func lowerAveragePool(c *call) ([]*value, error) {
 }
 
 // LpPool: (Σ |x|^p)^(1/p) over the elements under each window, p by default 2.
-// https://onnx.ai/onnx/operators/onnx__LpPool.html, opsets 2 to 22. Rejected:
-// ceil_mode.
+// https://onnx.ai/onnx/operators/onnx__LpPool.html, opsets 2 to 22.
 func lowerLpPool(c *call) ([]*value, error) {
 	s, err := c.pool()
 	if err != nil {
 		return nil, err
 	}
-	if s.CeilMode {
-		return nil, unsupported(c.Node, "ceil_mode is not supported")
-	}
 	s.CountIncludePad = true
 	return c.lp(func(x *G.Node) (*G.Node, error) {
+		if s.CeilMode {
+			var err error
+			if x, err = c.completed(x, s); err != nil {
+				return nil, err
+			}
+			s.CeilMode = false
+		}
 		mean, err := op.AveragePool(x, s)
 		if err != nil {
 			return nil, err
 		}
 		return op.Mul(mean, c.constant(nil, float32(product(s.Kernel))))
 	})
+}
+
+// completed is x with zeros behind it, so that the last windows of ceil_mode, which
+// reach beyond the end, are whole.
+func (c *call) completed(x *G.Node, s op.PoolSpec) (*G.Node, error) {
+	probe, err := op.AveragePool(x, s)
+	if err != nil {
+		return nil, err
+	}
+	d := len(s.Kernel)
+	ends := make([]int, x.Dims())
+	for k := range d {
+		reach := (probe.Shape()[2+k]-1)*s.Strides[k] + (s.Kernel[k]-1)*s.Dilations[k] + 1
+		ends[2+k] = max(0, reach-x.Shape()[2+k]-s.Pads[k]-s.Pads[d+k])
+	}
+	return op.Pad(x, make([]int, x.Dims()), ends, nil)
 }
 
 // lp is the p-norm of input 0 by a sum over some elements.

@@ -13,7 +13,7 @@ import (
 // i = f(…+ Pi·C'), f = f(… + Pf·C'), C = f·C' + i·g(…), o = f(… + Po·C),
 // H = o·h(C); H' and C' are the state and cell of the step before (Hochreiter and
 // Schmidhuber, Long Short-Term Memory, 1997). input_forget makes f = 1 − i.
-// https://onnx.ai/onnx/operators/onnx__LSTM.html, opsets 1 to 22. Rejected: clip.
+// https://onnx.ai/onnx/operators/onnx__LSTM.html, opsets 1 to 22.
 func lowerLSTM(c *call) ([]*value, error) {
 	s := op.RecurrentSpec{Kind: op.LSTM, InputForget: c.Attrs.Int("input_forget", 0) != 0}
 	return c.recurrent(s, "Sigmoid", "Tanh", "Tanh")
@@ -23,7 +23,7 @@ func lowerLSTM(c *call) ([]*value, error) {
 // n = g(X·Wnᵀ + (r·H')·Rnᵀ + Rbn + Wbn), H = (1 − z)·n + z·H' (Cho et al., Learning
 // Phrase Representations, 2014); with linear_before_reset r multiplies the
 // linear form instead, r·(H'·Rnᵀ + Rbn).
-// https://onnx.ai/onnx/operators/onnx__GRU.html, opsets 1 to 22. Rejected: clip.
+// https://onnx.ai/onnx/operators/onnx__GRU.html, opsets 1 to 22.
 func lowerGRU(c *call) ([]*value, error) {
 	s := op.RecurrentSpec{Kind: op.GRU, LinearBeforeReset: c.Attrs.Int("linear_before_reset", 0) != 0}
 	return c.recurrent(s, "Sigmoid", "Tanh")
@@ -31,7 +31,7 @@ func lowerGRU(c *call) ([]*value, error) {
 
 // RNN: per direction and step H = f(X·Wᵀ + H'·Rᵀ + Wb + Rb) (Elman, Finding
 // Structure in Time, 1990).
-// https://onnx.ai/onnx/operators/onnx__RNN.html, opsets 1 to 22. Rejected: clip.
+// https://onnx.ai/onnx/operators/onnx__RNN.html, opsets 1 to 22.
 func lowerRNN(c *call) ([]*value, error) {
 	return c.recurrent(op.RecurrentSpec{Kind: op.RNN}, "Tanh")
 }
@@ -49,11 +49,9 @@ const (
 )
 
 // recurrent lowers a recurrent operator: each direction is a layer of its own.
+// Attribute clip bounds the arguments of activations.
 // gates are the activations that it has by default.
 func (c *call) recurrent(s op.RecurrentSpec, gates ...string) ([]*value, error) {
-	if c.Attrs.Has("clip") {
-		return nil, unsupported(c.Node, "attribute clip is not supported")
-	}
 	if c.rank(rnnX) != 3 || c.rank(rnnW) != 3 || c.rank(rnnR) != 3 {
 		return nil, fmt.Errorf("input %v and weights %v and %v, want rank 3", c.shape(rnnX), c.shape(rnnW), c.shape(rnnR))
 	}
@@ -67,6 +65,11 @@ func (c *call) recurrent(s op.RecurrentSpec, gates ...string) ([]*value, error) 
 	functions, err := c.gates(gates, len(directions))
 	if err != nil {
 		return nil, err
+	}
+	if limit := c.Attrs.Float("clip", 0); limit > 0 {
+		for i, f := range functions {
+			functions[i] = op.ClippedGate(f, limit)
+		}
 	}
 	s.Last = c.wants(1) || c.wants(2)
 	batchFirst := c.Attrs.Int("layout", 0) != 0
