@@ -148,8 +148,8 @@ func (c Config) checkModes(r *rule) error {
 	default:
 		return fmt.Errorf("decay mode: %q is not one of decoupled, absolute, coupled", c.DecayMode)
 	}
-	if c.DecayMode == Absolute && r.decay == within {
-		return fmt.Errorf("decay mode: absolute is not for rule %s, in which decay is part of the step", r.Name)
+	if r.decay == within && (c.DecayMode == Absolute || c.DecayMode == Coupled) {
+		return fmt.Errorf("decay mode: %s is not for rule %s, in which decay is part of the step", c.DecayMode, r.Name)
 	}
 	if _, _, err := c.Groups.size(1, 1); err != nil {
 		return err

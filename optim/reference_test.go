@@ -2,6 +2,7 @@ package optim
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -72,26 +73,29 @@ var references = map[string]func(p *pupil, g []float64, h Hyper, t float64){
 				v[i] = p.v[i]
 			}
 		} else {
-			rows, columns := p.shape[0], p.shape[1]
-			row, column := p.m[:rows], p.v[:columns]
-			for i := range row {
-				row[i] *= beta
-				for j := range columns {
-					row[i] += (1 - beta) * g[i*columns+j] * g[i*columns+j] / float64(columns)
+			rows, columns := p.shape[len(p.shape)-2], p.shape[len(p.shape)-1]
+			for lo := 0; lo < len(g); lo += rows * columns { // matrix by matrix
+				g, v := g[lo:lo+rows*columns], v[lo:]
+				row, column := p.m[lo:lo+rows], p.v[lo:lo+columns]
+				for i := range row {
+					row[i] *= beta
+					for j := range columns {
+						row[i] += (1 - beta) * g[i*columns+j] * g[i*columns+j] / float64(columns)
+					}
 				}
-			}
-			for j := range column {
-				column[j] *= beta
-				for i := range rows {
-					column[j] += (1 - beta) * g[i*columns+j] * g[i*columns+j] / float64(rows)
+				for j := range column {
+					column[j] *= beta
+					for i := range rows {
+						column[j] += (1 - beta) * g[i*columns+j] * g[i*columns+j] / float64(rows)
+					}
 				}
-			}
-			sum := 0.0
-			for _, r := range row {
-				sum += r
-			}
-			for i := range v {
-				v[i] = row[i/columns] * column[i%columns] / (sum / float64(rows))
+				sum := 0.0
+				for _, r := range row {
+					sum += r
+				}
+				for i := range g {
+					v[i] = row[i/columns] * column[i%columns] / (sum / float64(rows))
+				}
 			}
 		}
 		u := make([]float64, len(g))
@@ -153,6 +157,52 @@ var references = map[string]func(p *pupil, g []float64, h Hyper, t float64){
 			p.w[i] = p.w[i]*(1-h.LR*h.WeightDecay) - h.LR*math.Max(-1, math.Min(1, u))
 		}
 	},
+}
+
+// TestLargeTensors follows the references over tensors of many blocks, and of
+// shapes that the recorded runs do not have: higher than wide, several matrices,
+// a bank of filters.
+func TestLargeTensors(t *testing.T) {
+	for rule, shapes := range map[string][][]int{
+		"lamb": {{70, 40}}, "lars": {{40, 70}}, "adafactor": {{70, 40}, {3, 30, 40}}, "muon": {{70, 40}, {16, 4, 3, 3}},
+	} {
+		for _, shape := range shapes {
+			n := 1
+			for _, d := range shape {
+				n *= d
+			}
+			p := one(make([]float32, n), make([]float32, n))
+			p.Shape = shape
+			q := &pupil{shape: shape, w: make([]float64, n), m: make([]float64, n), v: make([]float64, n)}
+			if rule == "muon" {
+				q.shape = []int{shape[0], n / shape[0]}
+			}
+			r := rand.New(rand.NewPCG(1, 2))
+			for i := range p.Value {
+				p.Value[i] = float32(r.NormFloat64())
+				q.w[i] = float64(p.Value[i])
+			}
+			cfg := Default(rule)
+			cfg.LR = Set(0.01)
+			o := mustNew(t, []*Param{p}, cfg)
+			for step := range 5 {
+				g := make([]float64, n)
+				for i := range g {
+					noise := float32(r.NormFloat64())
+					p.Grad[i], g[i] = noise+0.5*p.Value[i], float64(noise)+0.5*q.w[i]
+				}
+				o.Step(1)
+				references[rule](q, g, o.Plans()[0].Hyper, float64(step+1))
+			}
+			want := make([]float32, n)
+			for i, w := range q.w {
+				want[i] = float32(w)
+			}
+			if e := relError(p.Value, want); !(e <= 1e-6) {
+				t.Errorf("%s %v: largest relative error: got %.3g, want at most 1e-6", rule, shape, e)
+			}
+		}
+	}
 }
 
 func length(x []float64) float64 {
