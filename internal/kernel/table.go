@@ -33,6 +33,7 @@ type table struct {
 	softmax    softmaxLoops
 	layerNorm  layerNormLoops
 	cell       cellLoops
+	attention  attentionLoops
 	rank       rankLoops
 	view       viewLoops
 
@@ -60,6 +61,7 @@ var generic = table{
 	softmax:    softmaxGeneric,
 	layerNorm:  layerNormGeneric,
 	cell:       cellGeneric,
+	attention:  attentionGeneric,
 	winograd:   winogradGeneric,
 	rank:       rankGeneric,
 	view:       viewGeneric,

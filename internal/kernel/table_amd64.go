@@ -19,7 +19,7 @@ func tables() []*table {
 	avx2.softmax, avx2.layerNorm, avx2.view = softmaxAVX2, layerNormAVX2, viewAVX2
 	avx2.sums, avx2.planes, avx2.chain, avx2.rank = sumsAVX2, planesAVX2, chainAVX2, rankAVX2
 	avx2.multiply, avx2.dots, avx2.lanes, avx2.tall = multiplyAVX2, dotsWithAVX2, 8, 6
-	avx2.cell = cellAVX2
+	avx2.cell, avx2.attention = cellAVX2, attentionAVX2
 	avx2.packRows, avx2.packColumns = packRowsAVX2, packColumnsWithAVX2
 	avx2.sweep, avx2.stencil, avx2.pool = sweepAVX2, stencilAVX2, poolAVX2
 	avx2.winograd = winogradAVX2
@@ -37,7 +37,7 @@ func tables() []*table {
 	avx512.sums, avx512.planes, avx512.chain, avx512.rank = sumsAVX512, planesAVX512, chainAVX512, rankAVX512
 	avx512.multiply, avx512.dots, avx512.lanes = multiplyAVX512, dotsWithAVX512, 16
 	avx512.tall = 14
-	avx512.cell = cellAVX512
+	avx512.cell, avx512.attention = cellAVX512, attentionAVX512
 	avx512.packRows, avx512.packColumns = packRowsAVX512, packColumnsWithAVX512
 	avx512.sweep, avx512.stencil, avx512.pool = sweepAVX512, stencilAVX512, poolAVX512
 	avx512.winograd = winogradAVX512
