@@ -79,7 +79,10 @@ func newMixingPass(isa *sweepLoops, c *Conv, backward bool) *mixingPass {
 	s.stream = s.results*columns > streamed
 	s.pitchA = blocks(s.deep, 16)*16 + 16
 	s.pitchC = s.cols + 16
-	s.sizeA, s.sizeB, s.sizeC = isa.rows()*s.pitchA, s.cols/panelCols*panelPitch(s.deep), s.rows*s.pitchC
+	s.sizeA, s.sizeB, s.sizeC = isa.rows()*s.pitchA, s.cols/panelCols*panelPitch(s.deep), isa.rows()*s.pitchC
+	if s.deep < s.sources {
+		s.sizeC = s.rows * s.pitchC
+	}
 	for k := range s.deep {
 		weight := k
 		if backward {
@@ -121,7 +124,6 @@ func mixingPiece(a *mixingArgs, lo, hi int) {
 			t.pack(k, min(s.deep, s.sources-k))
 			t.multiply(k, min(s.deep, s.sources-k))
 		}
-		t.finish()
 	}
 }
 
@@ -168,7 +170,9 @@ func (t *mixingTask) pack(k, deep int) {
 	})
 }
 
-// multiply adds up the products of deep channels, from k on.
+// multiply adds up the products of deep channels, from k on. A tile of weights that
+// is done with the last of them has results: to write those out takes time in which
+// the next can be computed.
 func (t *mixingTask) multiply(k, deep int) {
 	s := t.s
 	pitch, tile := panelPitch(s.deep), s.isa.cols()
@@ -181,8 +185,15 @@ func (t *mixingTask) multiply(k, deep int) {
 		from, to := i*t.rows/tiles, (i+1)*t.rows/tiles
 		t.packWeights(t.row+from, to-from, k, deep)
 		f := s.isa.tile[to-from-1]
+		c := t.c
+		if s.deep < s.sources {
+			c = c[from*s.pitchC:]
+		}
 		for j := 0; j < t.cols; j += tile {
-			f(&t.a[0], rowA, &s.offsets[0], deep, &t.b[j/panelCols*pitch+j%panelCols], &t.c[from*s.pitchC+j], 4*s.pitchC, k)
+			f(&t.a[0], rowA, &s.offsets[0], deep, &t.b[j/panelCols*pitch+j%panelCols], &c[j], 4*s.pitchC, k)
+		}
+		if k+deep == s.sources {
+			t.finish(t.row+from, to-from, c)
 		}
 	}
 }
@@ -198,8 +209,9 @@ func (t *mixingTask) packWeights(row, rows, k, deep int) {
 	s.isa.copyRows(&t.a[0], 4*s.pitchA, &t.w[row*s.sources+k], 4*s.sources, rows, deep)
 }
 
-// finish moves the results to where they belong, and does what the epilogue says.
-func (t *mixingTask) finish() {
+// finish moves rows of results to where they belong, and does what the epilogue
+// says.
+func (t *mixingTask) finish(first, rows int, c []float32) {
 	s, ep := t.s, &t.ep
 	move := s.isa.copyRows
 	if s.stream {
@@ -207,16 +219,16 @@ func (t *mixingTask) finish() {
 	}
 	var row *float32
 	if ep.Row != nil {
-		row = &ep.Row[t.row]
+		row = &ep.Row[first]
 	}
 	clamp := 0
 	if ep.Clamp {
 		clamp = 1
 	}
 	t.runs(func(image, pixel, at, n int) {
-		y := (image*s.results+t.row)*s.area + pixel
+		y := (image*s.results+first)*s.area + pixel
 		if ep.empty() {
-			move(&t.y[y], 4*s.area, &t.c[at], 4*s.pitchC, t.rows, n)
+			move(&t.y[y], 4*s.area, &c[at], 4*s.pitchC, rows, n)
 			return
 		}
 		var add, gate *float32
@@ -226,7 +238,7 @@ func (t *mixingTask) finish() {
 		if ep.Gate != nil {
 			gate = &ep.Gate[y]
 		}
-		s.isa.finishRows(&t.y[y], 4*s.area, &t.c[at], 4*s.pitchC, t.rows, n, row, add, gate, clamp, ep.Lo, ep.Hi)
+		s.isa.finishRows(&t.y[y], 4*s.area, &c[at], 4*s.pitchC, rows, n, row, add, gate, clamp, ep.Lo, ep.Hi)
 	})
 }
 
