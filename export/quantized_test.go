@@ -23,21 +23,13 @@ func quantizedModel() *onnxpb.ModelProto {
 	scale.FloatData, zero.Int32Data = []float32{0.5, 0.25}, []int32{0, -10}
 	fine := tensor("fine", onnxpb.TensorProto_FLOAT)
 	fine.FloatData = []float32{0.125}
-	node := func(op, out string, in ...string) *onnxpb.NodeProto {
-		return &onnxpb.NodeProto{OpType: proto.String(op), Name: proto.String(out + "_node"), Input: in, Output: []string{out}}
-	}
-	value := func(name string) *onnxpb.ValueInfoProto {
-		return &onnxpb.ValueInfoProto{Name: proto.String(name), Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{
-			TensorType: &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(1), Shape: &onnxpb.TensorShapeProto{Dim: []*onnxpb.TensorShapeProto_Dimension{
-				{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 1}}, {Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 2}}}}}}}}
-	}
 	return &onnxpb.ModelProto{
 		IrVersion: proto.Int64(8), OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(13)}},
 		Graph: &onnxpb.GraphProto{
-			Name: proto.String("quantized"), Input: []*onnxpb.ValueInfoProto{value("x")}, Output: []*onnxpb.ValueInfoProto{value("y")},
+			Name: proto.String("quantized"), Input: []*onnxpb.ValueInfoProto{declared("x", onnxpb.TensorProto_FLOAT, 1, 2)}, Output: []*onnxpb.ValueInfoProto{declared("y", onnxpb.TensorProto_FLOAT, 1, 2)},
 			Initializer: []*onnxpb.TensorProto{w, b, scale, zero, fine},
-			Node: []*onnxpb.NodeProto{node("DequantizeLinear", "wf", "w", "scale", "zero"), node("DequantizeLinear", "bf", "b", "fine"),
-				node("MatMul", "p", "x", "wf"), node("Add", "y", "p", "bf")},
+			Node: []*onnxpb.NodeProto{operation("DequantizeLinear", "wf", "w", "scale", "zero"), operation("DequantizeLinear", "bf", "b", "fine"),
+				operation("MatMul", "p", "x", "wf"), operation("Add", "y", "p", "bf")},
 		},
 	}
 }
