@@ -11,23 +11,30 @@
 //
 // and each training step runs these phases, in this order:
 //
-//	ClipValue, ClipNorm     gradients are kept small             clip.go
-//	Optimizer.Step          the chain below, in one pass         step.go
-//	    addL2, addL1        coupled penalties join the gradient  l2.go, l1.go
-//	    momentum, adam      the update rule                      sgd.go, adam.go
-//	    shrink              decoupled or absolute decay          decay.go
-//	    softThreshold       proximal L1: exact zeros             l1.go
-//	    applyMask           pruned weights stay zero             mask.go
-//	Pruner.Step             when due, more weights are pruned    prune.go
+//	ClipValue, ClipNorm     gradients are kept small              clip.go
+//	Centralize              and without a mean                    centralize.go
+//	Optimizer.Step          the chain below, in one pass          step.go, chain.go
+//	    addL2, addL1        penalties join the gradient           l2.go, l1.go
+//	    startLoop           and what pulls back to the start      start.go
+//	    sgd, adam, …        the update rule, a file for each      rule.go
+//	    shrink              decoupled or absolute decay           decay.go
+//	    softThreshold       proximal L1: exact zeros              l1.go
+//	    applyMask           pruned weights stay zero              mask.go
+//	    shrinkGroups        group lasso: groups of zeros          lasso.go
+//	Pruner.Step             when due, more weights are pruned     prune.go
+//	Average.Step            the mean of the weights moves         average.go
 //
-// AdamW decays before its update, as PyTorch does; all else keeps this order.
+// Some rules decay before their update, as PyTorch has them, or within it; all
+// else keeps this order. Rules that need to see a tensor as a whole are several
+// stages of chains: see stage in rule.go. Hyperparameters change with the steps by
+// a [Course], by which all schedules have names.
 //
 // What is decided before the first step is plain data too: [Resolve] says for
 // each parameter what its hyperparameters are and which setting decided them,
 // and [Optimizer.Groups] which parameters share them.
 //
-// Results are those of PyTorch's optimizers to the last digits of a float32,
-// and the same bits for any number of threads: the work is cut by the shapes of
+// Results are those of PyTorch's optimizers, or of the papers, to the last digits
+// of a float32, and the same bits for any number of threads: the work is cut by the shapes of
 // the parameters alone. Products are rounded to float32 explicitly, so that a
 // compiler that fuses multiplication and addition cannot change them.
 package optim
