@@ -10,6 +10,7 @@ import (
 
 	"finetune/onnxload"
 	"finetune/optim"
+	"finetune/train/data"
 )
 
 // deepNet is four convolutions with batch normalisation and a dense layer.
@@ -90,6 +91,43 @@ func TestMaxMemory(t *testing.T) {
 	}
 	if _, _, err = limited(t, onnxload.BatchNormFrozen, 1000); err == nil {
 		t.Error("got no error for 1000 bytes")
+	}
+}
+
+// endless is the first example over and over again.
+type endless struct {
+	*examples
+	n int
+}
+
+func (e endless) Len() int { return e.n }
+func (e endless) Example(_ int, in [][]float32, target []float32) error {
+	return e.examples.Example(0, in, target)
+}
+
+// A batch that no machine has the memory for is an error before anything runs.
+func TestBatchTooLarge(t *testing.T) {
+	if _, known := availableMemory(); !known {
+		t.Skip("this system does not tell how much memory is available")
+	}
+	one := labelled(1, 3, 6)
+	one.target, one.y = data.Target{Shape: []int{3}}, [][]float32{{1, 2, 3}}
+	const batch = 1 << 20
+	l, err := data.NewLoader(endless{one, 2 * batch}, data.LoaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deep, last := newDraft().input("x", -1, 6).dense("in", "x", 6, 1024), "in"
+	for i := range 400 { // 4 GB each
+		next := strconv.Itoa(i)
+		deep.node("Sigmoid", next, last)
+		last = next
+	}
+	cfg := DefaultConfig()
+	cfg.Batch = batch
+	_, err = Run(t.Context(), deep.dense("out", last, 1024, 3).output("out", -1, 3).model(t), l, nil, cfg)
+	if e, ok := errors.AsType[*MemoryError](err); !ok || e.Asked || e.Examples != batch || e.Pass < 400<<32 {
+		t.Errorf("got %v, want a MemoryError", err)
 	}
 }
 
