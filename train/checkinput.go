@@ -64,13 +64,15 @@ func (t *trial) lower(context.Context) error {
 // gives a size, without that of the batch.
 func (t *trial) openDims() []string {
 	var list []string
-	for i, in := range t.model.Inputs {
+	batch := ""
+	if in := t.model.Inputs; len(in) > 0 && len(in[0].Dims) > 0 {
+		batch = in[0].Dims[0].Symbol
+	}
+	for _, in := range t.model.Inputs {
 		for k, d := range in.Dims {
-			batch := k == 0 || d.Symbol == t.model.Inputs[0].Dims[0].Symbol
-			if i == 0 && k == 0 || d.Size >= 0 || d.Symbol == "" || batch || t.cfg.Dims[d.Symbol] > 0 || slices.Contains(list, d.Symbol) {
-				continue
+			if k > 0 && d.Size < 0 && d.Symbol != batch && d.Symbol != "" && t.cfg.Dims[d.Symbol] == 0 && !slices.Contains(list, d.Symbol) {
+				list = append(list, d.Symbol)
 			}
-			list = append(list, d.Symbol)
 		}
 	}
 	return list
