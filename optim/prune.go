@@ -1,6 +1,9 @@
 package optim
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Pruning says what is pruned and when. A pruned weight is false in Param.Mask,
 // and zero from then on. A bare setting concerns the parameters that are
@@ -52,6 +55,11 @@ func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
 	}
 	if err := cfg.Sparsity.check("sparsity", belowOne, decayedOnly, params); err != nil {
 		return nil, err
+	}
+	for _, s := range slices.Concat(cfg.Threshold, cfg.Sparsity) {
+		if !s.Course.IsZero() {
+			return nil, fmt.Errorf("pruning %q: the schedule of pruning is not that of a setting", s)
+		}
 	}
 	if !fraction.contains(cfg.Floor) {
 		return nil, outside("floor", "", cfg.Floor, fraction)

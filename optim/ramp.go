@@ -1,9 +1,6 @@
 package optim
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Ramp is a sparsity schedule. From step Begin to step End the sparsity rises
 // from Initial to the final one along a cubic, fast while there is much to
@@ -11,7 +8,9 @@ import (
 //
 //	s(t) = s_f + (s_i − s_f)·(1 − (t−t₀)/(t₁−t₀))³
 //
-// and stays at s_f after. With End = Begin all is pruned at once.
+// and stays at s_f after. With End = Begin all is pruned at once. With another
+// Shape than that cubic, what is left of s_i − s_f falls like it: along a line, a
+// cosine, in steps; constant prunes all at the End.
 //
 // Zhu and Gupta, "To prune, or not to prune: exploring the efficacy of pruning
 // for model compression", 2017, https://arxiv.org/abs/1710.01878.
@@ -19,6 +18,8 @@ type Ramp struct {
 	Begin, End int     // steps, 0 ≤ Begin ≤ End
 	Every      int     // prune each so many steps from Begin on, and at End; 0 means 1
 	Initial    float64 // sparsity at Begin, [0, 1)
+	PerEpoch   int     // steps of an epoch, for lengths in Shape
+	Shape      Course  // from 1 at Begin to 0 at End; the zero Course is the cubic
 }
 
 // Check reports a field outside its range.
@@ -32,6 +33,8 @@ func (r Ramp) Check() error {
 		return fmt.Errorf("prune every: %d steps is not in [0, inf)", r.Every)
 	case !belowOne.contains(r.Initial):
 		return outside("initial sparsity", "", r.Initial, belowOne)
+	case r.Shape.HasWarmup() || r.Shape.Plateau != nil:
+		return fmt.Errorf("prune schedule: %q is not one that falls with the steps from 1 on", r.Shape)
 	}
 	return nil
 }
@@ -52,6 +55,10 @@ func (r Ramp) At(t int, final float64) float64 {
 	case t >= r.End:
 		return final
 	}
-	left := 1 - float64(t-r.Begin)/float64(r.End-r.Begin)
-	return final + float64((min(r.Initial, final)-final)*math.Pow(left, 3))
+	fall, length := Polynomial(3, 0), r.End-r.Begin
+	if !r.Shape.IsZero() {
+		fall = r.Shape.Schedule(Run{Steps: length, PerEpoch: r.PerEpoch}, 0)
+	}
+	left := max(0, min(1, fall(t-r.Begin, length)))
+	return final + float64((min(r.Initial, final)-final)*left)
 }

@@ -165,6 +165,11 @@ func (c Config) Check() error {
 	if p.Every < 0 {
 		return fmt.Errorf("steps between prunings is %d, want 0 or more", p.Every)
 	}
+	if p.Schedule != "" {
+		if _, err := optim.ParseCourse(p.Schedule); err != nil {
+			return fmt.Errorf("pruning: %w", err)
+		}
+	}
 	if !(c.Temperature >= 0 && c.Temperature <= math.MaxFloat32) {
 		return fmt.Errorf("temperature is %v, want a number above 0, or 0 to fit it", c.Temperature)
 	}

@@ -42,6 +42,8 @@ func TestConfigCheck(t *testing.T) {
 		{"begins at NaN", func(c *Config) { c.Prune.Begin = nan }},
 		{"ends at NaN", func(c *Config) { c.Prune.End = nan }},
 		{"between prunings is -1", func(c *Config) { c.Prune.Every = -1 }},
+		{`pruning: schedule: "cubical"`, func(c *Config) { c.Prune.Schedule = "cubical" }},
+		{"prune schedule: ", func(c *Config) { c.Prune.Sparsity, c.Prune.Schedule = optim.Set(0.5), "plateau" }},
 		{"sparsity: 1 ", func(c *Config) { c.Prune.Sparsity = optim.Set(1) }},
 		{"sparsity: NaN", func(c *Config) { c.Prune.Sparsity = optim.Set(nan) }},
 		{"threshold: -1", func(c *Config) { c.Prune.Threshold = optim.Set(-1) }},

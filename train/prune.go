@@ -11,8 +11,10 @@ import (
 // weights only.
 type Pruning struct {
 	// Sparsity is the share of zeros to end with, [0, 1). It is reached along a
-	// cubic curve between the shares Begin and End of the run, by magnitude.
+	// cubic curve between the shares Begin and End of the run, by magnitude, or along
+	// another Schedule: see optim.Ramp.
 	Sparsity optim.Settings
+	Schedule string // an optim.Course; "" is the cubic
 	// Global ranks the weights of all layers together, so that layers that
 	// matter less lose more; else each layer gets the same share.
 	Global     bool
@@ -25,15 +27,21 @@ type Pruning struct {
 
 // pruners are for the sparsity that is approached while training, and for the
 // threshold at the end.
-func (c Pruning) pruners(params []*optim.Param, steps int) (gradual, last *optim.Pruner, err error) {
+func (c Pruning) pruners(params []*optim.Param, run optim.Run) (gradual, last *optim.Pruner, err error) {
 	every := c.Every
 	if every == 0 {
-		every = max(1, steps/100)
+		every = max(1, run.Steps/100)
 	}
-	begin, end := c.span(steps)
+	begin, end := c.span(run.Steps)
+	ramp := optim.Ramp{Begin: begin, End: end, Every: every, PerEpoch: run.PerEpoch}
+	if c.Schedule != "" {
+		if ramp.Shape, err = optim.ParseCourse(c.Schedule); err != nil {
+			return nil, nil, err
+		}
+	}
 	gradual, err = optim.NewPruner(params, optim.Pruning{
 		Sparsity: c.Sparsity, Global: c.Global, Floor: optim.DefaultFloor,
-		Ramp: optim.Ramp{Begin: begin, End: end, Every: every},
+		Ramp: ramp,
 	})
 	if err != nil {
 		return nil, nil, err

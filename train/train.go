@@ -172,7 +172,7 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	if r.average, err = optim.NewAverage(m.Params, averaging); err != nil {
 		return nil, err
 	}
-	if r.gradual, r.last, err = cfg.Prune.pruners(m.Params, r.steps); err != nil {
+	if r.gradual, r.last, err = cfg.Prune.pruners(m.Params, r.length()); err != nil {
 		return nil, err
 	}
 	pruners := []*optim.Pruner{r.gradual, r.last}

@@ -60,6 +60,7 @@ type trainCommand struct {
 	batchNorm            string
 	seed                 uint64
 	pruneBegin, pruneEnd float64
+	pruneSchedule        string
 	checkpoint           string
 	checkpointEvery      time.Duration
 	resume               bool
@@ -88,6 +89,7 @@ func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
 	t.pruneFlags.addFlags(flags)
 	flags.Float64Var(&t.pruneBegin, "prune-begin", d.Prune.Begin, "begin to prune after this `SHARE` of the run")
 	flags.Float64Var(&t.pruneEnd, "prune-end", d.Prune.End, "have pruned all after this `SHARE` of the run")
+	flags.StringVar(&t.pruneSchedule, "prune-schedule", "", "`COURSE` of what is left to prune, from 1 to 0: linear, cosine, …; without it polynomial:power=3")
 	heading(flags, "Pruning")
 	t.outputFlags.addFlags(flags)
 	flags.StringVar(&t.checkpoint, "checkpoint", "", "save the state of the run to `FILE`; without it OUT.checkpoint.safetensors")
@@ -158,7 +160,7 @@ func (t *trainCommand) config(c *console) (train.Config, error) {
 	if err := t.pruneFlags.config(&cfg.Prune); err != nil {
 		return cfg, err
 	}
-	cfg.Prune.Begin, cfg.Prune.End = t.pruneBegin, t.pruneEnd
+	cfg.Prune.Begin, cfg.Prune.End, cfg.Prune.Schedule = t.pruneBegin, t.pruneEnd, t.pruneSchedule
 	if err := cfg.Check(); err != nil {
 		return cfg, usageOf("", err)
 	}
