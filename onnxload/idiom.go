@@ -9,16 +9,19 @@ import (
 	"finetune/internal/op"
 )
 
-// Before opsets 17 and 20 there was no operator for layer normalisation and GELU,
-// and exporters write them as ten others and five. Those are recognised here, at
-// the last of them, and computed as one: a pass over memory instead of ten, and
-// as many for the gradient. What was made for the others has no reader then, and
-// is not computed, unless something else reads it.
+// Before opsets 17, 20 and 23 there was no operator for layer normalisation, GELU
+// and attention, and exporters write them as ten others, five, and eight. Those
+// are recognised here, at the last of them, and computed as one: a pass over memory
+// instead of ten, and as many for the gradient. What was made for the others has
+// no reader then, and is not computed, unless something else reads it.
 
 // idioms remembers how values were made.
 type idioms struct {
-	made   map[*value]*call
-	normal map[*value]*normal
+	model   *Model
+	made    map[*value]*call
+	normal  map[*value]*normal
+	heads   map[*value]*attended
+	readers map[string]int // of values by name; see alone
 }
 
 // normal is a value that was recognised as scale·(x - mean)/√(variance + ε) +
@@ -38,12 +41,16 @@ func (c *call) recognise(results []*value) error {
 	}
 	v, known := results[0], &c.l.idioms
 	if known.made == nil {
-		known.made, known.normal = map[*value]*call{}, map[*value]*normal{}
+		known.model, known.made = c.l.model, map[*value]*call{}
+		known.normal, known.heads = map[*value]*normal{}, map[*value]*attended{}
 	}
 	known.made[v] = c
 	n, err := known.layerNorm(c, v)
 	if n == nil && err == nil {
 		n, err = known.gelu(c, v)
+	}
+	if n == nil && err == nil {
+		n, err = known.attention(c, v)
 	}
 	if n != nil && err == nil {
 		v.node = n
