@@ -28,6 +28,9 @@ func lowerAttention(c *call) ([]*value, error) {
 	if err := a.past(); err != nil {
 		return nil, err
 	}
+	if a.plain() {
+		return a.whole()
+	}
 	scores, err := a.scores()
 	if err != nil {
 		return nil, err
@@ -53,9 +56,10 @@ const (
 // attention is an Attention that is being lowered.
 type attention struct {
 	*call
-	flat       bool    // inputs have rank 3
-	q, k, v    *G.Node // (batch, heads, length, size)
-	group      int     // heads of Q that share one of K and V
+	flat       bool        // inputs have rank 3
+	q, k, v    *G.Node     // (batch, heads, length, size)
+	views      [3]op.Heads // the same, without a copy
+	group      int         // heads of Q that share one of K and V
 	pastLength int
 	stages     [4]*G.Node // the scores at the points that attribute qk_matmul_output_mode numbers
 }
@@ -75,19 +79,20 @@ func (a *attention) heads() error {
 				return fmt.Errorf("input %d has shape %v for %d heads", i, shape, heads)
 			}
 			n, err := op.Reshape(a.node(i), shape[0], shape[1], heads, shape[2]/heads)
-			if err == nil {
-				n, err = op.Transpose(n, []int{0, 2, 1, 3})
-			}
 			if err != nil {
 				return err
 			}
-			*x = n
+			a.views[i] = op.Heads{X: n, Perm: []int{0, 2, 1, 3}}
+			if *x, err = op.Transpose(n, a.views[i].Perm); err != nil {
+				return err
+			}
 			continue
 		}
 		if len(shape) != 4 {
 			return fmt.Errorf("input %d has shape %v, want rank 4 or 3", i, shape)
 		}
 		*x = a.node(i)
+		a.views[i] = op.Heads{X: *x}
 	}
 	of, among := a.q.Shape()[1], a.k.Shape()[1]
 	if among == 0 || of%among != 0 || a.v.Shape()[1] != among {
@@ -114,7 +119,50 @@ func (a *attention) past() error {
 		return err
 	}
 	a.v, err = op.Concat(2, a.node(attentionPastV), a.v)
+	a.views[attentionK], a.views[attentionV] = op.Heads{X: a.k}, op.Heads{X: a.v}
 	return err
+}
+
+// plain tells whether no step between the products is wanted that op.Attention
+// does not know.
+func (a *attention) plain() bool {
+	return a.group == 1 && a.Attrs.Float("softcap", 0) == 0 && !a.wants(3) &&
+		!a.has(attentionMask) && !a.has(attentionLengths) &&
+		a.q.Shape().TotalSize() > 0 && a.k.Shape().TotalSize() > 0 && a.v.Shape().TotalSize() > 0
+}
+
+// whole computes the attention as one.
+func (a *attention) whole() ([]*value, error) {
+	var mask *G.Node
+	if a.Attrs.Int("is_causal", 0) != 0 {
+		var err error
+		if mask, err = a.causal(); err != nil {
+			return nil, err
+		}
+	}
+	var perm []int
+	if a.flat {
+		perm = []int{0, 2, 1, 3}
+	}
+	y, err := op.Attention(a.views[attentionQ], a.views[attentionK], a.views[attentionV], mask, float32(a.scale()), perm)
+	if err != nil {
+		return nil, err
+	}
+	if a.flat {
+		s := y.Shape()
+		if y, err = op.Reshape(y, s[0], s[1], s[2]*s[3]); err != nil {
+			return nil, err
+		}
+	}
+	return []*value{a.value(a.in[0].dtype, y), a.value(a.in[attentionK].dtype, a.k), a.value(a.in[attentionV].dtype, a.v)}, nil
+}
+
+// scale is what the scores are multiplied by.
+func (a *attention) scale() float64 {
+	if scale := a.number("scale", 0); scale != 0 {
+		return scale
+	}
+	return 1 / math.Sqrt(float64(a.q.Shape()[3]))
 }
 
 // grouped gives Q, or scores, an axis for the heads that share one of K, or K and
@@ -132,11 +180,7 @@ func (a *attention) grouped(x *G.Node, perKey bool) (*G.Node, error) {
 
 // scores is Q·Kᵀ, scaled and capped.
 func (a *attention) scores() (*G.Node, error) {
-	scale := a.number("scale", 0)
-	if scale == 0 {
-		scale = 1 / math.Sqrt(float64(a.q.Shape()[3]))
-	}
-	q, err := op.Mul(a.q, a.constant(nil, float32(scale)))
+	q, err := op.Mul(a.q, a.constant(nil, float32(a.scale())))
 	if err != nil {
 		return nil, err
 	}
