@@ -150,9 +150,13 @@ func (c *call) classified(x *G.Node) ([]*value, error) {
 // transformed is scores through attribute post_transform: NONE, SOFTMAX or
 // LOGISTIC, the sigmoid. They are trained through what is before that.
 func (c *call) transformed(x *G.Node) (*value, error) {
+	return c.through(c.Attrs.String("post_transform", "NONE"), x)
+}
+
+func (c *call) through(kind string, x *G.Node) (*value, error) {
 	h := &head{logits: x, axis: -1}
 	y, err := x, error(nil)
-	switch kind := c.Attrs.String("post_transform", "NONE"); kind {
+	switch kind {
 	case "NONE":
 		return c.value(Float32, x), nil
 	case "SOFTMAX":

@@ -85,9 +85,7 @@ func sizes(m *Model) Config {
 const quantized = "mobilenetv2_qdq_int8"
 
 // notLowered is the corpus models that use an operator we lack.
-var notLowered = []string{
-	"mnist_quantized", "rf_sklearn",
-}
+var notLowered = []string{"mnist_quantized"}
 
 // TestFoldShapes checks that the arithmetic on shapes leaves nothing behind.
 func TestFoldShapes(t *testing.T) {

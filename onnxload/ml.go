@@ -17,17 +17,20 @@ const mlDomain = "ai.onnx.ml"
 
 // mlOperators is every operator of that domain that can be lowered.
 var mlOperators = map[string]*operator{
-	"ArrayFeatureExtractor": {lower: lowerArrayFeatureExtractor, since: 1, in: "X' Y"},
-	"Binarizer":             {lower: lowerBinarizer, since: 1, in: "X"},
-	"FeatureVectorizer":     {lower: lowerFeatureVectorizer, since: 1, in: "X'..."},
-	"Imputer":               {lower: lowerImputer, since: 1, in: "X'"},
-	"LabelEncoder":          {lower: lowerLabelEncoder, since: 2, in: "X"},
-	"LinearClassifier":      {lower: lowerLinearClassifier, since: 1, in: "X' coefficients'? intercepts'?"},
-	"LinearRegressor":       {lower: lowerLinearRegressor, since: 1, in: "X' coefficients'? intercepts'?"},
-	"Normalizer":            {lower: lowerNormalizer, since: 1, in: "X'"},
-	"OneHotEncoder":         {lower: lowerOneHotEncoder, since: 1, in: "X"},
-	"Scaler":                {lower: lowerScaler, since: 1, in: "X'"},
-	"ZipMap":                {lower: lowerZipMap, since: 1, in: "X'", view: true},
+	"ArrayFeatureExtractor":  {lower: lowerArrayFeatureExtractor, since: 1, in: "X' Y"},
+	"Binarizer":              {lower: lowerBinarizer, since: 1, in: "X"},
+	"FeatureVectorizer":      {lower: lowerFeatureVectorizer, since: 1, in: "X'..."},
+	"Imputer":                {lower: lowerImputer, since: 1, in: "X'"},
+	"LabelEncoder":           {lower: lowerLabelEncoder, since: 2, in: "X"},
+	"LinearClassifier":       {lower: lowerLinearClassifier, since: 1, in: "X' coefficients'? intercepts'?"},
+	"LinearRegressor":        {lower: lowerLinearRegressor, since: 1, in: "X' coefficients'? intercepts'?"},
+	"Normalizer":             {lower: lowerNormalizer, since: 1, in: "X'"},
+	"OneHotEncoder":          {lower: lowerOneHotEncoder, since: 1, in: "X"},
+	"Scaler":                 {lower: lowerScaler, since: 1, in: "X'"},
+	"TreeEnsemble":           {lower: lowerTreeEnsemble, since: 5, in: "X"},
+	"TreeEnsembleClassifier": {lower: lowerTreeEnsembleClassifier, since: 1, in: "X"},
+	"TreeEnsembleRegressor":  {lower: lowerTreeEnsembleRegressor, since: 1, in: "X"},
+	"ZipMap":                 {lower: lowerZipMap, since: 1, in: "X'", view: true},
 }
 
 // floatInput is input i as float32, of whatever type it is.

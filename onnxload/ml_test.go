@@ -3,6 +3,7 @@ package onnxload
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"finetune/internal/onnxpb"
@@ -133,5 +134,45 @@ func TestLinearClassifier(t *testing.T) {
 	}
 	if got, want := math.Exp(float64(logits[1].F[1]))/sum, s(1)/total; math.Abs(got-want) > 1e-6 {
 		t.Errorf("got %v by way of the logits, want %v", got, want)
+	}
+}
+
+// TestTrees checks trees of the older operators, and that bad ones are errors.
+func TestTrees(t *testing.T) {
+	// x₁ ≤ 1.5 leads to 10, else x₀ > 0 to 20 and else to 30; a second tree gives 1.
+	trees := func(more ...*onnxpb.AttributeProto) []*onnxpb.AttributeProto {
+		return append(more, attr("nodes_treeids", []int64{0, 0, 0, 0, 0, 1}), attr("nodes_nodeids", []int64{0, 1, 2, 3, 4, 0}),
+			attr("nodes_featureids", []int64{1, 0, 0, 0, 0, 0}), attr("nodes_values", []float32{1.5, 0, 0, 0, 0, 0}),
+			attr("nodes_modes", []string{"BRANCH_LEQ", "LEAF", "BRANCH_GT", "LEAF", "LEAF", "LEAF"}))
+	}
+	leaves := func(kind string) []*onnxpb.AttributeProto {
+		return []*onnxpb.AttributeProto{attr(kind+"_treeids", []int64{0, 0, 0, 1}), attr(kind+"_nodeids", []int64{1, 3, 4, 0}),
+			attr(kind+"_ids", []int64{0, 0, 0, 0}), attr(kind+"_weights", []float32{10, 20, 30, 1})}
+	}
+	yes, no := attr("nodes_truenodeids", []int64{1, 0, 3, 0, 0, 0}), attr("nodes_falsenodeids", []int64{2, 0, 4, 0, 0, 0})
+	x := op.Buffer{F: []float32{0, 1, 1, 2, -1, 2}}
+	for aggregate, want := range map[string][]float32{"SUM": {11, 21, 31}, "MIN": {1, 1, 1}, "MAX": {10, 20, 30}, "AVERAGE": {5.5, 10.5, 15.5}} {
+		m := mlNode("TreeEnsembleRegressor", []any{3, 2}, append(trees(yes, no, attr("aggregate_function", aggregate)), leaves("target")...)...).model(t)
+		if got := mlRun(t, m, x)[0].F; !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", aggregate, got, want)
+		}
+	}
+	for what, attrs := range map[string][]*onnxpb.AttributeProto{
+		"circle":   append(trees(yes, attr("nodes_falsenodeids", []int64{2, 0, 2, 0, 0, 0})), leaves("target")...),
+		"leads to": append(trees(yes, attr("nodes_falsenodeids", []int64{9, 0, 4, 0, 0, 0})), leaves("target")...),
+		"differ":   append(trees(yes, no), attr("target_treeids", []int64{0})),
+		"asks for": append(trees(yes, no, attr("aggregate_function", "SUM")), leaves("target")...),
+	} {
+		dims, data := []any{3, 2}, x
+		if what == "asks for" {
+			dims, data = []any{3, 1}, op.Buffer{F: x.F[:3]}
+		}
+		prog, err := mlNode("TreeEnsembleRegressor", dims, attrs...).model(t).Lower(Config{})
+		if err == nil {
+			_, err = prog.evaluate([]op.Buffer{data})
+		}
+		if err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("got error %v, want it to say %q", err, what)
+		}
 	}
 }
