@@ -234,6 +234,9 @@ func (m *Model) Supported() error {
 	return &UnsupportedError{Path: m.Path, Nodes: bad}
 }
 
+// onIntegers are operators that replace those with a gradient in quantized models.
+var onIntegers = []string{"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"}
+
 // unsupported says why the operator of n cannot be lowered, whatever its
 // inputs; "" if it can.
 func (n *Node) unsupported() string {
@@ -242,6 +245,8 @@ func (n *Node) unsupported() string {
 	switch {
 	case !known:
 		return "operators of this domain are not known"
+	case o == nil && n.Domain == "" && slices.Contains(onIntegers, n.Op):
+		return "its whole numbers have no gradient; models quantized in the form QDQ can be trained"
 	case o == nil:
 		return "no such operator here yet"
 	case n.Opset < o.since:

@@ -117,7 +117,7 @@ func TestCheckParameters(t *testing.T) {
 		"stem.weight": "true",
 		"left.weight": "true", "left.bias": "true",
 		"right.weight": `false output "left" does not depend on it right`,
-		"lost.weight":  `false it is cut off by node "steps" (Floor): it has no gradient`,
+		"lost.weight":  `false it is cut off by node "steps" (Floor)`,
 	}
 	for _, p := range check(t, m, CheckConfig{}).Parameters {
 		got := strings.TrimSpace(fmt.Sprint(p.Trained, " ", p.Reason, " ", strings.Join(p.Outputs, " ")))

@@ -107,7 +107,7 @@ func (t *trial) listParams(reached map[*optim.Param]bool) {
 			line.Reason, line.Outputs = fmt.Sprintf("output %q does not depend on it", t.report.Output), r.Outputs
 		case len(r.Stops) > 0:
 			s := r.Stops[0]
-			line.Reason = fmt.Sprintf("it is cut off by node %q (%s): %s", s.Node, qualified(s.Domain, s.Op), s.Reason)
+			line.Reason = fmt.Sprintf("it is cut off by node %q (%s)", s.Node, qualified(s.Domain, s.Op))
 		default:
 			line.Reason = "no output depends on it"
 		}
