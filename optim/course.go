@@ -102,7 +102,7 @@ func (k *keys) body(c *Course) func(run Run, warmup int) Schedule {
 	case "linear":
 		return plain(Linear(k.number("from", 1, nonNegative), k.number("to", 0, nonNegative)))
 	case "step", "exponential":
-		every, gamma := k.length("every", "1ep"), k.number("gamma", map[string]float64{"step": 0.1, "exponential": 0.9}[k.name], nonNegative)
+		every, gamma := k.length("every", "1ep"), k.number("gamma", map[string]float64{"step": 0.1, "exponential": 0.9}[k.name], fraction)
 		if every.N == 0 {
 			k.fail("every: a length of 0")
 		}
@@ -113,7 +113,7 @@ func (k *keys) body(c *Course) func(run Run, warmup int) Schedule {
 			return Exponential(every.Steps(run), gamma)
 		}
 	case "multistep":
-		at, gamma := k.lengths("at", "0.5+0.75"), k.number("gamma", 0.1, nonNegative)
+		at, gamma := k.lengths("at", "0.5+0.75"), k.number("gamma", 0.1, fraction)
 		return func(run Run, _ int) Schedule {
 			var steps []int
 			for _, l := range at {
@@ -124,7 +124,7 @@ func (k *keys) body(c *Course) func(run Run, warmup int) Schedule {
 	case "polynomial":
 		return plain(Polynomial(k.number("power", 2, nonNegative), k.number("floor", 0, nonNegative)))
 	case "cosine":
-		return plain(Restarts(k.count("cycles", 1, 1), k.number("stretch", 1, span{lo: 1, hi: 1e6}), k.number("floor", 0, nonNegative)))
+		return plain(Restarts(k.count("cycles", 1, 1, 100), k.number("stretch", 1, span{lo: 1, hi: 10}), k.number("floor", 0, nonNegative)))
 	case "onecycle":
 		return plain(OneCycle(k.number("peak", 0.3, fraction), k.number("start", 1.0/25, nonNegative), k.number("end", 1/25e4, nonNegative)))
 	case "inverse-root":
@@ -141,7 +141,7 @@ func (k *keys) body(c *Course) func(run Run, warmup int) Schedule {
 	case "plateau":
 		c.Plateau = &Plateau{
 			Factor: k.number("factor", 0.1, belowOne), Threshold: k.number("threshold", 1e-4, nonNegative),
-			Floor: k.number("floor", 0, fraction), Patience: k.count("patience", 10, 0), Cooldown: k.count("cooldown", 0, 0),
+			Floor: k.number("floor", 0, fraction), Patience: k.count("patience", 10, 0, math.MaxInt32), Cooldown: k.count("cooldown", 0, 0, math.MaxInt32),
 		}
 	}
 	return plain(Flat())
@@ -213,8 +213,8 @@ func (k *keys) number(key string, otherwise float64, r span) float64 {
 	return v
 }
 
-func (k *keys) count(key string, otherwise, least int) int {
-	return int(k.number(key, float64(otherwise), span{lo: float64(least), hi: math.MaxInt32, whole: true}))
+func (k *keys) count(key string, otherwise, least, most int) int {
+	return int(k.number(key, float64(otherwise), span{lo: float64(least), hi: float64(most), whole: true}))
 }
 
 func (k *keys) length(key, otherwise string) Length { return k.lengths(key, otherwise)[0] }

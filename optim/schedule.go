@@ -97,7 +97,7 @@ func OneCycle(peak, start, end float64) Schedule {
 		switch {
 		case at >= last:
 			return end
-		case at <= top:
+		case at < top:
 			return bend(start, 1, at/top)
 		}
 		return bend(1, end, (at-top)/(last-top))

@@ -17,6 +17,9 @@ func TestParseSetting(t *testing.T) {
 		{"layer:fc*=1e-4", "layer:fc*", 1e-4},
 		{"role:weight,!rank:1= 0.5", "role:weight,!rank:1", 0.5},
 		{"re:a=b=2", "re:a=b", 2},
+		{"1e-5@linear:from=0,to=1", "", 1e-5},
+		{"layer:a@b=2@cosine", "layer:a@b", 2},
+		{"a@b=2", "a@b", 2},
 	} {
 		s, err := ParseSetting(test.text)
 		if err != nil {
@@ -36,6 +39,7 @@ func TestParseSetting(t *testing.T) {
 		"layer:fc*":   `setting "layer:fc*": want VALUE or SELECTOR=VALUE, and "layer:fc*" is not a number`,
 		"layer:fc*=x": `setting "layer:fc*=x": want VALUE or SELECTOR=VALUE, and "x" is not a number`,
 		"=1":          `selector "": empty part ""`,
+		"a=1@cosin":   `setting "a=1@cosin": schedule: "cosin" is not one of constant, linear, step, multistep, exponential, polynomial, cosine, onecycle, inverse-root, stable, plateau`,
 	} {
 		if _, err := ParseSetting(text); err == nil || err.Error() != want {
 			t.Errorf("%q: got error %v, want %s", text, err, want)
