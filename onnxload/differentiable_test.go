@@ -29,6 +29,7 @@ type seen struct {
 	cases   int     // with a gradient
 	checked int     // elements
 	worst   float64 // error of one
+	beyond  float64 // what of an error rounding does not explain
 	where   string
 }
 
@@ -165,6 +166,7 @@ func (g *gradientTest) run(what string, m *Model, in []*Tensor) {
 			s.cases++
 		}
 		s.checked += a.Checked
+		s.beyond = max(s.beyond, a.Beyond)
 		if a.Error > s.worst {
 			s.worst, s.where = a.Error, what
 		}
@@ -219,7 +221,7 @@ func (g *gradientTest) log() {
 	}) {
 		if v := g.slots[s]; v.cases > 0 {
 			operators[s.operator] = true
-			g.t.Logf("%-40s %4d cases %5d elements, largest error %.1e %s", fmt.Sprint(s.operator, " ", s.input), v.cases, v.checked, v.worst, v.where)
+			g.t.Logf("%-40s %4d cases %5d elements, largest error %.1e (%s), %.1e beyond rounding", fmt.Sprint(s.operator, " ", s.input), v.cases, v.checked, v.worst, v.where, v.beyond)
 		}
 	}
 	g.t.Logf("%d operators have a gradient", len(operators))
