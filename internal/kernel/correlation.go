@@ -238,7 +238,7 @@ func (t *correlationTask) chunk(dw []float32, frame, frames, row, rows, col, col
 	firstY := (frame/d.result*s.groups+t.group)*s.results + t.result
 	x, dy := t.x[firstX*inputs:], t.dy[firstY*outputs:]
 	nextX, nextY := s.groups*s.sources*inputs, s.groups*s.results*outputs // to the next image
-	n := (rows-1)*s.pitch + cols
+	n, rowY := (rows-1)*s.pitch+cols, s.row
 	switch {
 	case s.joined:
 		for c := range t.sources {
@@ -252,12 +252,23 @@ func (t *correlationTask) chunk(dw []float32, frame, frames, row, rows, col, col
 		x, dy = x[col:], dy[col:]
 	default:
 		nextX, nextY = s.sourceBlock*s.channel, s.resultBlock*s.row
+		// Rows that fill vectors are read where they are, each like a frame.
+		inPlace := frames == 1 && cols%s.isa.lanes == 0 && t.sparse == nil
 		for f := range frames {
-			t.load(frame+f, t.planes[f*nextX:], t.rows[f*nextY:], row, rows, col, cols)
+			t.loadInputs(frame+f, t.planes[f*nextX:], row, rows, col)
+			if !inPlace {
+				t.loadGradients(frame+f, t.rows[f*nextY:], row, rows, col, cols)
+			}
 			end := f*nextX + t.sources*s.channel // of the last channel, whose padding lies behind
 			clear(t.planes[end:min(len(t.planes), end+s.isa.lanes+s.axes[2].shared())])
 		}
-		x, dy = t.planes, t.rows
+		x = t.planes
+		if inPlace {
+			dy = dy[(frame%d.result*s.axes[1].result+row)*s.axes[2].result+col:]
+			n, frames, nextX, nextY, rowY = cols, rows, s.pitch, s.axes[2].result, outputs
+		} else {
+			dy = t.rows
+		}
 	}
 	if t.sparse != nil {
 		t.sparse.add(t, x, dy, frames, n, nextX, nextY)
@@ -269,19 +280,25 @@ func (t *correlationTask) chunk(dw []float32, frame, frames, row, rows, col, col
 	for m := 0; m < t.results; m += 4 {
 		for i := range parts {
 			from, to := i*k/parts, (i+1)*k/parts
-			s.isa.correlate[to-from-1](&x[0], &s.offsets[2*from], &dy[m*s.row], 4*s.row, min(4, t.results-m),
+			s.isa.correlate[to-from-1](&x[0], &s.offsets[2*from], &dy[m*rowY], 4*rowY, min(4, t.results-m),
 				frames, n, 4*nextX, 4*nextY, &dw[m*s.sources*s.taps+from], 4*s.sources*s.taps, t.more)
 		}
 	}
 }
 
-// load copies the inputs of a frame into planes, and its gradients into rows.
-func (t *correlationTask) load(frame int, planes, gradients []float32, row, rows, col, cols int) {
+// loadInputs copies the inputs of a frame into planes.
+func (t *correlationTask) loadInputs(frame int, planes []float32, row, rows, col int) {
+	s := t.s
+	d := &s.axes[0]
+	x := t.x[((frame/d.result*s.groups+t.group)*s.sources+t.source)*d.source*s.axes[1].source*s.axes[2].source:]
+	s.load(planes, x, t.sources, d.phases[0].taps, frame%d.result, row, rows, col)
+}
+
+// loadGradients copies the gradients of a frame into rows.
+func (t *correlationTask) loadGradients(frame int, gradients []float32, row, rows, col, cols int) {
 	s := t.s
 	d, h, w := &s.axes[0], &s.axes[1], &s.axes[2]
 	image, z := frame/d.result, frame%d.result
-	x := t.x[((image*s.groups+t.group)*s.sources+t.source)*d.source*h.source*w.source:]
-	s.load(planes, x, t.sources, d.phases[0].taps, z, row, rows, col)
 	for m := range t.results {
 		to := gradients[m*s.row:][:s.row]
 		if s.pitch > cols {
