@@ -15,6 +15,7 @@ type operator struct {
 
 	view   bool // changes nothing but shape or element type, so logits show through
 	random bool // not to be computed while loading
+	names  bool // input 0 may be strings, which only their places stand for
 	nested bool // what it consists of is folded, not the node as a whole
 }
 
