@@ -36,7 +36,7 @@ func (l *lowering) newCall(n *Node) (*call, error) {
 		if v == nil {
 			continue
 		}
-		if _, ok := v.dtype.storage(); !ok {
+		if _, ok := v.dtype.storage(); !ok && !(c.rule.names && i == 0 && v.dtype == String) {
 			return nil, unsupported(n, fmt.Sprintf("input %d (%q) has element type %s", i, name, v.dtype))
 		}
 	}

@@ -2,6 +2,7 @@ package onnxload
 
 import (
 	"fmt"
+	"slices"
 
 	"finetune/internal/op"
 )
@@ -9,15 +10,26 @@ import (
 // Cast: the input as another element type, given by number. All floating-point
 // types are float32 and all integers int64 while we compute: a change within
 // either kind only takes the bits that do not fit from an integer, and rounds to
-// floating-point types of eight bits and less, not to those of sixteen.
+// floating-point types of eight bits and less, not to those of sixteen. What becomes
+// strings at the end of a graph stays the numbers it is: training needs no names.
 // https://onnx.ai/onnx/operators/onnx__Cast.html, opsets 6 to 25. Rejected:
-// strings, complex numbers, rounding to powers of two other than up.
+// strings that are computed with, complex numbers, rounding to powers of two other than up.
 func lowerCast(c *call) ([]*value, error) {
 	to, ok := DTypeOf(c.Attrs.Int("to", 0))
 	if !ok {
 		return nil, fmt.Errorf("attribute to: no element type has number %d", c.Attrs.Int("to", 0))
 	}
+	if to == String && !c.isRead(c.Outputs[0]) {
+		return c.same(0), nil
+	}
 	return c.castTo(to)
+}
+
+// isRead reports whether a node reads a value, so that it is more than an output.
+func (c *call) isRead(name string) bool {
+	return c.l.scope.body != nil || slices.ContainsFunc(c.l.model.Nodes, func(n *Node) bool {
+		return slices.Contains(n.Inputs, name) || slices.Contains(n.Captures, name)
+	})
 }
 
 // CastLike: Cast to the element type of the second input, of which nothing else

@@ -17,7 +17,7 @@ const mlDomain = "ai.onnx.ml"
 
 // mlOperators is every operator of that domain that can be lowered.
 var mlOperators = map[string]*operator{
-	"ArrayFeatureExtractor":  {lower: lowerArrayFeatureExtractor, since: 1, in: "X' Y"},
+	"ArrayFeatureExtractor":  {lower: lowerArrayFeatureExtractor, since: 1, in: "X' Y", names: true},
 	"Binarizer":              {lower: lowerBinarizer, since: 1, in: "X"},
 	"FeatureVectorizer":      {lower: lowerFeatureVectorizer, since: 1, in: "X'..."},
 	"Imputer":                {lower: lowerImputer, since: 1, in: "X'"},
@@ -155,11 +155,16 @@ func lowerImputer(c *call) ([]*value, error) {
 	return c.result(op.Where(hit, with, x))
 }
 
-// ArrayFeatureExtractor: the elements of the last axis at the given indices.
+// ArrayFeatureExtractor: the elements of the last axis at the given indices. Of names
+// in a row it is the indices: training needs no names.
 // https://onnx.ai/onnx/operators/onnx_aionnxml_ArrayFeatureExtractor.html
 func lowerArrayFeatureExtractor(c *call) ([]*value, error) {
-	x, count := c.node(0), c.in[1].size()
+	count := c.in[1].size()
 	var f formula
+	if c.in[0].dtype == String {
+		return c.resultAs(Int64, f.then(op.Reshape(c.node(1), 1, count)), f.err)
+	}
+	x := c.node(0)
 	if c.rank(0) == 1 {
 		x = f.reshape(x, 1, c.shape(0)[0])
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"finetune/internal/onnxpb"
 	"finetune/internal/op"
 	"finetune/optim"
@@ -174,5 +176,21 @@ func TestTrees(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("got error %v, want it to say %q", err, what)
 		}
+	}
+}
+
+// TestNames checks that names of classes at the end of a graph are their numbers.
+func TestNames(t *testing.T) {
+	d := newDraft(13).input("x", 2, 3).
+		node("ArgMax", names("x"), names("best"), attr("axis", 1), attr("keepdims", 0)).
+		node("ArrayFeatureExtractor", names("classes", "best"), names("label")).in(mlDomain, 1).
+		node("Cast", names("label"), names("name"), attr("to", int(onnxpb.TensorProto_STRING))).output("name")
+	d.graph.Initializer = append(d.graph.Initializer, &onnxpb.TensorProto{
+		Name: proto.String("classes"), DataType: proto.Int32(int32(onnxpb.TensorProto_STRING)), Dims: []int64{3},
+		StringData: [][]byte{[]byte("setosa"), []byte("versicolor"), []byte("virginica")},
+	})
+	got := mlRun(t, d.model(t), op.Buffer{F: []float32{0, 2, 1, 5, 3, 4}})[0].I
+	if want := []int64{1, 0}; !slices.Equal(got, want) {
+		t.Errorf("got classes %v, want %v", got, want)
 	}
 }
