@@ -194,20 +194,5 @@ func (t *patchingTask) finish(first, channels, y, plane, n int) {
 		}
 		return
 	}
-	ep := &t.ep
-	clamp := 0
-	if ep.Clamp {
-		clamp = 1
-	}
-	active.sweep.finishRows(&t.y[y], 4*plane, &t.y[y], 4*plane, channels, n,
-		at(ep.Row, first), at(ep.Add, y), at(ep.Gate, y), clamp, ep.Lo, ep.Hi)
-}
-
-// at is where an element of a part of an epilogue is, nil if there is no such
-// part.
-func at(part []float32, i int) *float32 {
-	if part == nil {
-		return nil
-	}
-	return &part[i]
+	active.sweep.finish(&t.ep, first, t.y, y, plane, t.y[y:], plane, channels, n)
 }

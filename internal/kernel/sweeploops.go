@@ -46,6 +46,25 @@ type sweepLoops struct {
 
 type rowMover func(dst *float32, dstStride int, src *float32, srcStride int, rows, n int)
 
+// finish copies rows of n elements to y, where the first begins at element to, and
+// does to them what an epilogue says; it is row number row of that.
+func (l *sweepLoops) finish(e *Epilogue, row int, y []float32, to, stride int, src []float32, srcStride, rows, n int) {
+	clamp := 0
+	if e.Clamp {
+		clamp = 1
+	}
+	l.finishRows(&y[to], 4*stride, &src[0], 4*srcStride, rows, n, at(e.Row, row), at(e.Add, to), at(e.Gate, to), clamp, e.Lo, e.Hi)
+}
+
+// at is where an element of a part of an epilogue is, nil if there is no such
+// part.
+func at(part []float32, i int) *float32 {
+	if part == nil {
+		return nil
+	}
+	return &part[i]
+}
+
 // rows and cols are the size of the largest tile.
 func (l *sweepLoops) rows() int { return len(l.tile) }
 func (l *sweepLoops) cols() int { return 2 * l.lanes }

@@ -248,26 +248,12 @@ func (t *sweepTask) finish(panel, panels int) {
 // them.
 func (t *sweepTask) apply(y int, from []float32, pitch, n int) {
 	s := t.s
-	dst, stride := &t.y[y], 4*s.axes[0].result*s.axes[1].result*s.axes[2].result
+	stride := s.axes[0].result * s.axes[1].result * s.axes[2].result
 	if t.ep.empty() {
-		s.isa.copyRows(dst, stride, &from[0], 4*pitch, t.count, n)
+		s.isa.copyRows(&t.y[y], 4*stride, &from[0], 4*pitch, t.count, n)
 		return
 	}
-	var row, add, gate *float32
-	if t.ep.Row != nil {
-		row = &t.ep.Row[t.group*s.results+t.first]
-	}
-	if t.ep.Add != nil {
-		add = &t.ep.Add[y]
-	}
-	if t.ep.Gate != nil {
-		gate = &t.ep.Gate[y]
-	}
-	clamp := 0
-	if t.ep.Clamp {
-		clamp = 1
-	}
-	s.isa.finishRows(dst, stride, &from[0], 4*pitch, t.count, n, row, add, gate, clamp, t.ep.Lo, t.ep.Hi)
+	s.isa.finish(&t.ep, t.group*s.results+t.first, t.y, y, stride, from, pitch, t.count, n)
 }
 
 // interleave makes a piece of rows from the phases of width, columns lo to hi-1
