@@ -26,7 +26,7 @@ type patchingGradient struct {
 	pixels     int     // elements
 }
 
-const gradientRound = 2 << 20 // elements of patches in a round
+var gradientRound = 2 << 20 // elements of patches in a round
 
 // newDirectGradient plans the gradient of the weights with patches of one output.
 // It returns nil where that is not possible.

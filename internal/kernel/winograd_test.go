@@ -12,10 +12,10 @@ import (
 func randomWinograd(random *rand.Rand) *Conv {
 	s := slide{strides: []int{1, 1}, dilations: []int{1, 1}, kernel: []int{3, 3}}
 	for range 2 {
-		s.in = append(s.in, 3+random.IntN(14))
+		s.in = append(s.in, 3+random.IntN(8))
 		s.begin, s.end = append(s.begin, random.IntN(3)), append(s.end, random.IntN(3))
 	}
-	return NewConv(1+random.IntN(4), 1+random.IntN(70), 1+random.IntN(70), 1, s.window())
+	return NewConv(1+random.IntN(3), 1+random.IntN(70), 1+random.IntN(70), 1, s.window())
 }
 
 // byPatches makes patches do all they can.
@@ -85,7 +85,8 @@ func TestPatchMaps(t *testing.T) {
 func TestWinograd(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(5, 6))
-		for i := 0; i < 60 && !t.Failed(); i++ {
+		checkRounds(t, NewConv(9, 33, 40, 1, square(13, 3, 1, 1)), random, 6)
+		for i := 0; i < 30 && !t.Failed(); i++ {
 			c := randomWinograd(random)
 			c.byPatches()
 			checkConv(t, c, random, 6)
@@ -136,10 +137,25 @@ func TestWinogradError(t *testing.T) {
 	})
 }
 
+// checkRounds checks a convolution whose gradient of weights takes several rounds.
+func checkRounds(t *testing.T, c *Conv, random *rand.Rand, error float64) {
+	defer func(n int) { gradientRound = n }(gradientRound)
+	gradientRound = 1 << 14
+	c.byPatches()
+	if rounds := len(c.patches.weights.rounds); rounds < 2 {
+		t.Fatalf("%s: got %d rounds, want several", name(c), rounds)
+	}
+	checkConv(t, c, random, error)
+}
+
 // Convolutions by patches that are not transformed are those by definition, too.
 func TestPatching(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(7, 8))
+		checkRounds(t, NewConv(9, 40, 33, 1, square(21, 3, 2, 1)), random, 1)
+		c := NewConv(1, 5, 200, 1, square(9, 5, 2, 2)) // images first
+		c.byPatches()
+		checkConv(t, c, random, 1)
 		for i := 0; i < 100 && !t.Failed(); {
 			c := randomConv(random)
 			if c.winograds() {
