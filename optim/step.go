@@ -192,6 +192,9 @@ func (o *Optimizer) finish(c *chain, x *tensor) {
 	c.add(applyMask())
 }
 
+// LearningRate is that of the first trained parameter at the last step.
+func (o *Optimizer) LearningRate() float64 { return o.tensors[0].h.LR }
+
 // Groups lists the parameters that are trained, by their hyperparameters.
 func (o *Optimizer) Groups() []Group { return o.groups }
 

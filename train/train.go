@@ -369,7 +369,7 @@ func (r *run) tell(kind EventKind, held *Metrics) {
 	if kind == EpochDone {
 		e.Penalty = r.optimizer.Penalty()
 		e.Sparsity = optim.Sparsity(r.prunable)
-		e.LearningRate = r.scale(max(r.at.Step-1, 0)) * r.optimizer.Groups()[0].Hyper.LR
+		e.LearningRate = r.optimizer.LearningRate()
 	}
 	r.cfg.Observe(e)
 }
