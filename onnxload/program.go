@@ -33,7 +33,7 @@ type Config struct {
 	// Training makes Dropout drop, and BatchNormalization follow BatchNorm.
 	Training  bool
 	BatchNorm BatchNormMode // "" is BatchNormFrozen
-	Seed      uint64        // of Dropout's masks
+	Seed      uint64        // of Dropout's masks and other random numbers
 
 	// Parts makes Program.Parts tell of every node.
 	Parts bool

@@ -25,29 +25,12 @@ func TestQuantizedGradient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cost, err := op.ReduceSum(prog.Outputs[0].Node, nil, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf := prog.Params[m.Params[0]]
-	grads, err := engine.Backprop(cost, []*G.Node{leaf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	vm, err := engine.Compile([]*G.Node{cost, grads[0]}, prog.Bind)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer vm.Close()
-	copy(vm.Buffer(prog.Inputs[0].Node).F, []float32{1, 2, 4})
-	if err := vm.Run(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	cost, grad := sumAndGradient(t, prog, prog.Params[m.Params[0]], 1, 2, 4)
 	// As uint8, −0.4 and 100 are beyond the range: 0 and 255 steps of 0.25.
-	if got, want := vm.Buffer(cost).F[0], float32(0.25+4*63.75); got != want {
+	if got, want := cost, float32(0.25+4*63.75); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got, want := vm.Buffer(grads[0]).F, []float32{1, 0, 0}; !slices.Equal(got, want) {
+	if got, want := grad, []float32{1, 0, 0}; !slices.Equal(got, want) {
 		t.Errorf("got gradient %v, want %v", got, want)
 	}
 }
@@ -75,27 +58,35 @@ func TestQuantizedParameter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cost, err := op.ReduceSum(prog.Outputs[0].Node, nil, false)
+	cost, grad := sumAndGradient(t, prog, prog.Params[w], 1, 2, 4)
+	if got, want := cost, float32(1+2*2.25+4*31.75); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := grad, []float32{1, 2, 0}; !slices.Equal(got, want) {
+		t.Errorf("got gradient %v, want %v", got, want)
+	}
+}
+
+// sumAndGradient is the sum of the output of a program for an input, and its
+// gradient with respect to a leaf.
+func sumAndGradient(t *testing.T, p *Program, leaf *G.Node, x ...float32) (sum float32, grad []float32) {
+	t.Helper()
+	cost, err := op.ReduceSum(p.Outputs[0].Node, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	grads, err := engine.Backprop(cost, []*G.Node{prog.Params[w]})
+	grads, err := engine.Backprop(cost, []*G.Node{leaf})
 	if err != nil {
 		t.Fatal(err)
 	}
-	vm, err := engine.Compile([]*G.Node{cost, grads[0]}, prog.Bind)
+	vm, err := engine.Compile([]*G.Node{cost, grads[0]}, p.Bind)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer vm.Close()
-	copy(vm.Buffer(prog.Inputs[0].Node).F, []float32{1, 2, 4})
+	copy(vm.Buffer(p.Inputs[0].Node).F, x)
 	if err := vm.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := vm.Buffer(cost).F[0], float32(1+2*2.25+4*31.75); got != want {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	if got, want := vm.Buffer(grads[0]).F, []float32{1, 2, 0}; !slices.Equal(got, want) {
-		t.Errorf("got gradient %v, want %v", got, want)
-	}
+	return vm.Buffer(cost).F[0], slices.Clone(vm.Buffer(grads[0]).F)
 }

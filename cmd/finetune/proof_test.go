@@ -192,10 +192,7 @@ func (p *proof) train(t *testing.T, steps int) (before, after float64) {
 		t.Fatal(err)
 	}
 	defer machine.Close()
-	for _, in := range p.program.Inputs {
-		copy(machine.Buffer(in.Node).F, p.inputs[in.Name].F)
-		copy(machine.Buffer(in.Node).I, p.inputs[in.Name].I)
-	}
+	p.feed(machine)
 	cfg := optim.Default("adam")
 	cfg.LR = optim.Set(1e-3)
 	o, err := optim.New(params, cfg)
@@ -217,6 +214,14 @@ func (p *proof) train(t *testing.T, steps int) (before, after float64) {
 	}
 }
 
+// feed gives the inputs of a machine their values.
+func (p *proof) feed(machine *engine.Machine) {
+	for _, in := range p.program.Inputs {
+		copy(machine.Buffer(in.Node).F, p.inputs[in.Name].F)
+		copy(machine.Buffer(in.Node).I, p.inputs[in.Name].I)
+	}
+}
+
 // values is what nodes of the program are.
 func (p *proof) values(t *testing.T, nodes []*G.Node) [][]float32 {
 	t.Helper()
@@ -225,10 +230,7 @@ func (p *proof) values(t *testing.T, nodes []*G.Node) [][]float32 {
 		t.Fatal(err)
 	}
 	defer machine.Close()
-	for _, in := range p.program.Inputs {
-		copy(machine.Buffer(in.Node).F, p.inputs[in.Name].F)
-		copy(machine.Buffer(in.Node).I, p.inputs[in.Name].I)
-	}
+	p.feed(machine)
 	if err := machine.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
