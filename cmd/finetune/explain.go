@@ -56,13 +56,19 @@ func explain(err error, saved string) error {
 func memoryHints(e *train.MemoryError) []string {
 	var hints []string
 	room := e.Most - (e.Total() - e.Pass)
-	if fit := int64(e.Examples) * max(room, 0) / max(e.Pass, 1); fit > 0 && fit < int64(e.Examples) {
+	fit := int64(e.Examples) * max(room, 0) / max(e.Pass, 1)
+	switch {
+	case fit < 1 || fit >= int64(e.Examples):
+	case e.Training == 0:
+		hints = append(hints, fmt.Sprintf("--batch %d runs so many examples at a time", fit))
+	default:
 		hints = append(hints, fmt.Sprintf("--micro-batch %d runs so many examples at a time; a smaller --batch does the same to each update", fit))
 	}
-	if e.Asked {
+	switch {
+	case e.Asked:
 		hints = append(hints, fmt.Sprintf("--max-memory %.0fMB is enough", math.Ceil(float64(e.Total())/1e6)))
-	} else if e.Training > 0 {
-		hints = append(hints, "--max-memory finds how many that are, and computes cheap results twice instead of keeping them")
+	case e.Training > 0:
+		hints = append(hints, "--max-memory SIZE computes cheap results twice instead of keeping them, and runs fewer examples at a time")
 	}
 	if e.Training > e.Pass {
 		hints = append(hints, "--train and --freeze choose fewer parameters to train")
