@@ -145,6 +145,34 @@ func TestArenaIsReused(t *testing.T) {
 	}
 }
 
+// A value has as much room as a result that overwrites it and is little larger,
+// but not as one that is much larger.
+func TestMemoryRoom(t *testing.T) {
+	for n, want := range map[int]int{1024 + 128: 1024 + 128, 1024 + 129: 1024 + 1024 + 144} {
+		g := G.NewGraph()
+		x := op.Input(g, "x", tensor.Float32, 1024)
+		y := node(op.Op{Name: "Copy", Shape: x.Shape(), Dtype: tensor.Float32, Run: runCopy}, x)
+		y = node(op.Op{Name: "Copy", Shape: x.Shape(), Dtype: tensor.Float32, InPlace: op.First, Run: runCopy}, y)
+		y = node(op.Op{Name: "Grow", Shape: tensor.Shape{n}, Dtype: tensor.Float32, InPlace: op.First, Run: func(c *op.Call) error {
+			copy(c.Out.F, c.In[0].F)
+			for i := range c.Out.F[1024:] {
+				c.Out.F[1024+i] = 7
+			}
+			return nil
+		}}, y)
+		y = node(op.Op{Name: "Copy", Shape: tensor.Shape{n}, Dtype: tensor.Float32, Run: runCopy}, y)
+		m := compile(t, nil, y)
+		if got, want := m.Bytes(), 4*(1024+n+want); got != want { // leaf, output, and what lies between
+			t.Errorf("%d elements: got %d bytes, want %d", n, got, want)
+		}
+		m.Buffer(x).F[1023] = 3
+		run(t, m)
+		if got := m.Buffer(y).F; got[1022] != 0 || got[1023] != 3 || got[1024] != 7 || got[n-1] != 7 {
+			t.Errorf("%d elements: got %v", n, got)
+		}
+	}
+}
+
 // What a step costs besides its kernels.
 func BenchmarkDispatch(b *testing.B) {
 	g := G.NewGraph()

@@ -50,6 +50,7 @@ type store struct {
 	bound  op.Buffer // pinned, and the caller's
 	isSet  bool      // whether bound is
 	last   int       // index of the step that reads it last
+	room   int       // elements that it gets: len, or as many as what overwrites it needs
 	span   span      // where in the arena, unless pinned
 }
 
@@ -248,16 +249,18 @@ func (p *Plan) findLastUses() {
 // assign walks through the steps as a run would and hands out the arenas.
 func (p *Plan) assign() {
 	p.findLastUses()
+	p.makeRoom()
 	p.floats, p.ints = arena{}, arena{}
 	for i := range p.steps {
 		step := &p.steps[i]
 		out := &p.stores[step.out]
 		taken := -1
 		if !out.pinned {
-			if taken = p.inPlace(i); taken >= 0 {
+			if taken = p.overwrites(i); taken >= 0 && p.stores[taken].span.len >= out.room {
 				out.span = p.stores[taken].span
 			} else {
-				out.span = p.arena(out).take(out.len)
+				taken = -1
+				out.span = p.arena(out).take(out.room)
 			}
 		}
 		step.scratch = p.floats.take(step.op.Scratch)
@@ -274,16 +277,33 @@ func (p *Plan) assign() {
 	}
 }
 
-// inPlace is the store that step i may overwrite with its result, or -1. Its
-// value must not be needed again, nor be read by the step as another input too.
-func (p *Plan) inPlace(i int) int {
+// makeRoom gives values as much room as results need that overwrite them and are
+// not much larger. Such a result may be overwritten itself.
+func (p *Plan) makeRoom() {
+	for i := range p.stores {
+		p.stores[i].room = p.stores[i].len
+	}
+	for i := range slices.Backward(p.steps) {
+		if taken := p.overwrites(i); taken >= 0 {
+			old, room := &p.stores[taken], p.stores[p.steps[i].out].room
+			if room-old.len <= old.len/8 {
+				old.room = max(old.room, room)
+			}
+		}
+	}
+}
+
+// overwrites is the store that step i may overwrite with its result, if there is
+// room, or -1. Its value must not be needed again, nor be read by the step as
+// another input too.
+func (p *Plan) overwrites(i int) int {
 	step := p.steps[i]
 	k := int(step.op.InPlace - op.First)
 	if step.copies || k < 0 || k >= len(step.in) {
 		return -1
 	}
 	out, old := p.stores[step.out], p.stores[step.in[k]]
-	if old.last != i || old.ints != out.ints || old.len < out.len {
+	if out.pinned || old.last != i || old.ints != out.ints {
 		return -1
 	}
 	for j, in := range step.in {

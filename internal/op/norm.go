@@ -126,9 +126,10 @@ func batchNormTrainGrads(x, scale, shift, mean, variance *G.Node, behind *gate, 
 		norm.Limited, norm.Low, norm.High = true, behind.low, behind.high
 	}
 	all, err := apply(Op{
-		Name:  "BatchNormTrainGrads",
-		Shape: tensor.Shape{size + 2*n},
-		Dtype: tensor.Float32,
+		Name:    "BatchNormTrainGrads",
+		Shape:   tensor.Shape{size + 2*n},
+		Dtype:   tensor.Float32,
+		InPlace: Second,
 		Run: func(c *Call) error {
 			norm := norm
 			norm.Scale, norm.Shift, norm.Mean, norm.Variance = c.In[2].F, c.In[3].F, c.In[4].F, c.In[5].F
