@@ -12,7 +12,8 @@ import (
 )
 
 // Sum is the element-wise total of nodes of one shape. Gradients of a node that
-// is used several times are added up with it.
+// is used several times are added up with it, two at a time, for that is what an
+// operation can do along the way; see Fuse.
 func Sum(xs ...*G.Node) (*G.Node, error) {
 	if len(xs) == 0 {
 		return nil, errors.New("Sum: nothing to add")
@@ -20,41 +21,30 @@ func Sum(xs ...*G.Node) (*G.Node, error) {
 	if err := needFloat("Sum", xs...); err != nil {
 		return nil, err
 	}
-	if len(xs) == 1 {
-		return xs[0], nil
-	}
 	shape := xs[0].Shape()
-	diff := make([]bool, len(xs))
-	for i, x := range xs {
+	for _, x := range xs {
 		if !slices.Equal(x.Shape(), shape) {
 			return nil, fmt.Errorf("Sum: shapes %v and %v differ", shape, x.Shape())
 		}
-		diff[i] = true
 	}
 	walk := kernel.NewBroadcast(shape, shape, shape)
-	var along *ending
-	inPlace := None // a later input may be the first one again
-	if len(xs) == 2 {
-		inPlace = First
-		along = addEnding(shape, shape, shape)
+	sum := xs[0]
+	for _, x := range xs[1:] {
+		var err error
+		sum, err = apply(Op{
+			Name: "Sum", Shape: shape, Dtype: tensor.Float32, Diff: []bool{true, true}, InPlace: First,
+			ending: addEnding(shape, shape, shape),
+			Run: func(c *Call) error {
+				kernel.Combine(kernel.Add, c.Out.F, c.In[0].F, c.In[1].F, &walk)
+				return nil
+			},
+			Grad: func(_ G.Nodes, _, g *G.Node) (G.Nodes, error) { return G.Nodes{g, g}, nil },
+		}, sum, x)
+		if err != nil {
+			return nil, err
+		}
 	}
-	return apply(Op{
-		Name: "Sum", Shape: shape, Dtype: tensor.Float32, Diff: diff, InPlace: inPlace, ending: along,
-		Run: func(c *Call) error {
-			kernel.Combine(kernel.Add, c.Out.F, c.In[0].F, c.In[1].F, &walk)
-			for _, x := range c.In[2:] {
-				kernel.Combine(kernel.Add, c.Out.F, c.Out.F, x.F, &walk)
-			}
-			return nil
-		},
-		Grad: func(in G.Nodes, _, g *G.Node) (G.Nodes, error) {
-			grads := make(G.Nodes, len(in))
-			for i := range grads {
-				grads[i] = g
-			}
-			return grads, nil
-		},
-	}, xs...)
+	return sum, nil
 }
 
 // ReduceSum adds up x over the given axes, all of them if there are none.
