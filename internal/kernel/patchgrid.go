@@ -20,17 +20,25 @@ func (g *patchGrid) elements() int { return g.edge[0] * g.edge[1] }
 // patchPlaces says where some rows of patches find their elements.
 type patchPlaces struct {
 	lo, hi int     // rows of the image that they need
+	whole  bool    // none of them is outside
 	at     []int32 // for each patch and element, in bytes
 }
 
 // room is how many elements pixels take, with one outside of the image.
 func (g *patchGrid) room(p *patchPlaces) int { return ((p.hi-p.lo)*g.size[1] + 1) * panelCols }
 
-// places are those of rows of patches.
-func (g *patchGrid) places(row, rows int) *patchPlaces {
+// places are those of rows of patches. They share a list with others that are
+// alike.
+func (g *patchGrid) places(row, rows int, others *patchPlaces) *patchPlaces {
+	lo := row*g.step[0] + g.first[0]
+	hi := lo + (rows-1)*g.step[0] + (g.edge[0]-1)*g.gap[0] + 1
 	inside := func(i int) int { return max(0, min(i, g.size[0])) }
-	p := &patchPlaces{lo: inside(row*g.step[0] + g.first[0])}
-	p.hi = max(p.lo, inside((row+rows-1)*g.step[0]+g.first[0]+(g.edge[0]-1)*g.gap[0]+1))
+	p := &patchPlaces{lo: inside(lo), whole: lo >= 0 && hi <= g.size[0]}
+	p.hi = max(p.lo, inside(hi))
+	if p.whole && others != nil && others.whole && len(others.at) == rows*g.count[1]*g.elements() {
+		p.at = others.at
+		return p
+	}
 	for r := row; r < row+rows; r++ {
 		for c := range g.count[1] {
 			for i := range g.edge[0] {
@@ -72,9 +80,11 @@ func patchGroups(images int, source, result *patchGrid, wanted int) []patchGroup
 		source, result *patchPlaces
 	}
 	var parts []part
+	var last part
 	for row := 0; row < rows; row += step {
 		n := min(step, rows-row)
-		parts = append(parts, part{n * cols, source.places(row, n), result.places(row, n)})
+		last = part{n * cols, source.places(row, n, last.source), result.places(row, n, last.result)}
+		parts = append(parts, last)
 	}
 	var groups []patchGroup
 	first := 0

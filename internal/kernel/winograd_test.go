@@ -86,7 +86,10 @@ func TestWinograd(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(5, 6))
 		checkRounds(t, NewConv(16, 33, 34, 1, square(9, 3, 1, 1)), random, 6)
-		for i := 0; i < 30 && !t.Failed(); i++ {
+		high := NewConv(1, 64, 2, 1, square(60, 3, 1, 1)) // several groups in an image
+		high.byPatches()
+		checkConv(t, high, random, 6)
+		for i := 0; i < 25 && !t.Failed(); i++ {
 			c := randomWinograd(random)
 			c.byPatches()
 			checkConv(t, c, random, 6)
@@ -153,9 +156,13 @@ func TestPatching(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(7, 8))
 		checkRounds(t, NewConv(9, 34, 33, 1, square(21, 3, 2, 1)), random, 1)
-		c := NewConv(1, 5, 200, 1, square(9, 5, 2, 2)) // images first
-		c.byPatches()
-		checkConv(t, c, random, 1)
+		for _, c := range []*Conv{
+			NewConv(1, 5, 200, 1, square(9, 5, 2, 2)), // images first
+			NewConv(1, 64, 2, 1, square(60, 3, 2, 1)), // several groups in an image
+		} {
+			c.byPatches()
+			checkConv(t, c, random, 1)
+		}
 		for i := 0; i < 100 && !t.Failed(); {
 			c := randomConv(random)
 			if c.winograds() {
