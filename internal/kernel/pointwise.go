@@ -212,33 +212,18 @@ func (t *mixingTask) packWeights(row, rows, k, deep int) {
 // finish moves rows of results to where they belong, and does what the epilogue
 // says.
 func (t *mixingTask) finish(first, rows int, c []float32) {
-	s, ep := t.s, &t.ep
+	s := t.s
 	move := s.isa.copyRows
 	if s.stream {
 		move = s.isa.streamRows
 	}
-	var row *float32
-	if ep.Row != nil {
-		row = &ep.Row[first]
-	}
-	clamp := 0
-	if ep.Clamp {
-		clamp = 1
-	}
 	t.runs(func(image, pixel, at, n int) {
 		y := (image*s.results+first)*s.area + pixel
-		if ep.empty() {
+		if t.ep.empty() {
 			move(&t.y[y], 4*s.area, &c[at], 4*s.pitchC, rows, n)
 			return
 		}
-		var add, gate *float32
-		if ep.Add != nil {
-			add = &ep.Add[y]
-		}
-		if ep.Gate != nil {
-			gate = &ep.Gate[y]
-		}
-		s.isa.finishRows(&t.y[y], 4*s.area, &c[at], 4*s.pitchC, rows, n, row, add, gate, clamp, ep.Lo, ep.Hi)
+		s.isa.finish(&t.ep, first, t.y, y, s.area, c[at:], s.pitchC, rows, n)
 	})
 }
 

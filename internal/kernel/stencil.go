@@ -273,20 +273,8 @@ func (a *stencilArgs) finish(plane int) {
 		return
 	}
 	area := a.pass.to.area()
-	at := plane * area
-	var add, gate *float32
-	if ep.Add != nil {
-		add = &ep.Add[at]
-	}
-	if ep.Gate != nil {
-		gate = &ep.Gate[at]
-	}
-	clamp := 0
-	if ep.Clamp {
-		clamp = 1
-	}
-	stride := 4 * a.s.channels * area
-	a.s.rows.finishRows(&a.y[at], stride, &a.y[at], stride, a.s.frames(), area, nil, add, gate, clamp, ep.Lo, ep.Hi)
+	stride := a.s.channels * area
+	a.s.rows.finish(&ep, 0, a.y, plane*area, stride, a.y[plane*area:], stride, a.s.frames(), area)
 }
 
 // gradient computes gradients dw of weights from inputs x and gradients dy of
