@@ -106,7 +106,22 @@ func scaleBatch(declared int, from, to, target []int) []int {
 // every output must be the same, row by row. It reports the first difference,
 // or why the model cannot be lifted at all. Where the declared batch is open or
 // is cfg.Batch already, there is nothing to check.
+//
+// What holds is remembered: training, evaluation and what comes before them ask
+// for the same sizes.
 func (m *Model) CheckLift(cfg Config) error {
+	size := fmt.Sprint(cfg.Batch, cfg.Dims, m.filled)
+	if _, ok := m.lifts.Load(size); ok && cfg.Feed == nil {
+		return nil
+	}
+	err := m.checkLift(cfg)
+	if err == nil && cfg.Feed == nil {
+		m.lifts.Store(size, true)
+	}
+	return err
+}
+
+func (m *Model) checkLift(cfg Config) error {
 	cfg.Training = false
 	lifted, err := m.Lower(cfg)
 	if err != nil || !lifted.Lifted {

@@ -2,6 +2,7 @@ package onnxload
 
 import (
 	"fmt"
+	"sync"
 
 	"finetune/internal/onnxpb"
 	"finetune/optim"
@@ -21,7 +22,8 @@ type Model struct {
 	Params   []*optim.Param     // tensors that some node reads as floats, in file order
 	Warnings []string           // oddities of the file that a user may want to know
 
-	filled []filled // inputs that are constants, by Fill
+	filled []filled  // inputs that are constants, by Fill
+	lifts  *sync.Map // sizes that CheckLift has found to hold
 
 	quantized map[*optim.Param]*Quantization // of parameters that are stored as integers
 }

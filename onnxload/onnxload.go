@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -43,7 +44,7 @@ func Parse(b []byte, dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Bytes: b, Proto: proto}
+	m := &Model{Bytes: b, Proto: proto, lifts: new(sync.Map)}
 	m.readVersions()
 	if err := checkGraph(proto.Graph); err != nil {
 		return nil, err
