@@ -39,7 +39,7 @@ func BenchmarkStep(b *testing.B) {
 
 // BenchmarkRules is a step of each rule with L1 and a mask.
 func BenchmarkRules(b *testing.B) {
-	for _, r := range rules {
+	for _, r := range stepped() {
 		b.Run(r.Name, func(b *testing.B) {
 			kernel.SetThreads(1)
 			defer kernel.SetThreads(0)

@@ -52,6 +52,7 @@ type Config struct {
 	Lambda, Power, T0                  Settings
 	Trust, Beta2Decay, ClipThreshold   Settings
 	NSSteps                            Settings
+	Iterations, History, LineSearch    Settings
 
 	L1          Settings // λ of λ|w|
 	L2          Settings // λ of λ/2·w², in the gradient
@@ -93,6 +94,7 @@ type Hyper struct {
 	Lambda, Power, T0                  float64
 	Trust, Beta2Decay, ClipThreshold   float64
 	NSSteps                            float64
+	Iterations, History, LineSearch    float64
 	L1, L2, WeightDecay                float64
 	Group, L1SP, L2SP                  float64
 }

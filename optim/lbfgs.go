@@ -24,6 +24,7 @@ import (
 type LBFGS struct {
 	cfg    LBFGSConfig
 	params []*Param
+	l2     map[*Param]float64
 	state  LBFGSState
 }
 
@@ -90,13 +91,16 @@ func NewLBFGS(params []*Param, cfg LBFGSConfig) (*LBFGS, error) {
 			*f.value = f.usual()
 		}
 	}
-	o := &LBFGS{cfg: cfg}
+	o := &LBFGS{cfg: cfg, l2: map[*Param]float64{}}
 	for _, p := range params {
 		if err := p.check(); err != nil {
 			return nil, err
 		}
 		if p.Trainable {
 			o.params = append(o.params, p)
+			if p.Decayed() {
+				o.l2[p] = cfg.L2
+			}
 		}
 	}
 	if len(o.params) == 0 {
@@ -110,11 +114,16 @@ func NewLBFGS(params []*Param, cfg LBFGSConfig) (*LBFGS, error) {
 // of it ends the step.
 func (o *LBFGS) Step(closure func() (float64, error)) (float64, error) {
 	s := &o.state
-	loss, g, err := o.evaluate(closure)
+	var first float64
+	loss, g, err := o.evaluate(func() (float64, error) {
+		var err error
+		first, err = closure()
+		return first, err
+	})
 	if err != nil {
 		return 0, err
 	}
-	first, evaluations := loss, 1
+	evaluations := 1
 	for i := 1; i <= o.cfg.Iterations && largest(g) > o.cfg.GradTolerance && evaluations < max(2, o.cfg.Evaluations); i++ {
 		s.Iterations++
 		length := o.cfg.LR
@@ -124,6 +133,7 @@ func (o *LBFGS) Step(closure func() (float64, error)) (float64, error) {
 		} else {
 			o.remember(g)
 			s.Direction = o.direction(g)
+			o.drop(s.Direction)
 		}
 		s.Grad, s.Loss = g, loss
 		slope := dot(g, s.Direction)
@@ -163,19 +173,27 @@ func (o *LBFGS) evaluate(closure func() (float64, error)) (float64, []float32, e
 		lo := len(all)
 		all = append(all, p.Grad...)
 		g := all[lo:]
-		if p.Decayed() && o.cfg.L2 > 0 {
-			loss += o.cfg.L2 / 2 * kernel.SumSquares(p.Value)
+		if l2 := o.l2[p]; l2 > 0 {
+			loss += l2 / 2 * kernel.SumSquares(p.Value)
 			for i, w := range p.Value {
-				g[i] += float32(float32(o.cfg.L2) * w)
-			}
-		}
-		for i := range g {
-			if !p.kept(i) {
-				g[i] = 0
+				g[i] += float32(float32(l2) * w)
 			}
 		}
 	}
+	o.drop(all)
 	return loss, all, nil
+}
+
+// drop sets what belongs to pruned weights to zero.
+func (o *LBFGS) drop(all []float32) {
+	for _, p := range o.params {
+		for i := range p.Value {
+			if !p.kept(i) {
+				all[i] = 0
+			}
+		}
+		all = all[len(p.Value):]
+	}
 }
 
 // remember takes the last step and what it did to the gradient into account,

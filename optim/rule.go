@@ -14,6 +14,7 @@ type Rule struct {
 	Defaults Hyper    // PyTorch's, or those of the paper where PyTorch has no such rule
 
 	Curvature bool // it wants Optimizer.Curvature now and then
+	Closure   bool // it asks for gradients itself: Optimizer.StepClosure
 }
 
 // rule is one way to turn gradients into updates. A new one is an entry in
@@ -230,6 +231,16 @@ var rules = []rule{
 			Curvature: true,
 		},
 		slots: sophiaSlots, stages: elementwise(sophia), decay: before,
+	},
+	{
+		Rule: Rule{
+			Name:     "lbfgs",
+			Summary:  "L-BFGS, for few parameters and all examples in one batch (Liu and Nocedal, 1989)",
+			Fields:   []string{"iterations", "history", "line-search"},
+			Defaults: Hyper{LR: 1, Iterations: 20, History: 100},
+			Closure:  true,
+		},
+		slots: func(*Param, Hyper) []slot { return nil },
 	},
 }
 

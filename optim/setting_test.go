@@ -168,21 +168,21 @@ func TestConfigErrors(t *testing.T) {
 		return s
 	}
 	for want, cfg := range map[string]Config{
-		`rule: "sdg" is not one of sgd, adam, adamw, amsgrad, nadam, radam, adamax, adabelief, adagrad, adadelta, rmsprop, rprop, asgd, lion, lamb, lars, adafactor, muon, sophia`: {Rule: "sdg"},
-		`momentum: rule adam has none; it belongs to sgd, rmsprop, lars, muon`:                                                                                                     {Rule: "adam", Momentum: Set(0.9)},
-		`beta2: rule sgd has none; it belongs to adam, adamw, amsgrad, nadam, radam, adamax, adabelief, lion, lamb, muon, sophia`:                                                  {Rule: "sgd", Beta2: Set(0.9)},
-		`l1 mode: "soft" is not one of subgradient, proximal`:                                                                                                                      {Rule: "sgd", L1Mode: "soft"},
-		`decay mode: "relative" is not one of decoupled, absolute, coupled`:                                                                                                        {Rule: "sgd", DecayMode: "relative"},
-		`lr "op:conv=-1": -1 is not in [0, inf)`:                                                                                                                                   {Rule: "sgd", LR: settings("op:conv=-1")},
-		`decay mode: coupled is not for rule lamb, in which decay is part of the step`:                                                                                             {Rule: "lamb", DecayMode: Coupled},
-		`decay mode: absolute is not for rule lars, in which decay is part of the step`:                                                                                            {Rule: "lars", DecayMode: Absolute},
-		`l1 step: "far" is not one of uniform, coordinate`:                                                                                                                         {Rule: "adam", L1Step: "far"},
-		`groups: "0x2" is not one of rows, columns, filters or RxC such as 4x1`:                                                                                                    {Rule: "adam", Groups: "0x2"},
-		`parameter "features.0.weight": step-min is 60, which is above step-max, 50`:                                                                                               {Rule: "rprop", StepMin: Set(60)},
-		`l1: NaN is not in [0, inf)`: {Rule: "sgd", L1: settings("nan")},
-		`l1: selector "fc.bias" selects none of the 8 parameters; nearest: "fc1.bias", "features.0.bias", "features.1.bias"`: {Rule: "sgd", L1: settings("fc.bias=1")},
-		`parameter "features.0.weight": nesterov needs momentum above 0 and dampening 0, not 0 and 0`:                        {Rule: "sgd", Nesterov: Set(1)},
-		`parameter "features.0.weight": nesterov needs momentum above 0 and dampening 0, not 0.9 and 0.1`:                    {Rule: "sgd", Nesterov: Set(1), Momentum: Set(0.9), Dampening: Set(0.1)},
+		`rule: "sdg" is not one of sgd, adam, adamw, amsgrad, nadam, radam, adamax, adabelief, adagrad, adadelta, rmsprop, rprop, asgd, lion, lamb, lars, adafactor, muon, sophia, lbfgs`: {Rule: "sdg"},
+		`momentum: rule adam has none; it belongs to sgd, rmsprop, lars, muon`:                                                    {Rule: "adam", Momentum: Set(0.9)},
+		`beta2: rule sgd has none; it belongs to adam, adamw, amsgrad, nadam, radam, adamax, adabelief, lion, lamb, muon, sophia`: {Rule: "sgd", Beta2: Set(0.9)},
+		`l1 mode: "soft" is not one of subgradient, proximal`:                                                                     {Rule: "sgd", L1Mode: "soft"},
+		`decay mode: "relative" is not one of decoupled, absolute, coupled`:                                                       {Rule: "sgd", DecayMode: "relative"},
+		`lr "op:conv=-1": -1 is not in [0, inf)`:                                                                                  {Rule: "sgd", LR: settings("op:conv=-1")},
+		`decay mode: coupled is not for rule lamb, in which decay is part of the step`:                                            {Rule: "lamb", DecayMode: Coupled},
+		`decay mode: absolute is not for rule lars, in which decay is part of the step`:                                           {Rule: "lars", DecayMode: Absolute},
+		`l1 step: "far" is not one of uniform, coordinate`:                                                                        {Rule: "adam", L1Step: "far"},
+		`groups: "0x2" is not one of rows, columns, filters or RxC such as 4x1`:                                                   {Rule: "adam", Groups: "0x2"},
+		`parameter "features.0.weight": step-min is 60, which is above step-max, 50`:                                              {Rule: "rprop", StepMin: Set(60)},
+		`l1: NaN is not in [0, inf)`:                                                                                              {Rule: "sgd", L1: settings("nan")},
+		`l1: selector "fc.bias" selects none of the 8 parameters; nearest: "fc1.bias", "features.0.bias", "features.1.bias"`:      {Rule: "sgd", L1: settings("fc.bias=1")},
+		`parameter "features.0.weight": nesterov needs momentum above 0 and dampening 0, not 0 and 0`:                             {Rule: "sgd", Nesterov: Set(1)},
+		`parameter "features.0.weight": nesterov needs momentum above 0 and dampening 0, not 0.9 and 0.1`:                         {Rule: "sgd", Nesterov: Set(1), Momentum: Set(0.9), Dampening: Set(0.1)},
 	} {
 		if _, err := New(network(), cfg); err == nil || err.Error() != want {
 			t.Errorf("got error %v\nwant %s", err, want)

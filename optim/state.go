@@ -13,6 +13,9 @@ type State struct {
 	Rule string
 	Step int // steps made
 
+	// Numbers are what a rule remembers besides, by name; mostly nothing.
+	Numbers map[string]float64
+
 	// Slots holds what a rule keeps of a parameter, mostly a number for each
 	// element: by the name of the slot ("momentum", "exp_avg", "exp_avg_sq"), then
 	// by the name of the parameter. Penalties that pull towards the weights at the
@@ -22,7 +25,12 @@ type State struct {
 
 // State returns the state. Its slices are the optimizer's own: write them out
 // or copy them before the next step.
-func (o *Optimizer) State() State { return o.state }
+func (o *Optimizer) State() State {
+	if o.lbfgs != nil {
+		o.state.Numbers, o.state.Slots = o.lbfgs.state.plain(o.lbfgs.params)
+	}
+	return o.state
+}
 
 // Load copies s into the optimizer. It reports, and then changes nothing, a
 // state of another rule and one whose slots, parameters or lengths are not what
@@ -33,6 +41,13 @@ func (o *Optimizer) Load(s State) error {
 	}
 	if s.Step < 0 {
 		return fmt.Errorf("optimizer state: step %d is negative", s.Step)
+	}
+	if o.lbfgs != nil {
+		if err := o.lbfgs.Load(lbfgsState(s, o.lbfgs.params)); err != nil {
+			return err
+		}
+		o.state.Step = s.Step
+		return nil
 	}
 	if err := sameKeys("slot", s.Slots, o.state.Slots); err != nil {
 		return err

@@ -3,7 +3,7 @@ package optim
 import "testing"
 
 func TestResume(t *testing.T) {
-	for _, rule := range rules {
+	for _, rule := range stepped() {
 		for _, mode := range []L1Mode{Subgradient, Proximal} {
 			cfg := everything(rule.Name)
 			cfg.L1Mode = mode

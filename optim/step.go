@@ -18,6 +18,7 @@ type Optimizer struct {
 	state   State
 	tasks   []task
 	run     func(task int)
+	lbfgs   *LBFGS // does the steps of that rule; else nil
 }
 
 // New prepares to train those of params that are Trainable. It reports what
@@ -50,7 +51,10 @@ func New(params []*Param, cfg Config) (*Optimizer, error) {
 			o.addTensor(&plans[i])
 		}
 	}
-	return o, nil
+	if o.rule.Closure {
+		o.lbfgs, err = newLBFGS(o)
+	}
+	return o, err
 }
 
 // addTensor prepares to train one parameter.
@@ -82,6 +86,9 @@ func (o *Optimizer) addTensor(plan *Plan) {
 // those that have a schedule of their own. It panics if a gradient is missing or
 // scale is negative or not finite.
 func (o *Optimizer) Step(scale float64) {
+	if o.lbfgs != nil {
+		panic("optim: Step: rule " + o.rule.Name + " wants StepClosure")
+	}
 	if !(scale >= 0 && scale <= math.MaxFloat32) {
 		panic(fmt.Sprintf("optim: Step: scale %g is not in [0, inf)", scale))
 	}

@@ -27,6 +27,8 @@ type snapshot struct {
 	At        position `json:"at"`
 	Rule      string   `json:"rule"`
 	RuleSteps int      `json:"rule_steps"`
+
+	RuleNumbers map[string]float64 `json:"rule_numbers,omitempty"`
 }
 
 // origin is what a run started from.
@@ -85,7 +87,7 @@ func (r *run) snapshot() snapshot {
 		r.origin.Model = hex.EncodeToString(sum[:])
 	}
 	state := r.optimizer.State()
-	return snapshot{Origin: r.origin, Config: r.cfg.essence(), At: r.at, Rule: state.Rule, RuleSteps: state.Step}
+	return snapshot{Origin: r.origin, Config: r.cfg.essence(), At: r.at, Rule: state.Rule, RuleSteps: state.Step, RuleNumbers: state.Numbers}
 }
 
 // essence is what of a configuration decides the result.
@@ -155,7 +157,7 @@ func (r *run) load(s snapshot, tensors map[string]Tensor) error {
 	if err := r.checkTensors(tensors); err != nil {
 		return err
 	}
-	state := optim.State{Rule: s.Rule, Step: s.RuleSteps, Slots: map[string]map[string][]float32{}}
+	state := optim.State{Rule: s.Rule, Step: s.RuleSteps, Numbers: s.RuleNumbers, Slots: map[string]map[string][]float32{}}
 	for name, t := range tensors {
 		if rest, ok := strings.CutPrefix(name, kindSlot); ok {
 			slot, param, _ := strings.Cut(rest, "/")

@@ -172,6 +172,11 @@ func TestResumeEveryRule(t *testing.T) {
 		if cfg.Optim.L1, err = optim.ParseSettings("1e-3@linear:from=0,to=1"); err != nil {
 			t.Fatal(err)
 		}
+		if rule.Closure { // it has no such penalties, and wants all examples at once
+			cfg.Optim.L1SP, cfg.Optim.Group, cfg.Optim.L1 = nil, nil, nil
+			cfg.Optim.L2, cfg.Optim.Iterations, cfg.Optim.LineSearch = optim.Set(1e-3), optim.Set(2), optim.Set(1)
+			cfg.Epochs, cfg.Batch = 6, l.Len()
+		}
 		cfg.Checkpoint = filepath.Join(t.TempDir(), "run.safetensors")
 		whole := convnet().model(t)
 		if _, err := runUntil(t, whole, l, nil, cfg, nil); err != nil {

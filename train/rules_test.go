@@ -24,7 +24,13 @@ func TestEveryRuleLearns(t *testing.T) {
 		if r.Name == "lars" { // whose vectors have the rate of sgd, and matrices a thousandth
 			cfg.Optim.Trust = optim.Set(0.1)
 		}
-		result, _ := mustRun(t, mlp().model(t), l, l, cfg)
+		if r.Closure { // all examples at once
+			cfg.Batch = l.Len()
+		}
+		result, said := mustRun(t, mlp().model(t), l, l, cfg)
+		if len(said) > 0 {
+			t.Errorf("%s: said %q", r.Name, said)
+		}
 		t.Logf("%-10s lr %-5g loss %.3f, was %.3f", r.Name, rate, result.After.Loss, result.Before.Loss)
 		if !(result.After.Loss < 0.25*result.Before.Loss) {
 			t.Errorf("%s: got loss %.3f, want less than a quarter of %.3f", r.Name, result.After.Loss, result.Before.Loss)

@@ -87,12 +87,10 @@ func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cf
 			if err := r.estimateCurvature(whole, batch); err != nil {
 				return nil, err
 			}
-			loss, err := r.network.gradients(whole, batch, r.at.Step+1)
+			loss, err := r.learn(whole, batch)
 			if err != nil {
 				return nil, err
 			}
-			r.clip()
-			r.update()
 			if err := r.prune(); err != nil {
 				return nil, err
 			}
@@ -164,6 +162,9 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	}
 	if err := r.compile(ctx); err != nil {
 		return nil, err
+	}
+	if r.optimizer.WantsClosure() && cfg.Batch < training.Len() {
+		cfg.warn("%s is for all examples at once, and sees %d of %d at a time", cfg.Optim.Rule, cfg.Batch, training.Len())
 	}
 	averaging, err := cfg.Average.averaging(r.length())
 	if err != nil {
@@ -265,6 +266,25 @@ func (r *run) clip() {
 	if r.cfg.Centralize {
 		optim.Centralize(r.network.trainable)
 	}
+}
+
+// learn makes a step on a batch and returns the loss before it.
+func (r *run) learn(ctx context.Context, batch []int) (float64, error) {
+	gradients := func() (float64, error) {
+		loss, err := r.network.gradients(ctx, batch, r.at.Step+1)
+		if err == nil {
+			r.clip()
+		}
+		return loss, err
+	}
+	if r.optimizer.WantsClosure() {
+		return r.optimizer.StepClosure(r.scale(r.at.Step), gradients)
+	}
+	loss, err := gradients()
+	if err == nil {
+		r.update()
+	}
+	return loss, err
 }
 
 // update moves the weights.
