@@ -19,6 +19,7 @@ type patching struct {
 	read, weights  patchMove // of sources, and of weights if they are transformed
 	write          patchMove // of results
 	terms          []patchTerm
+	empty          []int // points of results without a term
 
 	groups  []patchGroup
 	patches int // in all groups
@@ -156,13 +157,17 @@ func (s *patching) cutBackward(c *Conv) {
 	}
 	for i := range s.result.edge[0] {
 		for j := range s.result.edge[1] {
+			point, before := i*s.result.edge[1]+j, len(s.terms)
 			for tap := range s.taps {
 				y, okY := meets(0, i, tap/c.Kernel[2])
 				x, okX := meets(1, j, tap%c.Kernel[2])
 				if okY && okX {
 					at := (y-s.source.first[0])*s.source.edge[1] + x - s.source.first[1]
-					s.terms = append(s.terms, patchTerm{i*s.result.edge[1] + j, at, tap})
+					s.terms = append(s.terms, patchTerm{point, at, tap})
 				}
+			}
+			if len(s.terms) == before {
+				s.empty = append(s.empty, point)
 			}
 		}
 	}

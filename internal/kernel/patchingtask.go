@@ -146,22 +146,22 @@ func (t *patchingTask) multiply(panel, patches int, v, u []float32) {
 	cols := min(panelCols, s.results-panel*panelCols)
 	t.tile = tile{
 		aRow: s.v.item, aStep: 1, bRow: s.u.item, cRow: panelCols,
-		k: s.sources, alpha: 1, rows: patches, cols: cols,
+		k: s.sources, alpha: 1, cols: cols,
 	}
-	next := 0 // point of results without a term yet
-	for _, p := range s.terms {
-		t.tile.beta = 1
-		for ; next <= p.result; next++ {
-			if next < p.result {
-				clear(t.m[next*s.m.point:][:patches*panelCols])
-			}
-			t.tile.beta = 0
+	for _, i := range s.empty {
+		clear(t.m[i*s.m.point:][:patches*panelCols])
+	}
+	for i, p := range s.terms {
+		t.tile.beta = 0
+		if i > 0 && s.terms[i-1].result == p.result {
+			t.tile.beta = 1
 		}
-		t.tile.a, t.tile.b, t.tile.c = v[p.source*s.v.point:], u[p.weights*s.u.point:], t.m[p.result*s.m.point:]
-		active.multiply(&t.tile)
-	}
-	for ; next < s.write.from; next++ {
-		clear(t.m[next*s.m.point:][:patches*panelCols])
+		t.tile.b = u[p.weights*s.u.point:]
+		for row := 0; row < patches; row += stepM {
+			t.tile.rows = min(stepM, patches-row)
+			t.tile.a, t.tile.c = v[p.source*s.v.point+row*s.v.item:], t.m[p.result*s.m.point+row*s.m.item:]
+			active.multiply(&t.tile)
+		}
 	}
 }
 
