@@ -77,15 +77,33 @@ func lowerLinearRegressor(c *call) ([]*value, error) {
 }
 
 // LinearClassifier: the class of the largest score, and scores as for
-// LinearRegressor. With one score for two classes it is that of the second, and
-// the first has its opposite. Classes that are strings are their numbers here.
+// LinearRegressor. With one score for two classes it is that of the second, which
+// wins where it is positive, and the first has the rest to 1. Classes that are
+// strings are their numbers here.
 // https://onnx.ai/onnx/operators/onnx_aionnxml_LinearClassifier.html
 func lowerLinearClassifier(c *call) ([]*value, error) {
 	x, err := c.linearScores()
 	if err != nil {
 		return nil, err
 	}
-	return c.classified(x)
+	if s := x.Shape(); s[1] != 1 || c.classes() != 2 {
+		return c.classified(x)
+	}
+	var f formula
+	opposite := f.mapped(op.Neg, x)
+	if f.err != nil {
+		return nil, f.err
+	}
+	if c.Attrs.String("post_transform", "NONE") == "LOGISTIC" {
+		return c.classified(f.concat(1, opposite, x))
+	}
+	// As ONNX Runtime has it, without a softmax too.
+	label, err := c.label(f.concat(1, opposite, x))
+	if err != nil {
+		return nil, err
+	}
+	scores := f.concat(1, f.add(opposite, c.constant(nil, 1)), x)
+	return []*value{label, c.value(Float32, scores)}, f.err
 }
 
 // linearScores is X·coefficientsᵀ + intercepts.
@@ -121,30 +139,40 @@ func (c *call) linearScores() (*G.Node, error) {
 	return x, f.err
 }
 
+// labels are the classes that are numbers.
+func (c *call) labels() []int {
+	return c.Attrs.Ints("classlabels_ints", c.Attrs.Ints("classlabels_int64s", nil))
+}
+
+// classes is how many classes there are.
+func (c *call) classes() int {
+	return max(len(c.labels()), len(c.Attrs.Strings("classlabels_strings", nil)))
+}
+
 // classified is the labels and the scores of a classifier whose raw scores are x
-// (N, classes), or (N, 1) for the second of two classes.
+// (N, classes).
 func (c *call) classified(x *G.Node) ([]*value, error) {
-	ints := c.Attrs.Ints("classlabels_ints", c.Attrs.Ints("classlabels_int64s", nil))
-	classes := max(len(ints), len(c.Attrs.Strings("classlabels_strings", nil)))
-	var f formula
-	s := x.Shape()
-	if s[1] == 1 && classes == 2 {
-		x = f.concat(1, f.mapped(op.Neg, x), x)
-	} else if classes > 0 && s[1] != classes {
-		return nil, fmt.Errorf("%d scores for %d classes", s[1], classes)
-	}
-	if f.err != nil {
-		return nil, f.err
-	}
-	label, err := op.ArgMax(x, 1, false, false)
-	if err == nil && len(ints) > 0 {
-		label, err = op.Gather(c.constantInts([]int{len(ints)}, toInts64(ints)), label, 0)
-	}
+	label, err := c.label(x)
 	if err != nil {
 		return nil, err
 	}
 	scores, err := c.transformed(x)
-	return []*value{c.value(Int64, label), scores}, err
+	return []*value{label, scores}, err
+}
+
+// label is the class of the largest score.
+func (c *call) label(x *G.Node) (*value, error) {
+	if n := c.classes(); n > 0 && x.Shape()[1] != n {
+		return nil, fmt.Errorf("%d scores for %d classes", x.Shape()[1], n)
+	}
+	label, err := op.ArgMax(x, 1, false, false)
+	if list := c.labels(); err == nil && len(list) > 0 {
+		label, err = op.Gather(c.constantInts([]int{len(list)}, toInts64(list)), label, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.value(Int64, label), nil
 }
 
 // transformed is scores through attribute post_transform: NONE, SOFTMAX or

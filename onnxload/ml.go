@@ -72,8 +72,8 @@ func lowerScaler(c *call) ([]*value, error) {
 	return c.resultAs(Float32, f.mul(f.sub(x, offset), scale), f.err)
 }
 
-// Normalizer: each row, along the last axis, divided by its norm: the largest size
-// (MAX), the sum of sizes (L1) or the root of the sum of squares (L2). A row of
+// Normalizer: each row, along the last axis, divided by its norm: the largest
+// element (MAX), the sum of sizes (L1) or the root of the sum of squares (L2). A row of
 // norm 0 stays as it is. Behind a Sigmoid, as scikit-learn writes one against all
 // others, the L1 norm makes what the softmax of the logarithms would: it is trained
 // through those.
@@ -88,7 +88,7 @@ func lowerNormalizer(c *call) ([]*value, error) {
 	var size *G.Node
 	switch norm := c.Attrs.String("norm", "MAX"); norm {
 	case "MAX":
-		size = f.reduce(op.ReduceMax, f.mapped(op.Abs, x), true, last)
+		size = f.reduce(op.ReduceMax, x, true, last)
 	case "L1":
 		size = f.reduce(op.ReduceL1, x, true, last)
 	case "L2":

@@ -69,7 +69,7 @@ func TestMachineLearning(t *testing.T) {
 		want []float32
 	}{
 		{"scaler", mlNode("Scaler", []any{1, 2}, attr("offset", []float32{1, 2}), attr("scale", []float32{10})), []float32{3, 5}, []float32{20, 30}},
-		{"largest", mlNode("Normalizer", []any{2, 2}, attr("norm", "MAX")), []float32{1, -4, 0, 0}, []float32{0.25, -1, 0, 0}},
+		{"largest", mlNode("Normalizer", []any{2, 2}, attr("norm", "MAX")), []float32{4, -1, 0, 0}, []float32{1, -0.25, 0, 0}},
 		{"sum", mlNode("Normalizer", []any{1, 2}, attr("norm", "L1")), []float32{1, -3}, []float32{0.25, -0.75}},
 		{"root", mlNode("Normalizer", []any{1, 2}, attr("norm", "L2")), []float32{3, 4}, []float32{0.6, 0.8}},
 		{"imputer", mlNode("Imputer", []any{2, 2}, attr("imputed_value_floats", []float32{7, 8}), attr("replaced_value_float", float64(nan))),

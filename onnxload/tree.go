@@ -315,7 +315,7 @@ func lowerTreeEnsembleClassifier(c *call) ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	classes := max(len(c.Attrs.Ints("classlabels_int64s", nil)), len(c.Attrs.Strings("classlabels_strings", nil)))
+	classes := c.classes()
 	ids := c.Attrs.Ints("class_ids", nil)
 	one := classes == 2 && !slices.ContainsFunc(ids, func(id int) bool { return id != ids[0] })
 	if !one {
@@ -336,14 +336,13 @@ func lowerTreeEnsembleClassifier(c *call) ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(c.floatList("class_weights"), func(w float32) bool { return w < 0 }) {
-		return c.classified(x)
+	var calc formula
+	first := calc.mapped(op.Neg, x)
+	if !slices.ContainsFunc(c.floatList("class_weights"), func(w float32) bool { return w < 0 }) {
+		first = calc.add(first, c.constant(nil, 1))
 	}
-	var formula formula
-	first := formula.sub(c.constant(nil, 1), x)
-	x = formula.concat(1, first, x)
-	if formula.err != nil {
-		return nil, formula.err
+	if x = calc.concat(1, first, x); calc.err != nil {
+		return nil, calc.err
 	}
 	return c.classified(x)
 }
