@@ -29,7 +29,10 @@ type Param struct {
 	Layer string // name of the node that reads it
 	Depth int    // how many layers with weights lie between it and the inputs
 	Shape []int
-	DType string // element type in the file: "float32", "float16", "bfloat16", "float64"
+	// InFirst says that the inputs of a weight lie along its first axis, as in the
+	// matrix of MatMul, and not its second: see InAxis.
+	InFirst bool
+	DType   string // element type in the file: "float32", "float16", "bfloat16", "float64"
 
 	Trainable bool // whether steps change it
 	Value     []float32

@@ -1,7 +1,9 @@
 package optim
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -10,13 +12,25 @@ import (
 // [Param.Decayed] and Trainable; biases, scales and frozen weights are pruned
 // only where a role or a whole name says so, the roles Running and Constant never.
 type Pruning struct {
-	Threshold Settings // |w| below which weights go, [0, inf)
-	Sparsity  Settings // share of weights to end with at zero, [0, 1)
+	Threshold  Settings // |w| below which weights go, [0, inf)
+	Deviations Settings // the same in standard deviations of the weights of the parameter, [0, inf)
+	Sparsity   Settings // share of weights to end with at zero, [0, 1); without any, that of Pattern
+
+	Score   Score   // what goes first, on the way to Sparsity
+	Pattern Pattern // what goes together
+	Seed    uint64  // of the score random
 
 	// Global ranks the weights of all parameters with the same Sparsity
 	// together, instead of parameter by parameter.
 	Global bool
 	Floor  float64 // least density of a parameter under Global, see PruneGlobal; [0, 1]
+	// Kernel makes small parameters denser than large ones, see PruneKernel; it
+	// and Global exclude each other.
+	Kernel bool
+
+	// DenseFirst and DenseLast leave the first and the last layer alone, by
+	// Param.Depth, where a bare setting would prune them.
+	DenseFirst, DenseLast bool
 
 	Ramp Ramp // when; the zero Ramp prunes at step 0 only, at once
 }
@@ -27,18 +41,26 @@ const DefaultFloor = 0.2
 
 // PrunePlan is what a Pruning means for one parameter.
 type PrunePlan struct {
-	Param     *Param
-	Threshold float64  // 0 for none
-	Sparsity  float64  // 0 for none
-	Why       []Reason // of the two, where set
+	Param      *Param
+	Threshold  float64  // 0 for none
+	Deviations float64  // 0 for none
+	Sparsity   float64  // 0 for none
+	Why        []Reason // of these, where set
 }
 
-// Pruner prunes parameters as its Pruning says. It has no state besides their
-// masks.
+// Prunes reports whether anything of the parameter is pruned.
+func (plan PrunePlan) Prunes() bool {
+	return plan.Sparsity > 0 || plan.Threshold > 0 || plan.Deviations > 0
+}
+
+// Pruner prunes parameters as its Pruning says. Its state, besides their masks, is
+// what some scores are made of.
 type Pruner struct {
 	cfg   Pruning
 	plans []PrunePlan
 	pools []pool
+	state map[string][]float32 // see State
+	ends  [2]int               // least and greatest depth of what is pruned by default
 }
 
 // pool is a set of parameters that are ranked together.
@@ -53,10 +75,28 @@ func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
 	if err := cfg.Threshold.check("prune-threshold", nonNegative, decayedOnly, params); err != nil {
 		return nil, err
 	}
+	if err := cfg.Deviations.check("prune-deviations", nonNegative, decayedOnly, params); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(cfg.Score.Check(), cfg.Pattern.Check()); err != nil {
+		return nil, err
+	}
+	if s := cfg.Pattern.Sparsity(); s > 0 && len(cfg.Sparsity) == 0 {
+		cfg.Sparsity = Set(s)
+	}
 	if err := cfg.Sparsity.check("sparsity", belowOne, decayedOnly, params); err != nil {
 		return nil, err
 	}
-	for _, s := range slices.Concat(cfg.Threshold, cfg.Sparsity) {
+	if cfg.Kernel && cfg.Global {
+		return nil, errors.New("pruning: a ranking of all layers together and the allocation of Erdős and Rényi exclude each other")
+	}
+	if cfg.Pattern.Sparsity() > 0 && cfg.Kernel {
+		return nil, fmt.Errorf("pruning: %s means one sparsity for all, which leaves nothing to allocate", cfg.Pattern)
+	}
+	if cfg.Pattern != "" && cfg.Global {
+		return nil, fmt.Errorf("pruning: %s cannot be ranked over all layers together, for groups differ in size", cfg.Pattern)
+	}
+	for _, s := range slices.Concat(cfg.Threshold, cfg.Deviations, cfg.Sparsity) {
 		if !s.Course.IsZero() {
 			return nil, fmt.Errorf("pruning %q: the schedule of pruning is not that of a setting", s)
 		}
@@ -67,17 +107,25 @@ func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
 	if err := cfg.Ramp.Check(); err != nil {
 		return nil, err
 	}
-	pr := &Pruner{cfg: cfg}
+	pr := &Pruner{cfg: cfg, state: map[string][]float32{}, ends: ends(params)}
 	for _, p := range params {
 		if err := p.check(); err != nil {
 			return nil, err
 		}
 		plan := PrunePlan{Param: p}
-		plan.Threshold = plan.decide("prune-threshold", cfg.Threshold)
-		plan.Sparsity = plan.decide("sparsity", cfg.Sparsity)
+		plan.Threshold = pr.decide(&plan, "prune-threshold", cfg.Threshold)
+		plan.Deviations = pr.decide(&plan, "prune-deviations", cfg.Deviations)
+		plan.Sparsity = pr.decide(&plan, "sparsity", cfg.Sparsity)
 		pr.plans = append(pr.plans, plan)
-		if plan.Sparsity > 0 {
-			pr.addToPool(plan.Sparsity, p)
+		if plan.Sparsity == 0 {
+			continue
+		}
+		if err := cfg.Pattern.checkSparsity(plan.Sparsity); err != nil {
+			return nil, fmt.Errorf("parameter %q: %w", p.Name, err)
+		}
+		pr.addToPool(plan.Sparsity, p)
+		if cfg.Score.NeedsData() {
+			pr.state[p.Name] = make([]float32, len(p.Value))
 		}
 	}
 	for _, pool := range pr.pools {
@@ -92,18 +140,45 @@ func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
 }
 
 // decide finds the value of a field and notes why.
-func (plan *PrunePlan) decide(field string, list Settings) float64 {
-	s, ok := list.decide(plan.Param, decayedOnly)
-	if !ok || s.Select.IsZero() && !plan.Param.Trainable || plan.Param.Role == Running || plan.Param.Role == Constant {
+func (pr *Pruner) decide(plan *PrunePlan, field string, list Settings) float64 {
+	p := plan.Param
+	s, ok := list.decide(p, decayedOnly)
+	if !ok || s.Select.IsZero() && !p.Trainable || p.Role == Running || p.Role == Constant {
+		return 0
+	}
+	if end := pr.dense(p); end != "" && s.Select.IsZero() {
+		plan.Why = append(plan.Why, Reason{Field: field, From: end})
 		return 0
 	}
 	plan.Why = append(plan.Why, Reason{Field: field, Value: s.Value, From: s.String()})
 	return s.Value
 }
 
+// ends are the least and the greatest depth of what is pruned by default.
+func ends(params []*Param) [2]int {
+	depths := [2]int{math.MaxInt, -1}
+	for _, p := range params {
+		if p.Decayed() {
+			depths[0], depths[1] = min(depths[0], p.Depth), max(depths[1], p.Depth)
+		}
+	}
+	return depths
+}
+
+// dense says why p is left alone by default, if it is.
+func (pr *Pruner) dense(p *Param) string {
+	switch {
+	case pr.cfg.DenseFirst && p.Depth == pr.ends[0]:
+		return "dense first"
+	case pr.cfg.DenseLast && p.Depth == pr.ends[1]:
+		return "dense last"
+	}
+	return ""
+}
+
 // addToPool puts p among those it is ranked with.
 func (pr *Pruner) addToPool(sparsity float64, p *Param) {
-	if pr.cfg.Global {
+	if pr.cfg.Global || pr.cfg.Kernel {
 		for i := range pr.pools {
 			if pr.pools[i].sparsity == sparsity {
 				pr.pools[i].params = append(pr.pools[i].params, p)
@@ -128,17 +203,63 @@ func (pr *Pruner) Step(t int) error {
 		return nil
 	}
 	for _, plan := range pr.plans {
-		if plan.Threshold > 0 {
-			PruneThreshold(plan.Param, plan.Threshold)
+		limit := plan.Threshold
+		if plan.Deviations > 0 {
+			limit = max(limit, plan.Deviations*plan.Param.Deviation())
+		}
+		if limit > 0 {
+			PruneThreshold(plan.Param, limit)
 		}
 	}
 	for _, pool := range pr.pools {
-		sparsity := pr.cfg.Ramp.At(t, pool.sparsity)
-		if !pr.cfg.Global {
-			PruneMagnitude(pool.params[0], sparsity)
-		} else if err := PruneGlobal(pool.params, sparsity, pr.cfg.Floor); err != nil {
+		if err := pr.prune(pool.params, pr.cfg.Ramp.At(t, pool.sparsity)); err != nil {
 			return fmt.Errorf("global pruning at step %d: %w", t, err)
 		}
 	}
 	return nil
+}
+
+// prune brings params, which are ranked together, to a sparsity.
+func (pr *Pruner) prune(params []*Param, sparsity float64) error {
+	if pr.cfg.Pattern != "" {
+		counts := make([]int, len(params))
+		if pr.cfg.Kernel {
+			counts = kernelCounts(params, sparsity)
+		}
+		for i, p := range params {
+			share := sparsity
+			if pr.cfg.Kernel {
+				share = float64(counts[i]) / float64(len(p.Value))
+			}
+			pr.prunePattern(p, share)
+		}
+		return nil
+	}
+	ranked := make([]*Param, len(params))
+	for i, p := range params {
+		ranked[i] = pr.ranked(p)
+	}
+	switch {
+	case pr.cfg.Global:
+		if err := PruneGlobal(ranked, sparsity, pr.cfg.Floor); err != nil {
+			return err
+		}
+	case pr.cfg.Kernel:
+		PruneKernel(ranked, sparsity)
+	default:
+		PruneMagnitude(ranked[0], sparsity)
+	}
+	for i, p := range params {
+		p.follow(ranked[i])
+	}
+	return nil
+}
+
+// prunePattern brings p to a sparsity in groups.
+func (pr *Pruner) prunePattern(p *Param, sparsity float64) {
+	if _, m, ok := pr.cfg.Pattern.neighbours(); ok {
+		p.pruneNeighbours(pr.score(p), m, sparsity)
+	} else {
+		p.pruneGroups(pr.score(p), pr.cfg.Pattern.grouping(p), sparsity)
+	}
 }
