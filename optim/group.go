@@ -113,7 +113,11 @@ func (plan *Plan) slowDown(decay float64, layers int) {
 	for i := range plan.Why {
 		if why := &plan.Why[i]; why.Field == "lr" && layers > 0 {
 			why.Value = plan.Hyper.LR
-			why.From = fmt.Sprintf("%s, %d layers before the last", why.From, layers)
+			noun := "layers"
+			if layers == 1 {
+				noun = "layer"
+			}
+			why.From = fmt.Sprintf("%s, %d %s before the last", why.From, layers, noun)
 		}
 	}
 }
