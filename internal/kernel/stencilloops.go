@@ -16,9 +16,9 @@ type stencilLoops struct {
 	correlate [2][2]stencilCorrelate
 	height    [2]int
 
-	// narrow is better for images no wider than its vectors, and for outputs and
-	// weights with a stride of 2, where two vectors are read for each of results; nil
-	// if there are no such loops.
+	// narrow is for images no wider than its vectors, and for outputs and weights with
+	// a stride of 2, where two vectors are read for each that is computed; nil if there
+	// are no other loops than these.
 	narrow *stencilLoops
 
 	// totals adds up each of n vectors of sums. If add is not 0, it adds to out.

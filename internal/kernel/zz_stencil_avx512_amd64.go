@@ -14,16 +14,6 @@ func slide3s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first i
 //go:noescape
 func correlate3s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
 
-// slide3s2AVX512 is stencilSlide for kernels of 3 by 3 and a stride of 2.
-//
-//go:noescape
-func slide3s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
-
-// correlate3s2AVX512 is stencilCorrelate for kernels of 3 by 3 and a stride of 2.
-//
-//go:noescape
-func correlate3s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
-
 // spread2AVX512 is stencilSpread for kernels of 2 by 2.
 //
 //go:noescape
@@ -38,16 +28,6 @@ func slide5s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first i
 //
 //go:noescape
 func correlate5s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
-
-// slide5s2AVX512 is stencilSlide for kernels of 5 by 5 and a stride of 2.
-//
-//go:noescape
-func slide5s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
-
-// correlate5s2AVX512 is stencilCorrelate for kernels of 5 by 5 and a stride of 2.
-//
-//go:noescape
-func correlate5s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
 
 // spread3AVX512 is stencilSpread for kernels of 3 by 3.
 //

@@ -454,782 +454,6 @@ done23:
 	VZEROUPPER
 	RET
 
-// func slide3s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·slide3s2AVX512(SB), NOSPLIT, $0-128
-	MOVQ         masks+112(FP), AX
-	KMOVW        (AX), K1
-	KMOVW        4(AX), K2
-	KMOVW        8(AX), K3
-	KMOVW        12(AX), K4
-	KMOVW        16(AX), K5
-	MOVQ         weights+104(FP), AX
-	VBROADCASTSS (AX), Z0
-	VBROADCASTSS 4(AX), Z1
-	VBROADCASTSS 8(AX), Z2
-	VBROADCASTSS 12(AX), Z3
-	VBROADCASTSS 16(AX), Z4
-	VBROADCASTSS 20(AX), Z5
-	VBROADCASTSS 24(AX), Z6
-	VBROADCASTSS 28(AX), Z7
-	VBROADCASTSS 32(AX), Z8
-	MOVQ         x+16(FP), CX
-	MOVQ         y+0(FP), DX
-	ADDQ         col+24(FP), CX
-	MOVQ         frames+64(FP), BX
-
-frame:
-	MOVQ  first+40(FP), R8
-	MOVQ  DX, SI
-	MOVQ  rowX+32(FP), DI
-	IMULQ R8, DI
-	ADDQ  CX, DI
-	MOVQ  aheadX+88(FP), R9
-	MOVQ  rows+56(FP), R10
-
-rows29:
-	CMPQ         R10, $0x04
-	JLT          done30
-	VBROADCASTSS 36(AX), Z9
-	VBROADCASTSS 36(AX), Z10
-	VBROADCASTSS 36(AX), Z11
-	VBROADCASTSS 36(AX), Z12
-	CMPQ         R8, height+48(FP)
-	JCC          skip31
-	PREFETCHT1   (DI)(R9*1)
-	PREFETCHT1   64(DI)(R9*1)
-	VMOVUPS.Z    (DI), K1, Z13
-	VMOVUPS.Z    64(DI), K2, Z14
-	VMOVUPS      every27<>+0(SB), Z15
-	VPERMI2PS    Z14, Z13, Z15
-	VFMADD231PS  Z0, Z15, Z9
-	VMOVUPS      every28<>+0(SB), Z15
-	VPERMI2PS    Z14, Z13, Z15
-	VFMADD231PS  Z1, Z15, Z9
-	VMOVUPS.Z    8(DI), K3, Z13
-	VMOVUPS.Z    72(DI), K4, Z14
-	VMOVUPS      every27<>+0(SB), Z15
-	VPERMI2PS    Z14, Z13, Z15
-	VFMADD231PS  Z2, Z15, Z9
-
-skip31:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip32
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z13
-	VMOVUPS.Z   64(DI), K2, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z3, Z15, Z9
-	VMOVUPS     every28<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z4, Z15, Z9
-	VMOVUPS.Z   8(DI), K3, Z13
-	VMOVUPS.Z   72(DI), K4, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z5, Z15, Z9
-
-skip32:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip33
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z13
-	VMOVUPS.Z   64(DI), K2, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z6, Z15, Z9
-	VFMADD231PS Z0, Z15, Z10
-	VMOVUPS     every28<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z7, Z15, Z9
-	VFMADD231PS Z1, Z15, Z10
-	VMOVUPS.Z   8(DI), K3, Z13
-	VMOVUPS.Z   72(DI), K4, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z8, Z15, Z9
-	VFMADD231PS Z2, Z15, Z10
-
-skip33:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip34
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z13
-	VMOVUPS.Z   64(DI), K2, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z3, Z15, Z10
-	VMOVUPS     every28<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z4, Z15, Z10
-	VMOVUPS.Z   8(DI), K3, Z13
-	VMOVUPS.Z   72(DI), K4, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z5, Z15, Z10
-
-skip34:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip35
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z13
-	VMOVUPS.Z   64(DI), K2, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z6, Z15, Z10
-	VFMADD231PS Z0, Z15, Z11
-	VMOVUPS     every28<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z7, Z15, Z10
-	VFMADD231PS Z1, Z15, Z11
-	VMOVUPS.Z   8(DI), K3, Z13
-	VMOVUPS.Z   72(DI), K4, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z8, Z15, Z10
-	VFMADD231PS Z2, Z15, Z11
-
-skip35:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip36
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z13
-	VMOVUPS.Z   64(DI), K2, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z3, Z15, Z11
-	VMOVUPS     every28<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z4, Z15, Z11
-	VMOVUPS.Z   8(DI), K3, Z13
-	VMOVUPS.Z   72(DI), K4, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z5, Z15, Z11
-
-skip36:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip37
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z13
-	VMOVUPS.Z   64(DI), K2, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z6, Z15, Z11
-	VFMADD231PS Z0, Z15, Z12
-	VMOVUPS     every28<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z7, Z15, Z11
-	VFMADD231PS Z1, Z15, Z12
-	VMOVUPS.Z   8(DI), K3, Z13
-	VMOVUPS.Z   72(DI), K4, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z8, Z15, Z11
-	VFMADD231PS Z2, Z15, Z12
-
-skip37:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip38
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z13
-	VMOVUPS.Z   64(DI), K2, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z3, Z15, Z12
-	VMOVUPS     every28<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z4, Z15, Z12
-	VMOVUPS.Z   8(DI), K3, Z13
-	VMOVUPS.Z   72(DI), K4, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z5, Z15, Z12
-
-skip38:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip39
-	VMOVUPS.Z   (DI), K1, Z13
-	VMOVUPS.Z   64(DI), K2, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z6, Z15, Z12
-	VMOVUPS     every28<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z7, Z15, Z12
-	VMOVUPS.Z   8(DI), K3, Z13
-	VMOVUPS.Z   72(DI), K4, Z14
-	VMOVUPS     every27<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z8, Z15, Z12
-
-skip39:
-	ADDQ       rowX+32(FP), DI
-	INCQ       R8
-	MOVQ       rowX+32(FP), R11
-	IMUL3Q     $+1, R11, R11
-	SUBQ       R11, DI
-	SUBQ       $0x01, R8
-	MOVQ       aheadY+96(FP), R11
-	PREFETCHT1 (SI)(R11*1)
-	VMOVUPS    Z9, K5, (SI)
-	ADDQ       rowY+8(FP), SI
-	PREFETCHT1 (SI)(R11*1)
-	VMOVUPS    Z10, K5, (SI)
-	ADDQ       rowY+8(FP), SI
-	PREFETCHT1 (SI)(R11*1)
-	VMOVUPS    Z11, K5, (SI)
-	ADDQ       rowY+8(FP), SI
-	PREFETCHT1 (SI)(R11*1)
-	VMOVUPS    Z12, K5, (SI)
-	ADDQ       rowY+8(FP), SI
-	SUBQ       $0x04, R10
-	JMP        rows29
-
-done30:
-rows40:
-	CMPQ         R10, $0x01
-	JLT          done41
-	VBROADCASTSS 36(AX), Z9
-	CMPQ         R8, height+48(FP)
-	JCC          skip42
-	PREFETCHT1   (DI)(R9*1)
-	PREFETCHT1   64(DI)(R9*1)
-	VMOVUPS.Z    (DI), K1, Z10
-	VMOVUPS.Z    64(DI), K2, Z11
-	VMOVUPS      every27<>+0(SB), Z12
-	VPERMI2PS    Z11, Z10, Z12
-	VFMADD231PS  Z0, Z12, Z9
-	VMOVUPS      every28<>+0(SB), Z12
-	VPERMI2PS    Z11, Z10, Z12
-	VFMADD231PS  Z1, Z12, Z9
-	VMOVUPS.Z    8(DI), K3, Z10
-	VMOVUPS.Z    72(DI), K4, Z11
-	VMOVUPS      every27<>+0(SB), Z12
-	VPERMI2PS    Z11, Z10, Z12
-	VFMADD231PS  Z2, Z12, Z9
-
-skip42:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip43
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z10
-	VMOVUPS.Z   64(DI), K2, Z11
-	VMOVUPS     every27<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z3, Z12, Z9
-	VMOVUPS     every28<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z4, Z12, Z9
-	VMOVUPS.Z   8(DI), K3, Z10
-	VMOVUPS.Z   72(DI), K4, Z11
-	VMOVUPS     every27<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z5, Z12, Z9
-
-skip43:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip44
-	VMOVUPS.Z   (DI), K1, Z10
-	VMOVUPS.Z   64(DI), K2, Z11
-	VMOVUPS     every27<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z6, Z12, Z9
-	VMOVUPS     every28<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z7, Z12, Z9
-	VMOVUPS.Z   8(DI), K3, Z10
-	VMOVUPS.Z   72(DI), K4, Z11
-	VMOVUPS     every27<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z8, Z12, Z9
-
-skip44:
-	ADDQ       rowX+32(FP), DI
-	INCQ       R8
-	MOVQ       rowX+32(FP), R11
-	IMUL3Q     $+1, R11, R11
-	SUBQ       R11, DI
-	SUBQ       $0x01, R8
-	MOVQ       aheadY+96(FP), R11
-	PREFETCHT1 (SI)(R11*1)
-	VMOVUPS    Z9, K5, (SI)
-	ADDQ       rowY+8(FP), SI
-	SUBQ       $0x01, R10
-	JMP        rows40
-
-done41:
-	ADDQ frameX+72(FP), CX
-	ADDQ frameY+80(FP), DX
-	DECQ BX
-	JNZ  frame
-	VZEROUPPER
-	RET
-
-DATA every27<>+0(SB)/4, $0x00000000
-DATA every27<>+4(SB)/4, $0x00000002
-DATA every27<>+8(SB)/4, $0x00000004
-DATA every27<>+12(SB)/4, $0x00000006
-DATA every27<>+16(SB)/4, $0x00000008
-DATA every27<>+20(SB)/4, $0x0000000a
-DATA every27<>+24(SB)/4, $0x0000000c
-DATA every27<>+28(SB)/4, $0x0000000e
-DATA every27<>+32(SB)/4, $0x00000010
-DATA every27<>+36(SB)/4, $0x00000012
-DATA every27<>+40(SB)/4, $0x00000014
-DATA every27<>+44(SB)/4, $0x00000016
-DATA every27<>+48(SB)/4, $0x00000018
-DATA every27<>+52(SB)/4, $0x0000001a
-DATA every27<>+56(SB)/4, $0x0000001c
-DATA every27<>+60(SB)/4, $0x0000001e
-GLOBL every27<>(SB), RODATA|NOPTR, $64
-
-DATA every28<>+0(SB)/4, $0x00000001
-DATA every28<>+4(SB)/4, $0x00000003
-DATA every28<>+8(SB)/4, $0x00000005
-DATA every28<>+12(SB)/4, $0x00000007
-DATA every28<>+16(SB)/4, $0x00000009
-DATA every28<>+20(SB)/4, $0x0000000b
-DATA every28<>+24(SB)/4, $0x0000000d
-DATA every28<>+28(SB)/4, $0x0000000f
-DATA every28<>+32(SB)/4, $0x00000011
-DATA every28<>+36(SB)/4, $0x00000013
-DATA every28<>+40(SB)/4, $0x00000015
-DATA every28<>+44(SB)/4, $0x00000017
-DATA every28<>+48(SB)/4, $0x00000019
-DATA every28<>+52(SB)/4, $0x0000001b
-DATA every28<>+56(SB)/4, $0x0000001d
-DATA every28<>+60(SB)/4, $0x0000001f
-GLOBL every28<>(SB), RODATA|NOPTR, $64
-
-// func correlate3s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·correlate3s2AVX512(SB), NOSPLIT, $0-120
-	MOVQ   masks+112(FP), AX
-	KMOVW  (AX), K1
-	KMOVW  4(AX), K2
-	KMOVW  8(AX), K3
-	KMOVW  12(AX), K4
-	KMOVW  16(AX), K5
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	MOVQ   x+16(FP), AX
-	MOVQ   y+0(FP), CX
-	ADDQ   col+24(FP), AX
-	MOVQ   frames+64(FP), DX
-
-frame:
-	MOVQ  first+40(FP), DI
-	MOVQ  CX, BX
-	MOVQ  rowX+32(FP), SI
-	IMULQ DI, SI
-	ADDQ  AX, SI
-	MOVQ  aheadX+88(FP), R8
-	MOVQ  rows+56(FP), R9
-
-rows47:
-	CMPQ        R9, $0x04
-	JLT         done48
-	MOVQ        aheadY+96(FP), R10
-	PREFETCHT1  (BX)(R10*1)
-	VMOVUPS.Z   (BX), K5, Z9
-	ADDQ        rowY+8(FP), BX
-	PREFETCHT1  (BX)(R10*1)
-	VMOVUPS.Z   (BX), K5, Z10
-	ADDQ        rowY+8(FP), BX
-	PREFETCHT1  (BX)(R10*1)
-	VMOVUPS.Z   (BX), K5, Z11
-	ADDQ        rowY+8(FP), BX
-	PREFETCHT1  (BX)(R10*1)
-	VMOVUPS.Z   (BX), K5, Z12
-	ADDQ        rowY+8(FP), BX
-	CMPQ        DI, height+48(FP)
-	JCC         skip49
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z13
-	VMOVUPS.Z   64(SI), K2, Z14
-	VMOVUPS     every45<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z9, Z15, Z0
-	VMOVUPS     every46<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z9, Z15, Z1
-	VMOVUPS.Z   8(SI), K3, Z13
-	VMOVUPS.Z   72(SI), K4, Z14
-	VMOVUPS     every45<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z9, Z15, Z2
-
-skip49:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip50
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z13
-	VMOVUPS.Z   64(SI), K2, Z14
-	VMOVUPS     every45<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z9, Z15, Z3
-	VMOVUPS     every46<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z9, Z15, Z4
-	VMOVUPS.Z   8(SI), K3, Z13
-	VMOVUPS.Z   72(SI), K4, Z14
-	VMOVUPS     every45<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z9, Z15, Z5
-
-skip50:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip51
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z13
-	VMOVUPS.Z   64(SI), K2, Z14
-	VMOVUPS     every45<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z9, Z15, Z6
-	VFMADD231PS Z10, Z15, Z0
-	VMOVUPS     every46<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z9, Z15, Z7
-	VFMADD231PS Z10, Z15, Z1
-	VMOVUPS.Z   8(SI), K3, Z13
-	VMOVUPS.Z   72(SI), K4, Z14
-	VMOVUPS     every45<>+0(SB), Z15
-	VPERMI2PS   Z14, Z13, Z15
-	VFMADD231PS Z9, Z15, Z8
-	VFMADD231PS Z10, Z15, Z2
-
-skip51:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip52
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z9
-	VMOVUPS.Z   64(SI), K2, Z13
-	VMOVUPS     every45<>+0(SB), Z14
-	VPERMI2PS   Z13, Z9, Z14
-	VFMADD231PS Z10, Z14, Z3
-	VMOVUPS     every46<>+0(SB), Z14
-	VPERMI2PS   Z13, Z9, Z14
-	VFMADD231PS Z10, Z14, Z4
-	VMOVUPS.Z   8(SI), K3, Z9
-	VMOVUPS.Z   72(SI), K4, Z13
-	VMOVUPS     every45<>+0(SB), Z14
-	VPERMI2PS   Z13, Z9, Z14
-	VFMADD231PS Z10, Z14, Z5
-
-skip52:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip53
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z9
-	VMOVUPS.Z   64(SI), K2, Z13
-	VMOVUPS     every45<>+0(SB), Z14
-	VPERMI2PS   Z13, Z9, Z14
-	VFMADD231PS Z10, Z14, Z6
-	VFMADD231PS Z11, Z14, Z0
-	VMOVUPS     every46<>+0(SB), Z14
-	VPERMI2PS   Z13, Z9, Z14
-	VFMADD231PS Z10, Z14, Z7
-	VFMADD231PS Z11, Z14, Z1
-	VMOVUPS.Z   8(SI), K3, Z9
-	VMOVUPS.Z   72(SI), K4, Z13
-	VMOVUPS     every45<>+0(SB), Z14
-	VPERMI2PS   Z13, Z9, Z14
-	VFMADD231PS Z10, Z14, Z8
-	VFMADD231PS Z11, Z14, Z2
-
-skip53:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip54
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z9
-	VMOVUPS.Z   64(SI), K2, Z10
-	VMOVUPS     every45<>+0(SB), Z13
-	VPERMI2PS   Z10, Z9, Z13
-	VFMADD231PS Z11, Z13, Z3
-	VMOVUPS     every46<>+0(SB), Z13
-	VPERMI2PS   Z10, Z9, Z13
-	VFMADD231PS Z11, Z13, Z4
-	VMOVUPS.Z   8(SI), K3, Z9
-	VMOVUPS.Z   72(SI), K4, Z10
-	VMOVUPS     every45<>+0(SB), Z13
-	VPERMI2PS   Z10, Z9, Z13
-	VFMADD231PS Z11, Z13, Z5
-
-skip54:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip55
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z9
-	VMOVUPS.Z   64(SI), K2, Z10
-	VMOVUPS     every45<>+0(SB), Z13
-	VPERMI2PS   Z10, Z9, Z13
-	VFMADD231PS Z11, Z13, Z6
-	VFMADD231PS Z12, Z13, Z0
-	VMOVUPS     every46<>+0(SB), Z13
-	VPERMI2PS   Z10, Z9, Z13
-	VFMADD231PS Z11, Z13, Z7
-	VFMADD231PS Z12, Z13, Z1
-	VMOVUPS.Z   8(SI), K3, Z9
-	VMOVUPS.Z   72(SI), K4, Z10
-	VMOVUPS     every45<>+0(SB), Z13
-	VPERMI2PS   Z10, Z9, Z13
-	VFMADD231PS Z11, Z13, Z8
-	VFMADD231PS Z12, Z13, Z2
-
-skip55:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip56
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z9
-	VMOVUPS.Z   64(SI), K2, Z10
-	VMOVUPS     every45<>+0(SB), Z11
-	VPERMI2PS   Z10, Z9, Z11
-	VFMADD231PS Z12, Z11, Z3
-	VMOVUPS     every46<>+0(SB), Z11
-	VPERMI2PS   Z10, Z9, Z11
-	VFMADD231PS Z12, Z11, Z4
-	VMOVUPS.Z   8(SI), K3, Z9
-	VMOVUPS.Z   72(SI), K4, Z10
-	VMOVUPS     every45<>+0(SB), Z11
-	VPERMI2PS   Z10, Z9, Z11
-	VFMADD231PS Z12, Z11, Z5
-
-skip56:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip57
-	VMOVUPS.Z   (SI), K1, Z9
-	VMOVUPS.Z   64(SI), K2, Z10
-	VMOVUPS     every45<>+0(SB), Z11
-	VPERMI2PS   Z10, Z9, Z11
-	VFMADD231PS Z12, Z11, Z6
-	VMOVUPS     every46<>+0(SB), Z11
-	VPERMI2PS   Z10, Z9, Z11
-	VFMADD231PS Z12, Z11, Z7
-	VMOVUPS.Z   8(SI), K3, Z9
-	VMOVUPS.Z   72(SI), K4, Z10
-	VMOVUPS     every45<>+0(SB), Z11
-	VPERMI2PS   Z10, Z9, Z11
-	VFMADD231PS Z12, Z11, Z8
-
-skip57:
-	ADDQ   rowX+32(FP), SI
-	INCQ   DI
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $-1, R10, R10
-	ADDQ   R10, SI
-	ADDQ   $-1, DI
-	SUBQ   $0x04, R9
-	JMP    rows47
-
-done48:
-rows58:
-	CMPQ        R9, $0x01
-	JLT         done59
-	MOVQ        aheadY+96(FP), R10
-	PREFETCHT1  (BX)(R10*1)
-	VMOVUPS.Z   (BX), K5, Z9
-	ADDQ        rowY+8(FP), BX
-	CMPQ        DI, height+48(FP)
-	JCC         skip60
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z10
-	VMOVUPS.Z   64(SI), K2, Z11
-	VMOVUPS     every45<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z9, Z12, Z0
-	VMOVUPS     every46<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z9, Z12, Z1
-	VMOVUPS.Z   8(SI), K3, Z10
-	VMOVUPS.Z   72(SI), K4, Z11
-	VMOVUPS     every45<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z9, Z12, Z2
-
-skip60:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip61
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z10
-	VMOVUPS.Z   64(SI), K2, Z11
-	VMOVUPS     every45<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z9, Z12, Z3
-	VMOVUPS     every46<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z9, Z12, Z4
-	VMOVUPS.Z   8(SI), K3, Z10
-	VMOVUPS.Z   72(SI), K4, Z11
-	VMOVUPS     every45<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z9, Z12, Z5
-
-skip61:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip62
-	VMOVUPS.Z   (SI), K1, Z10
-	VMOVUPS.Z   64(SI), K2, Z11
-	VMOVUPS     every45<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z9, Z12, Z6
-	VMOVUPS     every46<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z9, Z12, Z7
-	VMOVUPS.Z   8(SI), K3, Z10
-	VMOVUPS.Z   72(SI), K4, Z11
-	VMOVUPS     every45<>+0(SB), Z12
-	VPERMI2PS   Z11, Z10, Z12
-	VFMADD231PS Z9, Z12, Z8
-
-skip62:
-	ADDQ   rowX+32(FP), SI
-	INCQ   DI
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $-1, R10, R10
-	ADDQ   R10, SI
-	ADDQ   $-1, DI
-	SUBQ   $0x01, R9
-	JMP    rows58
-
-done59:
-	ADDQ    frameX+72(FP), AX
-	ADDQ    frameY+80(FP), CX
-	DECQ    DX
-	JNZ     frame
-	MOVQ    sums+104(FP), AX
-	VMOVUPS (AX), Z9
-	VADDPS  Z9, Z0, Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(AX), Z0
-	VADDPS  Z0, Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS 128(AX), Z0
-	VADDPS  Z0, Z2, Z2
-	VMOVUPS Z2, 128(AX)
-	VMOVUPS 192(AX), Z0
-	VADDPS  Z0, Z3, Z3
-	VMOVUPS Z3, 192(AX)
-	VMOVUPS 256(AX), Z0
-	VADDPS  Z0, Z4, Z4
-	VMOVUPS Z4, 256(AX)
-	VMOVUPS 320(AX), Z0
-	VADDPS  Z0, Z5, Z5
-	VMOVUPS Z5, 320(AX)
-	VMOVUPS 384(AX), Z0
-	VADDPS  Z0, Z6, Z6
-	VMOVUPS Z6, 384(AX)
-	VMOVUPS 448(AX), Z0
-	VADDPS  Z0, Z7, Z7
-	VMOVUPS Z7, 448(AX)
-	VMOVUPS 512(AX), Z0
-	VADDPS  Z0, Z8, Z8
-	VMOVUPS Z8, 512(AX)
-	VZEROUPPER
-	RET
-
-DATA every45<>+0(SB)/4, $0x00000000
-DATA every45<>+4(SB)/4, $0x00000002
-DATA every45<>+8(SB)/4, $0x00000004
-DATA every45<>+12(SB)/4, $0x00000006
-DATA every45<>+16(SB)/4, $0x00000008
-DATA every45<>+20(SB)/4, $0x0000000a
-DATA every45<>+24(SB)/4, $0x0000000c
-DATA every45<>+28(SB)/4, $0x0000000e
-DATA every45<>+32(SB)/4, $0x00000010
-DATA every45<>+36(SB)/4, $0x00000012
-DATA every45<>+40(SB)/4, $0x00000014
-DATA every45<>+44(SB)/4, $0x00000016
-DATA every45<>+48(SB)/4, $0x00000018
-DATA every45<>+52(SB)/4, $0x0000001a
-DATA every45<>+56(SB)/4, $0x0000001c
-DATA every45<>+60(SB)/4, $0x0000001e
-GLOBL every45<>(SB), RODATA|NOPTR, $64
-
-DATA every46<>+0(SB)/4, $0x00000001
-DATA every46<>+4(SB)/4, $0x00000003
-DATA every46<>+8(SB)/4, $0x00000005
-DATA every46<>+12(SB)/4, $0x00000007
-DATA every46<>+16(SB)/4, $0x00000009
-DATA every46<>+20(SB)/4, $0x0000000b
-DATA every46<>+24(SB)/4, $0x0000000d
-DATA every46<>+28(SB)/4, $0x0000000f
-DATA every46<>+32(SB)/4, $0x00000011
-DATA every46<>+36(SB)/4, $0x00000013
-DATA every46<>+40(SB)/4, $0x00000015
-DATA every46<>+44(SB)/4, $0x00000017
-DATA every46<>+48(SB)/4, $0x00000019
-DATA every46<>+52(SB)/4, $0x0000001b
-DATA every46<>+56(SB)/4, $0x0000001d
-DATA every46<>+60(SB)/4, $0x0000001f
-GLOBL every46<>(SB), RODATA|NOPTR, $64
-
 // func spread2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·spread2AVX512(SB), NOSPLIT, $0-128
@@ -1239,8 +463,10 @@ TEXT ·spread2AVX512(SB), NOSPLIT, $0-128
 	KMOVW   8(AX), K3
 	KMOVW   12(AX), K4
 	MOVQ    weights+104(FP), AX
-	VMOVUPS low63<>+0(SB), Z0
-	VMOVUPS high64<>+0(SB), Z1
+	VMOVUPS even27<>+0(SB), Z0
+	VMOVUPS odd28<>+0(SB), Z0
+	VMOVUPS low29<>+0(SB), Z0
+	VMOVUPS high30<>+0(SB), Z1
 	MOVQ    x+16(FP), CX
 	MOVQ    y+0(FP), DX
 	ADDQ    col+24(FP), CX
@@ -1260,7 +486,7 @@ pair:
 	VBROADCASTSS 64(AX), Z4
 	VBROADCASTSS 64(AX), Z5
 	CMPQ         R8, height+48(FP)
-	JCC          skip65
+	JCC          skip31
 	VMOVUPS.Z    (DI), K1, Z6
 	VBROADCASTSS (AX), Z7
 	VFMADD231PS  Z7, Z6, Z2
@@ -1280,11 +506,11 @@ pair:
 	VBROADCASTSS 52(AX), Z7
 	VFMADD231PS  Z7, Z6, Z5
 
-skip65:
+skip31:
 	INCQ         R8
 	ADDQ         rowX+32(FP), DI
 	CMPQ         R8, height+48(FP)
-	JCC          skip66
+	JCC          skip32
 	MOVQ         aheadX+88(FP), R10
 	PREFETCHT1   (DI)(R10*1)
 	VMOVUPS.Z    (DI), K1, Z6
@@ -1306,32 +532,34 @@ skip65:
 	VBROADCASTSS 60(AX), Z7
 	VFMADD231PS  Z7, Z6, Z5
 
-skip66:
+skip32:
 	INCQ       R8
 	ADDQ       rowX+32(FP), DI
 	MOVQ       rowX+32(FP), R10
 	IMUL3Q     $+1, R10, R10
 	SUBQ       R10, DI
 	SUBQ       $0x01, R8
-	VMOVAPS    Z2, Z6
-	VPERMT2PS  Z3, Z0, Z6
-	VPERMT2PS  Z3, Z1, Z2
+	VMOVUPS    Z0, Z6
+	VPERMI2PS  Z3, Z2, Z6
+	VMOVUPS    Z1, Z7
+	VPERMI2PS  Z3, Z2, Z7
 	MOVQ       aheadY+96(FP), R10
 	PREFETCHT1 (SI)(R10*1)
 	PREFETCHT1 64(SI)(R10*1)
 	VMOVUPS    Z6, K3, (SI)
-	VMOVUPS    Z2, K4, 64(SI)
+	VMOVUPS    Z7, K4, 64(SI)
 	ADDQ       rowY+8(FP), SI
 	DECQ       R9
 	JZ         done
-	VMOVAPS    Z4, Z2
-	VPERMT2PS  Z5, Z0, Z2
-	VPERMT2PS  Z5, Z1, Z4
+	VMOVUPS    Z0, Z2
+	VPERMI2PS  Z5, Z4, Z2
+	VMOVUPS    Z1, Z3
+	VPERMI2PS  Z5, Z4, Z3
 	MOVQ       aheadY+96(FP), R10
 	PREFETCHT1 (SI)(R10*1)
 	PREFETCHT1 64(SI)(R10*1)
 	VMOVUPS    Z2, K3, (SI)
-	VMOVUPS    Z4, K4, 64(SI)
+	VMOVUPS    Z3, K4, 64(SI)
 	ADDQ       rowY+8(FP), SI
 	DECQ       R9
 	JZ         done
@@ -1345,41 +573,77 @@ done:
 	VZEROUPPER
 	RET
 
-DATA low63<>+0(SB)/4, $0x00000000
-DATA low63<>+4(SB)/4, $0x00000010
-DATA low63<>+8(SB)/4, $0x00000001
-DATA low63<>+12(SB)/4, $0x00000011
-DATA low63<>+16(SB)/4, $0x00000002
-DATA low63<>+20(SB)/4, $0x00000012
-DATA low63<>+24(SB)/4, $0x00000003
-DATA low63<>+28(SB)/4, $0x00000013
-DATA low63<>+32(SB)/4, $0x00000004
-DATA low63<>+36(SB)/4, $0x00000014
-DATA low63<>+40(SB)/4, $0x00000005
-DATA low63<>+44(SB)/4, $0x00000015
-DATA low63<>+48(SB)/4, $0x00000006
-DATA low63<>+52(SB)/4, $0x00000016
-DATA low63<>+56(SB)/4, $0x00000007
-DATA low63<>+60(SB)/4, $0x00000017
-GLOBL low63<>(SB), RODATA|NOPTR, $64
+DATA even27<>+0(SB)/4, $0x00000000
+DATA even27<>+4(SB)/4, $0x00000002
+DATA even27<>+8(SB)/4, $0x00000004
+DATA even27<>+12(SB)/4, $0x00000006
+DATA even27<>+16(SB)/4, $0x00000008
+DATA even27<>+20(SB)/4, $0x0000000a
+DATA even27<>+24(SB)/4, $0x0000000c
+DATA even27<>+28(SB)/4, $0x0000000e
+DATA even27<>+32(SB)/4, $0x00000010
+DATA even27<>+36(SB)/4, $0x00000012
+DATA even27<>+40(SB)/4, $0x00000014
+DATA even27<>+44(SB)/4, $0x00000016
+DATA even27<>+48(SB)/4, $0x00000018
+DATA even27<>+52(SB)/4, $0x0000001a
+DATA even27<>+56(SB)/4, $0x0000001c
+DATA even27<>+60(SB)/4, $0x0000001e
+GLOBL even27<>(SB), RODATA|NOPTR, $64
 
-DATA high64<>+0(SB)/4, $0x00000008
-DATA high64<>+4(SB)/4, $0x00000018
-DATA high64<>+8(SB)/4, $0x00000009
-DATA high64<>+12(SB)/4, $0x00000019
-DATA high64<>+16(SB)/4, $0x0000000a
-DATA high64<>+20(SB)/4, $0x0000001a
-DATA high64<>+24(SB)/4, $0x0000000b
-DATA high64<>+28(SB)/4, $0x0000001b
-DATA high64<>+32(SB)/4, $0x0000000c
-DATA high64<>+36(SB)/4, $0x0000001c
-DATA high64<>+40(SB)/4, $0x0000000d
-DATA high64<>+44(SB)/4, $0x0000001d
-DATA high64<>+48(SB)/4, $0x0000000e
-DATA high64<>+52(SB)/4, $0x0000001e
-DATA high64<>+56(SB)/4, $0x0000000f
-DATA high64<>+60(SB)/4, $0x0000001f
-GLOBL high64<>(SB), RODATA|NOPTR, $64
+DATA odd28<>+0(SB)/4, $0x00000001
+DATA odd28<>+4(SB)/4, $0x00000003
+DATA odd28<>+8(SB)/4, $0x00000005
+DATA odd28<>+12(SB)/4, $0x00000007
+DATA odd28<>+16(SB)/4, $0x00000009
+DATA odd28<>+20(SB)/4, $0x0000000b
+DATA odd28<>+24(SB)/4, $0x0000000d
+DATA odd28<>+28(SB)/4, $0x0000000f
+DATA odd28<>+32(SB)/4, $0x00000011
+DATA odd28<>+36(SB)/4, $0x00000013
+DATA odd28<>+40(SB)/4, $0x00000015
+DATA odd28<>+44(SB)/4, $0x00000017
+DATA odd28<>+48(SB)/4, $0x00000019
+DATA odd28<>+52(SB)/4, $0x0000001b
+DATA odd28<>+56(SB)/4, $0x0000001d
+DATA odd28<>+60(SB)/4, $0x0000001f
+GLOBL odd28<>(SB), RODATA|NOPTR, $64
+
+DATA low29<>+0(SB)/4, $0x00000000
+DATA low29<>+4(SB)/4, $0x00000010
+DATA low29<>+8(SB)/4, $0x00000001
+DATA low29<>+12(SB)/4, $0x00000011
+DATA low29<>+16(SB)/4, $0x00000002
+DATA low29<>+20(SB)/4, $0x00000012
+DATA low29<>+24(SB)/4, $0x00000003
+DATA low29<>+28(SB)/4, $0x00000013
+DATA low29<>+32(SB)/4, $0x00000004
+DATA low29<>+36(SB)/4, $0x00000014
+DATA low29<>+40(SB)/4, $0x00000005
+DATA low29<>+44(SB)/4, $0x00000015
+DATA low29<>+48(SB)/4, $0x00000006
+DATA low29<>+52(SB)/4, $0x00000016
+DATA low29<>+56(SB)/4, $0x00000007
+DATA low29<>+60(SB)/4, $0x00000017
+GLOBL low29<>(SB), RODATA|NOPTR, $64
+
+DATA high30<>+0(SB)/4, $0x00000008
+DATA high30<>+4(SB)/4, $0x00000018
+DATA high30<>+8(SB)/4, $0x00000009
+DATA high30<>+12(SB)/4, $0x00000019
+DATA high30<>+16(SB)/4, $0x0000000a
+DATA high30<>+20(SB)/4, $0x0000001a
+DATA high30<>+24(SB)/4, $0x0000000b
+DATA high30<>+28(SB)/4, $0x0000001b
+DATA high30<>+32(SB)/4, $0x0000000c
+DATA high30<>+36(SB)/4, $0x0000001c
+DATA high30<>+40(SB)/4, $0x0000000d
+DATA high30<>+44(SB)/4, $0x0000001d
+DATA high30<>+48(SB)/4, $0x0000000e
+DATA high30<>+52(SB)/4, $0x0000001e
+DATA high30<>+56(SB)/4, $0x0000000f
+DATA high30<>+60(SB)/4, $0x0000001f
+GLOBL high30<>(SB), RODATA|NOPTR, $64
 
 // func slide5s1AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
 // Requires: AVX, AVX512F, MMX+
@@ -1431,15 +695,15 @@ frame:
 	MOVQ  aheadX+88(FP), R9
 	MOVQ  rows+56(FP), R10
 
-rows67:
+rows33:
 	CMPQ         R10, $0x04
-	JLT          done68
+	JLT          done34
 	VBROADCASTSS 100(AX), Z25
 	VBROADCASTSS 100(AX), Z26
 	VBROADCASTSS 100(AX), Z27
 	VBROADCASTSS 100(AX), Z28
 	CMPQ         R8, height+48(FP)
-	JCC          skip69
+	JCC          skip35
 	PREFETCHT1   (DI)(R9*1)
 	VMOVUPS.Z    (DI), K1, Z29
 	VFMADD231PS  Z0, Z29, Z25
@@ -1452,11 +716,11 @@ rows67:
 	VMOVUPS.Z    16(DI), K5, Z29
 	VFMADD231PS  Z4, Z29, Z25
 
-skip69:
+skip35:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip70
+	JCC         skip36
 	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VFMADD231PS Z5, Z29, Z25
@@ -1474,11 +738,11 @@ skip69:
 	VFMADD231PS Z9, Z29, Z25
 	VFMADD231PS Z4, Z29, Z26
 
-skip70:
+skip36:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip71
+	JCC         skip37
 	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VFMADD231PS Z10, Z29, Z25
@@ -1501,11 +765,11 @@ skip70:
 	VFMADD231PS Z9, Z29, Z26
 	VFMADD231PS Z4, Z29, Z27
 
-skip71:
+skip37:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip72
+	JCC         skip38
 	PREFETCHT1  (DI)(R9*1)
 	VMOVUPS.Z   (DI), K1, Z29
 	VFMADD231PS Z15, Z29, Z25
@@ -1533,11 +797,11 @@ skip71:
 	VFMADD231PS Z9, Z29, Z27
 	VFMADD231PS Z4, Z29, Z28
 
-skip72:
+skip38:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip73
+	JCC         skip39
 	VMOVUPS.Z   (DI), K1, Z29
 	VFMADD231PS Z20, Z29, Z25
 	VFMADD231PS Z15, Z29, Z26
@@ -1564,11 +828,11 @@ skip72:
 	VFMADD231PS Z14, Z29, Z27
 	VFMADD231PS Z9, Z29, Z28
 
-skip73:
+skip39:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip74
+	JCC         skip40
 	VMOVUPS.Z   (DI), K1, Z29
 	VFMADD231PS Z20, Z29, Z26
 	VFMADD231PS Z15, Z29, Z27
@@ -1590,11 +854,11 @@ skip73:
 	VFMADD231PS Z19, Z29, Z27
 	VFMADD231PS Z14, Z29, Z28
 
-skip74:
+skip40:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip75
+	JCC         skip41
 	VMOVUPS.Z   (DI), K1, Z29
 	VFMADD231PS Z20, Z29, Z27
 	VFMADD231PS Z15, Z29, Z28
@@ -1611,11 +875,11 @@ skip74:
 	VFMADD231PS Z24, Z29, Z27
 	VFMADD231PS Z19, Z29, Z28
 
-skip75:
+skip41:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip76
+	JCC         skip42
 	VMOVUPS.Z   (DI), K1, Z29
 	VFMADD231PS Z20, Z29, Z28
 	VMOVUPS.Z   4(DI), K2, Z29
@@ -1627,7 +891,7 @@ skip75:
 	VMOVUPS.Z   16(DI), K5, Z29
 	VFMADD231PS Z24, Z29, Z28
 
-skip76:
+skip42:
 	ADDQ       rowX+32(FP), DI
 	INCQ       R8
 	MOVQ       rowX+32(FP), R11
@@ -1648,15 +912,15 @@ skip76:
 	VMOVUPS    Z28, K6, (SI)
 	ADDQ       rowY+8(FP), SI
 	SUBQ       $0x04, R10
-	JMP        rows67
+	JMP        rows33
 
-done68:
-rows77:
+done34:
+rows43:
 	CMPQ         R10, $0x01
-	JLT          done78
+	JLT          done44
 	VBROADCASTSS 100(AX), Z25
 	CMPQ         R8, height+48(FP)
-	JCC          skip79
+	JCC          skip45
 	PREFETCHT1   (DI)(R9*1)
 	VMOVUPS.Z    (DI), K1, Z26
 	VFMADD231PS  Z0, Z26, Z25
@@ -1669,11 +933,11 @@ rows77:
 	VMOVUPS.Z    16(DI), K5, Z26
 	VFMADD231PS  Z4, Z26, Z25
 
-skip79:
+skip45:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip80
+	JCC         skip46
 	VMOVUPS.Z   (DI), K1, Z26
 	VFMADD231PS Z5, Z26, Z25
 	VMOVUPS.Z   4(DI), K2, Z26
@@ -1685,11 +949,11 @@ skip79:
 	VMOVUPS.Z   16(DI), K5, Z26
 	VFMADD231PS Z9, Z26, Z25
 
-skip80:
+skip46:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip81
+	JCC         skip47
 	VMOVUPS.Z   (DI), K1, Z26
 	VFMADD231PS Z10, Z26, Z25
 	VMOVUPS.Z   4(DI), K2, Z26
@@ -1701,11 +965,11 @@ skip80:
 	VMOVUPS.Z   16(DI), K5, Z26
 	VFMADD231PS Z14, Z26, Z25
 
-skip81:
+skip47:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip82
+	JCC         skip48
 	VMOVUPS.Z   (DI), K1, Z26
 	VFMADD231PS Z15, Z26, Z25
 	VMOVUPS.Z   4(DI), K2, Z26
@@ -1717,11 +981,11 @@ skip81:
 	VMOVUPS.Z   16(DI), K5, Z26
 	VFMADD231PS Z19, Z26, Z25
 
-skip82:
+skip48:
 	ADDQ        rowX+32(FP), DI
 	INCQ        R8
 	CMPQ        R8, height+48(FP)
-	JCC         skip83
+	JCC         skip49
 	VMOVUPS.Z   (DI), K1, Z26
 	VFMADD231PS Z20, Z26, Z25
 	VMOVUPS.Z   4(DI), K2, Z26
@@ -1733,7 +997,7 @@ skip82:
 	VMOVUPS.Z   16(DI), K5, Z26
 	VFMADD231PS Z24, Z26, Z25
 
-skip83:
+skip49:
 	ADDQ       rowX+32(FP), DI
 	INCQ       R8
 	MOVQ       rowX+32(FP), R11
@@ -1745,9 +1009,9 @@ skip83:
 	VMOVUPS    Z25, K6, (SI)
 	ADDQ       rowY+8(FP), SI
 	SUBQ       $0x01, R10
-	JMP        rows77
+	JMP        rows43
 
-done78:
+done44:
 	ADDQ frameX+72(FP), CX
 	ADDQ frameY+80(FP), DX
 	DECQ BX
@@ -1804,9 +1068,9 @@ frame:
 	MOVQ  aheadX+88(FP), R8
 	MOVQ  rows+56(FP), R9
 
-rows84:
+rows50:
 	CMPQ        R9, $0x02
-	JLT         done85
+	JLT         done51
 	MOVQ        aheadY+96(FP), R10
 	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K6, Z25
@@ -1815,7 +1079,7 @@ rows84:
 	VMOVUPS.Z   (BX), K6, Z26
 	ADDQ        rowY+8(FP), BX
 	CMPQ        DI, height+48(FP)
-	JCC         skip86
+	JCC         skip52
 	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z27
 	VFMADD231PS Z25, Z27, Z0
@@ -1828,11 +1092,11 @@ rows84:
 	VMOVUPS.Z   16(SI), K5, Z27
 	VFMADD231PS Z25, Z27, Z4
 
-skip86:
+skip52:
 	ADDQ        rowX+32(FP), SI
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
-	JCC         skip87
+	JCC         skip53
 	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z27
 	VFMADD231PS Z25, Z27, Z5
@@ -1850,11 +1114,11 @@ skip86:
 	VFMADD231PS Z25, Z27, Z9
 	VFMADD231PS Z26, Z27, Z4
 
-skip87:
+skip53:
 	ADDQ        rowX+32(FP), SI
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
-	JCC         skip88
+	JCC         skip54
 	VMOVUPS.Z   (SI), K1, Z27
 	VFMADD231PS Z25, Z27, Z10
 	VFMADD231PS Z26, Z27, Z5
@@ -1871,11 +1135,11 @@ skip87:
 	VFMADD231PS Z25, Z27, Z14
 	VFMADD231PS Z26, Z27, Z9
 
-skip88:
+skip54:
 	ADDQ        rowX+32(FP), SI
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
-	JCC         skip89
+	JCC         skip55
 	VMOVUPS.Z   (SI), K1, Z27
 	VFMADD231PS Z25, Z27, Z15
 	VFMADD231PS Z26, Z27, Z10
@@ -1892,11 +1156,11 @@ skip88:
 	VFMADD231PS Z25, Z27, Z19
 	VFMADD231PS Z26, Z27, Z14
 
-skip89:
+skip55:
 	ADDQ        rowX+32(FP), SI
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
-	JCC         skip90
+	JCC         skip56
 	VMOVUPS.Z   (SI), K1, Z27
 	VFMADD231PS Z25, Z27, Z20
 	VFMADD231PS Z26, Z27, Z15
@@ -1913,11 +1177,11 @@ skip89:
 	VFMADD231PS Z25, Z27, Z24
 	VFMADD231PS Z26, Z27, Z19
 
-skip90:
+skip56:
 	ADDQ        rowX+32(FP), SI
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
-	JCC         skip91
+	JCC         skip57
 	VMOVUPS.Z   (SI), K1, Z25
 	VFMADD231PS Z26, Z25, Z20
 	VMOVUPS.Z   4(SI), K2, Z25
@@ -1929,7 +1193,7 @@ skip90:
 	VMOVUPS.Z   16(SI), K5, Z25
 	VFMADD231PS Z26, Z25, Z24
 
-skip91:
+skip57:
 	ADDQ   rowX+32(FP), SI
 	INCQ   DI
 	MOVQ   rowX+32(FP), R10
@@ -1937,18 +1201,18 @@ skip91:
 	ADDQ   R10, SI
 	ADDQ   $-4, DI
 	SUBQ   $0x02, R9
-	JMP    rows84
+	JMP    rows50
 
-done85:
-rows92:
+done51:
+rows58:
 	CMPQ        R9, $0x01
-	JLT         done93
+	JLT         done59
 	MOVQ        aheadY+96(FP), R10
 	PREFETCHT1  (BX)(R10*1)
 	VMOVUPS.Z   (BX), K6, Z25
 	ADDQ        rowY+8(FP), BX
 	CMPQ        DI, height+48(FP)
-	JCC         skip94
+	JCC         skip60
 	PREFETCHT1  (SI)(R8*1)
 	VMOVUPS.Z   (SI), K1, Z26
 	VFMADD231PS Z25, Z26, Z0
@@ -1961,11 +1225,11 @@ rows92:
 	VMOVUPS.Z   16(SI), K5, Z26
 	VFMADD231PS Z25, Z26, Z4
 
-skip94:
+skip60:
 	ADDQ        rowX+32(FP), SI
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
-	JCC         skip95
+	JCC         skip61
 	VMOVUPS.Z   (SI), K1, Z26
 	VFMADD231PS Z25, Z26, Z5
 	VMOVUPS.Z   4(SI), K2, Z26
@@ -1977,11 +1241,11 @@ skip94:
 	VMOVUPS.Z   16(SI), K5, Z26
 	VFMADD231PS Z25, Z26, Z9
 
-skip95:
+skip61:
 	ADDQ        rowX+32(FP), SI
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
-	JCC         skip96
+	JCC         skip62
 	VMOVUPS.Z   (SI), K1, Z26
 	VFMADD231PS Z25, Z26, Z10
 	VMOVUPS.Z   4(SI), K2, Z26
@@ -1993,11 +1257,11 @@ skip95:
 	VMOVUPS.Z   16(SI), K5, Z26
 	VFMADD231PS Z25, Z26, Z14
 
-skip96:
+skip62:
 	ADDQ        rowX+32(FP), SI
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
-	JCC         skip97
+	JCC         skip63
 	VMOVUPS.Z   (SI), K1, Z26
 	VFMADD231PS Z25, Z26, Z15
 	VMOVUPS.Z   4(SI), K2, Z26
@@ -2009,11 +1273,11 @@ skip96:
 	VMOVUPS.Z   16(SI), K5, Z26
 	VFMADD231PS Z25, Z26, Z19
 
-skip97:
+skip63:
 	ADDQ        rowX+32(FP), SI
 	INCQ        DI
 	CMPQ        DI, height+48(FP)
-	JCC         skip98
+	JCC         skip64
 	VMOVUPS.Z   (SI), K1, Z26
 	VFMADD231PS Z25, Z26, Z20
 	VMOVUPS.Z   4(SI), K2, Z26
@@ -2025,7 +1289,7 @@ skip97:
 	VMOVUPS.Z   16(SI), K5, Z26
 	VFMADD231PS Z25, Z26, Z24
 
-skip98:
+skip64:
 	ADDQ   rowX+32(FP), SI
 	INCQ   DI
 	MOVQ   rowX+32(FP), R10
@@ -2033,9 +1297,9 @@ skip98:
 	ADDQ   R10, SI
 	ADDQ   $-4, DI
 	SUBQ   $0x01, R9
-	JMP    rows92
+	JMP    rows58
 
-done93:
+done59:
 	ADDQ    frameX+72(FP), AX
 	ADDQ    frameY+80(FP), CX
 	DECQ    DX
@@ -2118,1194 +1382,6 @@ done93:
 	VMOVUPS Z24, 1536(AX)
 	VZEROUPPER
 	RET
-
-// func slide5s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·slide5s2AVX512(SB), NOSPLIT, $0-128
-	MOVQ         masks+112(FP), AX
-	KMOVW        (AX), K1
-	KMOVW        4(AX), K2
-	KMOVW        8(AX), K3
-	KMOVW        12(AX), K4
-	KMOVW        16(AX), K5
-	KMOVW        20(AX), K6
-	KMOVW        24(AX), K7
-	MOVQ         weights+104(FP), AX
-	VBROADCASTSS (AX), Z0
-	VBROADCASTSS 4(AX), Z1
-	VBROADCASTSS 8(AX), Z2
-	VBROADCASTSS 12(AX), Z3
-	VBROADCASTSS 16(AX), Z4
-	VBROADCASTSS 20(AX), Z5
-	VBROADCASTSS 24(AX), Z6
-	VBROADCASTSS 28(AX), Z7
-	VBROADCASTSS 32(AX), Z8
-	VBROADCASTSS 36(AX), Z9
-	VBROADCASTSS 40(AX), Z10
-	VBROADCASTSS 44(AX), Z11
-	VBROADCASTSS 48(AX), Z12
-	VBROADCASTSS 52(AX), Z13
-	VBROADCASTSS 56(AX), Z14
-	VBROADCASTSS 60(AX), Z15
-	VBROADCASTSS 64(AX), Z16
-	VBROADCASTSS 68(AX), Z17
-	VBROADCASTSS 72(AX), Z18
-	VBROADCASTSS 76(AX), Z19
-	VBROADCASTSS 80(AX), Z20
-	VBROADCASTSS 84(AX), Z21
-	VBROADCASTSS 88(AX), Z22
-	VBROADCASTSS 92(AX), Z23
-	VBROADCASTSS 96(AX), Z24
-	MOVQ         x+16(FP), CX
-	MOVQ         y+0(FP), DX
-	ADDQ         col+24(FP), CX
-	MOVQ         frames+64(FP), BX
-
-frame:
-	MOVQ  first+40(FP), R8
-	MOVQ  DX, SI
-	MOVQ  rowX+32(FP), DI
-	IMULQ R8, DI
-	ADDQ  CX, DI
-	MOVQ  aheadX+88(FP), R9
-	MOVQ  rows+56(FP), R10
-
-rows101:
-	CMPQ         R10, $0x04
-	JLT          done102
-	VBROADCASTSS 100(AX), Z25
-	VBROADCASTSS 100(AX), Z26
-	VBROADCASTSS 100(AX), Z27
-	VBROADCASTSS 100(AX), Z28
-	CMPQ         R8, height+48(FP)
-	JCC          skip103
-	PREFETCHT1   (DI)(R9*1)
-	PREFETCHT1   64(DI)(R9*1)
-	VMOVUPS.Z    (DI), K1, Z29
-	VMOVUPS.Z    64(DI), K2, Z30
-	VMOVUPS      every99<>+0(SB), Z31
-	VPERMI2PS    Z30, Z29, Z31
-	VFMADD231PS  Z0, Z31, Z25
-	VMOVUPS      every100<>+0(SB), Z31
-	VPERMI2PS    Z30, Z29, Z31
-	VFMADD231PS  Z1, Z31, Z25
-	VMOVUPS.Z    8(DI), K3, Z29
-	VMOVUPS.Z    72(DI), K4, Z30
-	VMOVUPS      every99<>+0(SB), Z31
-	VPERMI2PS    Z30, Z29, Z31
-	VFMADD231PS  Z2, Z31, Z25
-	VMOVUPS      every100<>+0(SB), Z31
-	VPERMI2PS    Z30, Z29, Z31
-	VFMADD231PS  Z3, Z31, Z25
-	VMOVUPS.Z    16(DI), K5, Z29
-	VMOVUPS.Z    80(DI), K6, Z30
-	VMOVUPS      every99<>+0(SB), Z31
-	VPERMI2PS    Z30, Z29, Z31
-	VFMADD231PS  Z4, Z31, Z25
-
-skip103:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip104
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z29
-	VMOVUPS.Z   64(DI), K2, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z5, Z31, Z25
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z6, Z31, Z25
-	VMOVUPS.Z   8(DI), K3, Z29
-	VMOVUPS.Z   72(DI), K4, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z7, Z31, Z25
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z8, Z31, Z25
-	VMOVUPS.Z   16(DI), K5, Z29
-	VMOVUPS.Z   80(DI), K6, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z9, Z31, Z25
-
-skip104:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip105
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z29
-	VMOVUPS.Z   64(DI), K2, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z10, Z31, Z25
-	VFMADD231PS Z0, Z31, Z26
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z11, Z31, Z25
-	VFMADD231PS Z1, Z31, Z26
-	VMOVUPS.Z   8(DI), K3, Z29
-	VMOVUPS.Z   72(DI), K4, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z12, Z31, Z25
-	VFMADD231PS Z2, Z31, Z26
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z13, Z31, Z25
-	VFMADD231PS Z3, Z31, Z26
-	VMOVUPS.Z   16(DI), K5, Z29
-	VMOVUPS.Z   80(DI), K6, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z14, Z31, Z25
-	VFMADD231PS Z4, Z31, Z26
-
-skip105:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip106
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z29
-	VMOVUPS.Z   64(DI), K2, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z15, Z31, Z25
-	VFMADD231PS Z5, Z31, Z26
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z16, Z31, Z25
-	VFMADD231PS Z6, Z31, Z26
-	VMOVUPS.Z   8(DI), K3, Z29
-	VMOVUPS.Z   72(DI), K4, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z17, Z31, Z25
-	VFMADD231PS Z7, Z31, Z26
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z18, Z31, Z25
-	VFMADD231PS Z8, Z31, Z26
-	VMOVUPS.Z   16(DI), K5, Z29
-	VMOVUPS.Z   80(DI), K6, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z19, Z31, Z25
-	VFMADD231PS Z9, Z31, Z26
-
-skip106:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip107
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z29
-	VMOVUPS.Z   64(DI), K2, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z20, Z31, Z25
-	VFMADD231PS Z10, Z31, Z26
-	VFMADD231PS Z0, Z31, Z27
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z21, Z31, Z25
-	VFMADD231PS Z11, Z31, Z26
-	VFMADD231PS Z1, Z31, Z27
-	VMOVUPS.Z   8(DI), K3, Z29
-	VMOVUPS.Z   72(DI), K4, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z22, Z31, Z25
-	VFMADD231PS Z12, Z31, Z26
-	VFMADD231PS Z2, Z31, Z27
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z23, Z31, Z25
-	VFMADD231PS Z13, Z31, Z26
-	VFMADD231PS Z3, Z31, Z27
-	VMOVUPS.Z   16(DI), K5, Z29
-	VMOVUPS.Z   80(DI), K6, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z24, Z31, Z25
-	VFMADD231PS Z14, Z31, Z26
-	VFMADD231PS Z4, Z31, Z27
-
-skip107:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip108
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z29
-	VMOVUPS.Z   64(DI), K2, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z15, Z31, Z26
-	VFMADD231PS Z5, Z31, Z27
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z16, Z31, Z26
-	VFMADD231PS Z6, Z31, Z27
-	VMOVUPS.Z   8(DI), K3, Z29
-	VMOVUPS.Z   72(DI), K4, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z17, Z31, Z26
-	VFMADD231PS Z7, Z31, Z27
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z18, Z31, Z26
-	VFMADD231PS Z8, Z31, Z27
-	VMOVUPS.Z   16(DI), K5, Z29
-	VMOVUPS.Z   80(DI), K6, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z19, Z31, Z26
-	VFMADD231PS Z9, Z31, Z27
-
-skip108:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip109
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z29
-	VMOVUPS.Z   64(DI), K2, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z20, Z31, Z26
-	VFMADD231PS Z10, Z31, Z27
-	VFMADD231PS Z0, Z31, Z28
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z21, Z31, Z26
-	VFMADD231PS Z11, Z31, Z27
-	VFMADD231PS Z1, Z31, Z28
-	VMOVUPS.Z   8(DI), K3, Z29
-	VMOVUPS.Z   72(DI), K4, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z22, Z31, Z26
-	VFMADD231PS Z12, Z31, Z27
-	VFMADD231PS Z2, Z31, Z28
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z23, Z31, Z26
-	VFMADD231PS Z13, Z31, Z27
-	VFMADD231PS Z3, Z31, Z28
-	VMOVUPS.Z   16(DI), K5, Z29
-	VMOVUPS.Z   80(DI), K6, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z24, Z31, Z26
-	VFMADD231PS Z14, Z31, Z27
-	VFMADD231PS Z4, Z31, Z28
-
-skip109:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip110
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z29
-	VMOVUPS.Z   64(DI), K2, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z15, Z31, Z27
-	VFMADD231PS Z5, Z31, Z28
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z16, Z31, Z27
-	VFMADD231PS Z6, Z31, Z28
-	VMOVUPS.Z   8(DI), K3, Z29
-	VMOVUPS.Z   72(DI), K4, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z17, Z31, Z27
-	VFMADD231PS Z7, Z31, Z28
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z18, Z31, Z27
-	VFMADD231PS Z8, Z31, Z28
-	VMOVUPS.Z   16(DI), K5, Z29
-	VMOVUPS.Z   80(DI), K6, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z19, Z31, Z27
-	VFMADD231PS Z9, Z31, Z28
-
-skip110:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip111
-	VMOVUPS.Z   (DI), K1, Z29
-	VMOVUPS.Z   64(DI), K2, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z20, Z31, Z27
-	VFMADD231PS Z10, Z31, Z28
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z21, Z31, Z27
-	VFMADD231PS Z11, Z31, Z28
-	VMOVUPS.Z   8(DI), K3, Z29
-	VMOVUPS.Z   72(DI), K4, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z22, Z31, Z27
-	VFMADD231PS Z12, Z31, Z28
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z23, Z31, Z27
-	VFMADD231PS Z13, Z31, Z28
-	VMOVUPS.Z   16(DI), K5, Z29
-	VMOVUPS.Z   80(DI), K6, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z24, Z31, Z27
-	VFMADD231PS Z14, Z31, Z28
-
-skip111:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip112
-	VMOVUPS.Z   (DI), K1, Z29
-	VMOVUPS.Z   64(DI), K2, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z15, Z31, Z28
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z16, Z31, Z28
-	VMOVUPS.Z   8(DI), K3, Z29
-	VMOVUPS.Z   72(DI), K4, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z17, Z31, Z28
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z18, Z31, Z28
-	VMOVUPS.Z   16(DI), K5, Z29
-	VMOVUPS.Z   80(DI), K6, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z19, Z31, Z28
-
-skip112:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip113
-	VMOVUPS.Z   (DI), K1, Z29
-	VMOVUPS.Z   64(DI), K2, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z20, Z31, Z28
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z21, Z31, Z28
-	VMOVUPS.Z   8(DI), K3, Z29
-	VMOVUPS.Z   72(DI), K4, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z22, Z31, Z28
-	VMOVUPS     every100<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z23, Z31, Z28
-	VMOVUPS.Z   16(DI), K5, Z29
-	VMOVUPS.Z   80(DI), K6, Z30
-	VMOVUPS     every99<>+0(SB), Z31
-	VPERMI2PS   Z30, Z29, Z31
-	VFMADD231PS Z24, Z31, Z28
-
-skip113:
-	ADDQ       rowX+32(FP), DI
-	INCQ       R8
-	MOVQ       rowX+32(FP), R11
-	IMUL3Q     $+3, R11, R11
-	SUBQ       R11, DI
-	SUBQ       $0x03, R8
-	MOVQ       aheadY+96(FP), R11
-	PREFETCHT1 (SI)(R11*1)
-	VMOVUPS    Z25, K7, (SI)
-	ADDQ       rowY+8(FP), SI
-	PREFETCHT1 (SI)(R11*1)
-	VMOVUPS    Z26, K7, (SI)
-	ADDQ       rowY+8(FP), SI
-	PREFETCHT1 (SI)(R11*1)
-	VMOVUPS    Z27, K7, (SI)
-	ADDQ       rowY+8(FP), SI
-	PREFETCHT1 (SI)(R11*1)
-	VMOVUPS    Z28, K7, (SI)
-	ADDQ       rowY+8(FP), SI
-	SUBQ       $0x04, R10
-	JMP        rows101
-
-done102:
-rows114:
-	CMPQ         R10, $0x01
-	JLT          done115
-	VBROADCASTSS 100(AX), Z25
-	CMPQ         R8, height+48(FP)
-	JCC          skip116
-	PREFETCHT1   (DI)(R9*1)
-	PREFETCHT1   64(DI)(R9*1)
-	VMOVUPS.Z    (DI), K1, Z26
-	VMOVUPS.Z    64(DI), K2, Z27
-	VMOVUPS      every99<>+0(SB), Z28
-	VPERMI2PS    Z27, Z26, Z28
-	VFMADD231PS  Z0, Z28, Z25
-	VMOVUPS      every100<>+0(SB), Z28
-	VPERMI2PS    Z27, Z26, Z28
-	VFMADD231PS  Z1, Z28, Z25
-	VMOVUPS.Z    8(DI), K3, Z26
-	VMOVUPS.Z    72(DI), K4, Z27
-	VMOVUPS      every99<>+0(SB), Z28
-	VPERMI2PS    Z27, Z26, Z28
-	VFMADD231PS  Z2, Z28, Z25
-	VMOVUPS      every100<>+0(SB), Z28
-	VPERMI2PS    Z27, Z26, Z28
-	VFMADD231PS  Z3, Z28, Z25
-	VMOVUPS.Z    16(DI), K5, Z26
-	VMOVUPS.Z    80(DI), K6, Z27
-	VMOVUPS      every99<>+0(SB), Z28
-	VPERMI2PS    Z27, Z26, Z28
-	VFMADD231PS  Z4, Z28, Z25
-
-skip116:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip117
-	PREFETCHT1  (DI)(R9*1)
-	PREFETCHT1  64(DI)(R9*1)
-	VMOVUPS.Z   (DI), K1, Z26
-	VMOVUPS.Z   64(DI), K2, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z5, Z28, Z25
-	VMOVUPS     every100<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z6, Z28, Z25
-	VMOVUPS.Z   8(DI), K3, Z26
-	VMOVUPS.Z   72(DI), K4, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z7, Z28, Z25
-	VMOVUPS     every100<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z8, Z28, Z25
-	VMOVUPS.Z   16(DI), K5, Z26
-	VMOVUPS.Z   80(DI), K6, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z9, Z28, Z25
-
-skip117:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip118
-	VMOVUPS.Z   (DI), K1, Z26
-	VMOVUPS.Z   64(DI), K2, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z10, Z28, Z25
-	VMOVUPS     every100<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z11, Z28, Z25
-	VMOVUPS.Z   8(DI), K3, Z26
-	VMOVUPS.Z   72(DI), K4, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z12, Z28, Z25
-	VMOVUPS     every100<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z13, Z28, Z25
-	VMOVUPS.Z   16(DI), K5, Z26
-	VMOVUPS.Z   80(DI), K6, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z14, Z28, Z25
-
-skip118:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip119
-	VMOVUPS.Z   (DI), K1, Z26
-	VMOVUPS.Z   64(DI), K2, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z15, Z28, Z25
-	VMOVUPS     every100<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z16, Z28, Z25
-	VMOVUPS.Z   8(DI), K3, Z26
-	VMOVUPS.Z   72(DI), K4, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z17, Z28, Z25
-	VMOVUPS     every100<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z18, Z28, Z25
-	VMOVUPS.Z   16(DI), K5, Z26
-	VMOVUPS.Z   80(DI), K6, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z19, Z28, Z25
-
-skip119:
-	ADDQ        rowX+32(FP), DI
-	INCQ        R8
-	CMPQ        R8, height+48(FP)
-	JCC         skip120
-	VMOVUPS.Z   (DI), K1, Z26
-	VMOVUPS.Z   64(DI), K2, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z20, Z28, Z25
-	VMOVUPS     every100<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z21, Z28, Z25
-	VMOVUPS.Z   8(DI), K3, Z26
-	VMOVUPS.Z   72(DI), K4, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z22, Z28, Z25
-	VMOVUPS     every100<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z23, Z28, Z25
-	VMOVUPS.Z   16(DI), K5, Z26
-	VMOVUPS.Z   80(DI), K6, Z27
-	VMOVUPS     every99<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z24, Z28, Z25
-
-skip120:
-	ADDQ       rowX+32(FP), DI
-	INCQ       R8
-	MOVQ       rowX+32(FP), R11
-	IMUL3Q     $+3, R11, R11
-	SUBQ       R11, DI
-	SUBQ       $0x03, R8
-	MOVQ       aheadY+96(FP), R11
-	PREFETCHT1 (SI)(R11*1)
-	VMOVUPS    Z25, K7, (SI)
-	ADDQ       rowY+8(FP), SI
-	SUBQ       $0x01, R10
-	JMP        rows114
-
-done115:
-	ADDQ frameX+72(FP), CX
-	ADDQ frameY+80(FP), DX
-	DECQ BX
-	JNZ  frame
-	VZEROUPPER
-	RET
-
-DATA every99<>+0(SB)/4, $0x00000000
-DATA every99<>+4(SB)/4, $0x00000002
-DATA every99<>+8(SB)/4, $0x00000004
-DATA every99<>+12(SB)/4, $0x00000006
-DATA every99<>+16(SB)/4, $0x00000008
-DATA every99<>+20(SB)/4, $0x0000000a
-DATA every99<>+24(SB)/4, $0x0000000c
-DATA every99<>+28(SB)/4, $0x0000000e
-DATA every99<>+32(SB)/4, $0x00000010
-DATA every99<>+36(SB)/4, $0x00000012
-DATA every99<>+40(SB)/4, $0x00000014
-DATA every99<>+44(SB)/4, $0x00000016
-DATA every99<>+48(SB)/4, $0x00000018
-DATA every99<>+52(SB)/4, $0x0000001a
-DATA every99<>+56(SB)/4, $0x0000001c
-DATA every99<>+60(SB)/4, $0x0000001e
-GLOBL every99<>(SB), RODATA|NOPTR, $64
-
-DATA every100<>+0(SB)/4, $0x00000001
-DATA every100<>+4(SB)/4, $0x00000003
-DATA every100<>+8(SB)/4, $0x00000005
-DATA every100<>+12(SB)/4, $0x00000007
-DATA every100<>+16(SB)/4, $0x00000009
-DATA every100<>+20(SB)/4, $0x0000000b
-DATA every100<>+24(SB)/4, $0x0000000d
-DATA every100<>+28(SB)/4, $0x0000000f
-DATA every100<>+32(SB)/4, $0x00000011
-DATA every100<>+36(SB)/4, $0x00000013
-DATA every100<>+40(SB)/4, $0x00000015
-DATA every100<>+44(SB)/4, $0x00000017
-DATA every100<>+48(SB)/4, $0x00000019
-DATA every100<>+52(SB)/4, $0x0000001b
-DATA every100<>+56(SB)/4, $0x0000001d
-DATA every100<>+60(SB)/4, $0x0000001f
-GLOBL every100<>(SB), RODATA|NOPTR, $64
-
-// func correlate5s2AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, sums *float32, masks *uint32)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·correlate5s2AVX512(SB), NOSPLIT, $0-120
-	MOVQ   masks+112(FP), AX
-	KMOVW  (AX), K1
-	KMOVW  4(AX), K2
-	KMOVW  8(AX), K3
-	KMOVW  12(AX), K4
-	KMOVW  16(AX), K5
-	KMOVW  20(AX), K6
-	KMOVW  24(AX), K7
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	VXORPS Z14, Z14, Z14
-	VXORPS Z15, Z15, Z15
-	VXORPS Z16, Z16, Z16
-	VXORPS Z17, Z17, Z17
-	VXORPS Z18, Z18, Z18
-	VXORPS Z19, Z19, Z19
-	VXORPS Z20, Z20, Z20
-	VXORPS Z21, Z21, Z21
-	VXORPS Z22, Z22, Z22
-	VXORPS Z23, Z23, Z23
-	VXORPS Z24, Z24, Z24
-	MOVQ   x+16(FP), AX
-	MOVQ   y+0(FP), CX
-	ADDQ   col+24(FP), AX
-	MOVQ   frames+64(FP), DX
-
-frame:
-	MOVQ  first+40(FP), DI
-	MOVQ  CX, BX
-	MOVQ  rowX+32(FP), SI
-	IMULQ DI, SI
-	ADDQ  AX, SI
-	MOVQ  aheadX+88(FP), R8
-	MOVQ  rows+56(FP), R9
-
-rows123:
-	CMPQ        R9, $0x02
-	JLT         done124
-	MOVQ        aheadY+96(FP), R10
-	PREFETCHT1  (BX)(R10*1)
-	VMOVUPS.Z   (BX), K7, Z25
-	ADDQ        rowY+8(FP), BX
-	PREFETCHT1  (BX)(R10*1)
-	VMOVUPS.Z   (BX), K7, Z26
-	ADDQ        rowY+8(FP), BX
-	CMPQ        DI, height+48(FP)
-	JCC         skip125
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z27
-	VMOVUPS.Z   64(SI), K2, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z0
-	VMOVUPS     every122<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z1
-	VMOVUPS.Z   8(SI), K3, Z27
-	VMOVUPS.Z   72(SI), K4, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z2
-	VMOVUPS     every122<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z3
-	VMOVUPS.Z   16(SI), K5, Z27
-	VMOVUPS.Z   80(SI), K6, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z4
-
-skip125:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip126
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z27
-	VMOVUPS.Z   64(SI), K2, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z5
-	VMOVUPS     every122<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z6
-	VMOVUPS.Z   8(SI), K3, Z27
-	VMOVUPS.Z   72(SI), K4, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z7
-	VMOVUPS     every122<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z8
-	VMOVUPS.Z   16(SI), K5, Z27
-	VMOVUPS.Z   80(SI), K6, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z9
-
-skip126:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip127
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z27
-	VMOVUPS.Z   64(SI), K2, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z10
-	VFMADD231PS Z26, Z29, Z0
-	VMOVUPS     every122<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z11
-	VFMADD231PS Z26, Z29, Z1
-	VMOVUPS.Z   8(SI), K3, Z27
-	VMOVUPS.Z   72(SI), K4, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z12
-	VFMADD231PS Z26, Z29, Z2
-	VMOVUPS     every122<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z13
-	VFMADD231PS Z26, Z29, Z3
-	VMOVUPS.Z   16(SI), K5, Z27
-	VMOVUPS.Z   80(SI), K6, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z14
-	VFMADD231PS Z26, Z29, Z4
-
-skip127:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip128
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z27
-	VMOVUPS.Z   64(SI), K2, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z15
-	VFMADD231PS Z26, Z29, Z5
-	VMOVUPS     every122<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z16
-	VFMADD231PS Z26, Z29, Z6
-	VMOVUPS.Z   8(SI), K3, Z27
-	VMOVUPS.Z   72(SI), K4, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z17
-	VFMADD231PS Z26, Z29, Z7
-	VMOVUPS     every122<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z18
-	VFMADD231PS Z26, Z29, Z8
-	VMOVUPS.Z   16(SI), K5, Z27
-	VMOVUPS.Z   80(SI), K6, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z19
-	VFMADD231PS Z26, Z29, Z9
-
-skip128:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip129
-	VMOVUPS.Z   (SI), K1, Z27
-	VMOVUPS.Z   64(SI), K2, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z20
-	VFMADD231PS Z26, Z29, Z10
-	VMOVUPS     every122<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z21
-	VFMADD231PS Z26, Z29, Z11
-	VMOVUPS.Z   8(SI), K3, Z27
-	VMOVUPS.Z   72(SI), K4, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z22
-	VFMADD231PS Z26, Z29, Z12
-	VMOVUPS     every122<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z23
-	VFMADD231PS Z26, Z29, Z13
-	VMOVUPS.Z   16(SI), K5, Z27
-	VMOVUPS.Z   80(SI), K6, Z28
-	VMOVUPS     every121<>+0(SB), Z29
-	VPERMI2PS   Z28, Z27, Z29
-	VFMADD231PS Z25, Z29, Z24
-	VFMADD231PS Z26, Z29, Z14
-
-skip129:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip130
-	VMOVUPS.Z   (SI), K1, Z25
-	VMOVUPS.Z   64(SI), K2, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z25, Z28
-	VFMADD231PS Z26, Z28, Z15
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z25, Z28
-	VFMADD231PS Z26, Z28, Z16
-	VMOVUPS.Z   8(SI), K3, Z25
-	VMOVUPS.Z   72(SI), K4, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z25, Z28
-	VFMADD231PS Z26, Z28, Z17
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z25, Z28
-	VFMADD231PS Z26, Z28, Z18
-	VMOVUPS.Z   16(SI), K5, Z25
-	VMOVUPS.Z   80(SI), K6, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z25, Z28
-	VFMADD231PS Z26, Z28, Z19
-
-skip130:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip131
-	VMOVUPS.Z   (SI), K1, Z25
-	VMOVUPS.Z   64(SI), K2, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z25, Z28
-	VFMADD231PS Z26, Z28, Z20
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z25, Z28
-	VFMADD231PS Z26, Z28, Z21
-	VMOVUPS.Z   8(SI), K3, Z25
-	VMOVUPS.Z   72(SI), K4, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z25, Z28
-	VFMADD231PS Z26, Z28, Z22
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z25, Z28
-	VFMADD231PS Z26, Z28, Z23
-	VMOVUPS.Z   16(SI), K5, Z25
-	VMOVUPS.Z   80(SI), K6, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z25, Z28
-	VFMADD231PS Z26, Z28, Z24
-
-skip131:
-	ADDQ   rowX+32(FP), SI
-	INCQ   DI
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $-3, R10, R10
-	ADDQ   R10, SI
-	ADDQ   $-3, DI
-	SUBQ   $0x02, R9
-	JMP    rows123
-
-done124:
-rows132:
-	CMPQ        R9, $0x01
-	JLT         done133
-	MOVQ        aheadY+96(FP), R10
-	PREFETCHT1  (BX)(R10*1)
-	VMOVUPS.Z   (BX), K7, Z25
-	ADDQ        rowY+8(FP), BX
-	CMPQ        DI, height+48(FP)
-	JCC         skip134
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z26
-	VMOVUPS.Z   64(SI), K2, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z0
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z1
-	VMOVUPS.Z   8(SI), K3, Z26
-	VMOVUPS.Z   72(SI), K4, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z2
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z3
-	VMOVUPS.Z   16(SI), K5, Z26
-	VMOVUPS.Z   80(SI), K6, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z4
-
-skip134:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip135
-	PREFETCHT1  (SI)(R8*1)
-	PREFETCHT1  64(SI)(R8*1)
-	VMOVUPS.Z   (SI), K1, Z26
-	VMOVUPS.Z   64(SI), K2, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z5
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z6
-	VMOVUPS.Z   8(SI), K3, Z26
-	VMOVUPS.Z   72(SI), K4, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z7
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z8
-	VMOVUPS.Z   16(SI), K5, Z26
-	VMOVUPS.Z   80(SI), K6, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z9
-
-skip135:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip136
-	VMOVUPS.Z   (SI), K1, Z26
-	VMOVUPS.Z   64(SI), K2, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z10
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z11
-	VMOVUPS.Z   8(SI), K3, Z26
-	VMOVUPS.Z   72(SI), K4, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z12
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z13
-	VMOVUPS.Z   16(SI), K5, Z26
-	VMOVUPS.Z   80(SI), K6, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z14
-
-skip136:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip137
-	VMOVUPS.Z   (SI), K1, Z26
-	VMOVUPS.Z   64(SI), K2, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z15
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z16
-	VMOVUPS.Z   8(SI), K3, Z26
-	VMOVUPS.Z   72(SI), K4, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z17
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z18
-	VMOVUPS.Z   16(SI), K5, Z26
-	VMOVUPS.Z   80(SI), K6, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z19
-
-skip137:
-	ADDQ        rowX+32(FP), SI
-	INCQ        DI
-	CMPQ        DI, height+48(FP)
-	JCC         skip138
-	VMOVUPS.Z   (SI), K1, Z26
-	VMOVUPS.Z   64(SI), K2, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z20
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z21
-	VMOVUPS.Z   8(SI), K3, Z26
-	VMOVUPS.Z   72(SI), K4, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z22
-	VMOVUPS     every122<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z23
-	VMOVUPS.Z   16(SI), K5, Z26
-	VMOVUPS.Z   80(SI), K6, Z27
-	VMOVUPS     every121<>+0(SB), Z28
-	VPERMI2PS   Z27, Z26, Z28
-	VFMADD231PS Z25, Z28, Z24
-
-skip138:
-	ADDQ   rowX+32(FP), SI
-	INCQ   DI
-	MOVQ   rowX+32(FP), R10
-	IMUL3Q $-3, R10, R10
-	ADDQ   R10, SI
-	ADDQ   $-3, DI
-	SUBQ   $0x01, R9
-	JMP    rows132
-
-done133:
-	ADDQ    frameX+72(FP), AX
-	ADDQ    frameY+80(FP), CX
-	DECQ    DX
-	JNZ     frame
-	MOVQ    sums+104(FP), AX
-	VMOVUPS (AX), Z25
-	VADDPS  Z25, Z0, Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(AX), Z0
-	VADDPS  Z0, Z1, Z1
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS 128(AX), Z0
-	VADDPS  Z0, Z2, Z2
-	VMOVUPS Z2, 128(AX)
-	VMOVUPS 192(AX), Z0
-	VADDPS  Z0, Z3, Z3
-	VMOVUPS Z3, 192(AX)
-	VMOVUPS 256(AX), Z0
-	VADDPS  Z0, Z4, Z4
-	VMOVUPS Z4, 256(AX)
-	VMOVUPS 320(AX), Z0
-	VADDPS  Z0, Z5, Z5
-	VMOVUPS Z5, 320(AX)
-	VMOVUPS 384(AX), Z0
-	VADDPS  Z0, Z6, Z6
-	VMOVUPS Z6, 384(AX)
-	VMOVUPS 448(AX), Z0
-	VADDPS  Z0, Z7, Z7
-	VMOVUPS Z7, 448(AX)
-	VMOVUPS 512(AX), Z0
-	VADDPS  Z0, Z8, Z8
-	VMOVUPS Z8, 512(AX)
-	VMOVUPS 576(AX), Z0
-	VADDPS  Z0, Z9, Z9
-	VMOVUPS Z9, 576(AX)
-	VMOVUPS 640(AX), Z0
-	VADDPS  Z0, Z10, Z10
-	VMOVUPS Z10, 640(AX)
-	VMOVUPS 704(AX), Z0
-	VADDPS  Z0, Z11, Z11
-	VMOVUPS Z11, 704(AX)
-	VMOVUPS 768(AX), Z0
-	VADDPS  Z0, Z12, Z12
-	VMOVUPS Z12, 768(AX)
-	VMOVUPS 832(AX), Z0
-	VADDPS  Z0, Z13, Z13
-	VMOVUPS Z13, 832(AX)
-	VMOVUPS 896(AX), Z0
-	VADDPS  Z0, Z14, Z14
-	VMOVUPS Z14, 896(AX)
-	VMOVUPS 960(AX), Z0
-	VADDPS  Z0, Z15, Z15
-	VMOVUPS Z15, 960(AX)
-	VMOVUPS 1024(AX), Z0
-	VADDPS  Z0, Z16, Z16
-	VMOVUPS Z16, 1024(AX)
-	VMOVUPS 1088(AX), Z0
-	VADDPS  Z0, Z17, Z17
-	VMOVUPS Z17, 1088(AX)
-	VMOVUPS 1152(AX), Z0
-	VADDPS  Z0, Z18, Z18
-	VMOVUPS Z18, 1152(AX)
-	VMOVUPS 1216(AX), Z0
-	VADDPS  Z0, Z19, Z19
-	VMOVUPS Z19, 1216(AX)
-	VMOVUPS 1280(AX), Z0
-	VADDPS  Z0, Z20, Z20
-	VMOVUPS Z20, 1280(AX)
-	VMOVUPS 1344(AX), Z0
-	VADDPS  Z0, Z21, Z21
-	VMOVUPS Z21, 1344(AX)
-	VMOVUPS 1408(AX), Z0
-	VADDPS  Z0, Z22, Z22
-	VMOVUPS Z22, 1408(AX)
-	VMOVUPS 1472(AX), Z0
-	VADDPS  Z0, Z23, Z23
-	VMOVUPS Z23, 1472(AX)
-	VMOVUPS 1536(AX), Z0
-	VADDPS  Z0, Z24, Z24
-	VMOVUPS Z24, 1536(AX)
-	VZEROUPPER
-	RET
-
-DATA every121<>+0(SB)/4, $0x00000000
-DATA every121<>+4(SB)/4, $0x00000002
-DATA every121<>+8(SB)/4, $0x00000004
-DATA every121<>+12(SB)/4, $0x00000006
-DATA every121<>+16(SB)/4, $0x00000008
-DATA every121<>+20(SB)/4, $0x0000000a
-DATA every121<>+24(SB)/4, $0x0000000c
-DATA every121<>+28(SB)/4, $0x0000000e
-DATA every121<>+32(SB)/4, $0x00000010
-DATA every121<>+36(SB)/4, $0x00000012
-DATA every121<>+40(SB)/4, $0x00000014
-DATA every121<>+44(SB)/4, $0x00000016
-DATA every121<>+48(SB)/4, $0x00000018
-DATA every121<>+52(SB)/4, $0x0000001a
-DATA every121<>+56(SB)/4, $0x0000001c
-DATA every121<>+60(SB)/4, $0x0000001e
-GLOBL every121<>(SB), RODATA|NOPTR, $64
-
-DATA every122<>+0(SB)/4, $0x00000001
-DATA every122<>+4(SB)/4, $0x00000003
-DATA every122<>+8(SB)/4, $0x00000005
-DATA every122<>+12(SB)/4, $0x00000007
-DATA every122<>+16(SB)/4, $0x00000009
-DATA every122<>+20(SB)/4, $0x0000000b
-DATA every122<>+24(SB)/4, $0x0000000d
-DATA every122<>+28(SB)/4, $0x0000000f
-DATA every122<>+32(SB)/4, $0x00000011
-DATA every122<>+36(SB)/4, $0x00000013
-DATA every122<>+40(SB)/4, $0x00000015
-DATA every122<>+44(SB)/4, $0x00000017
-DATA every122<>+48(SB)/4, $0x00000019
-DATA every122<>+52(SB)/4, $0x0000001b
-DATA every122<>+56(SB)/4, $0x0000001d
-DATA every122<>+60(SB)/4, $0x0000001f
-GLOBL every122<>(SB), RODATA|NOPTR, $64
 
 // func spread3AVX512(y *float32, rowY int, x *float32, col int, rowX int, first int, height int, rows int, frames int, frameX int, frameY int, aheadX int, aheadY int, weights *float32, masks *uint32, whole int)
 // Requires: AVX, AVX512F, MMX+
@@ -3317,8 +1393,10 @@ TEXT ·spread3AVX512(SB), NOSPLIT, $0-128
 	KMOVW   12(AX), K4
 	KMOVW   16(AX), K5
 	MOVQ    weights+104(FP), AX
-	VMOVUPS low139<>+0(SB), Z0
-	VMOVUPS high140<>+0(SB), Z1
+	VMOVUPS even65<>+0(SB), Z0
+	VMOVUPS odd66<>+0(SB), Z0
+	VMOVUPS low67<>+0(SB), Z0
+	VMOVUPS high68<>+0(SB), Z1
 	MOVQ    x+16(FP), CX
 	MOVQ    y+0(FP), DX
 	ADDQ    col+24(FP), CX
@@ -3338,7 +1416,7 @@ pair:
 	VBROADCASTSS 144(AX), Z4
 	VBROADCASTSS 144(AX), Z5
 	CMPQ         R8, height+48(FP)
-	JCC          skip141
+	JCC          skip69
 	VMOVUPS.Z    (DI), K1, Z6
 	VBROADCASTSS (AX), Z7
 	VFMADD231PS  Z7, Z6, Z2
@@ -3367,11 +1445,11 @@ pair:
 	VBROADCASTSS 116(AX), Z7
 	VFMADD231PS  Z7, Z6, Z5
 
-skip141:
+skip69:
 	INCQ         R8
 	ADDQ         rowX+32(FP), DI
 	CMPQ         R8, height+48(FP)
-	JCC          skip142
+	JCC          skip70
 	VMOVUPS.Z    (DI), K1, Z6
 	VBROADCASTSS 12(AX), Z7
 	VFMADD231PS  Z7, Z6, Z2
@@ -3400,11 +1478,11 @@ skip141:
 	VBROADCASTSS 128(AX), Z7
 	VFMADD231PS  Z7, Z6, Z5
 
-skip142:
+skip70:
 	INCQ         R8
 	ADDQ         rowX+32(FP), DI
 	CMPQ         R8, height+48(FP)
-	JCC          skip143
+	JCC          skip71
 	MOVQ         aheadX+88(FP), R10
 	PREFETCHT1   (DI)(R10*1)
 	VMOVUPS.Z    (DI), K1, Z6
@@ -3435,32 +1513,34 @@ skip142:
 	VBROADCASTSS 140(AX), Z7
 	VFMADD231PS  Z7, Z6, Z5
 
-skip143:
+skip71:
 	INCQ       R8
 	ADDQ       rowX+32(FP), DI
 	MOVQ       rowX+32(FP), R10
 	IMUL3Q     $+2, R10, R10
 	SUBQ       R10, DI
 	SUBQ       $0x02, R8
-	VMOVAPS    Z2, Z6
-	VPERMT2PS  Z3, Z0, Z6
-	VPERMT2PS  Z3, Z1, Z2
+	VMOVUPS    Z0, Z6
+	VPERMI2PS  Z3, Z2, Z6
+	VMOVUPS    Z1, Z7
+	VPERMI2PS  Z3, Z2, Z7
 	MOVQ       aheadY+96(FP), R10
 	PREFETCHT1 (SI)(R10*1)
 	PREFETCHT1 64(SI)(R10*1)
 	VMOVUPS    Z6, K4, (SI)
-	VMOVUPS    Z2, K5, 64(SI)
+	VMOVUPS    Z7, K5, 64(SI)
 	ADDQ       rowY+8(FP), SI
 	DECQ       R9
 	JZ         done
-	VMOVAPS    Z4, Z2
-	VPERMT2PS  Z5, Z0, Z2
-	VPERMT2PS  Z5, Z1, Z4
+	VMOVUPS    Z0, Z2
+	VPERMI2PS  Z5, Z4, Z2
+	VMOVUPS    Z1, Z3
+	VPERMI2PS  Z5, Z4, Z3
 	MOVQ       aheadY+96(FP), R10
 	PREFETCHT1 (SI)(R10*1)
 	PREFETCHT1 64(SI)(R10*1)
 	VMOVUPS    Z2, K4, (SI)
-	VMOVUPS    Z4, K5, 64(SI)
+	VMOVUPS    Z3, K5, 64(SI)
 	ADDQ       rowY+8(FP), SI
 	DECQ       R9
 	JZ         done
@@ -3474,41 +1554,77 @@ done:
 	VZEROUPPER
 	RET
 
-DATA low139<>+0(SB)/4, $0x00000000
-DATA low139<>+4(SB)/4, $0x00000010
-DATA low139<>+8(SB)/4, $0x00000001
-DATA low139<>+12(SB)/4, $0x00000011
-DATA low139<>+16(SB)/4, $0x00000002
-DATA low139<>+20(SB)/4, $0x00000012
-DATA low139<>+24(SB)/4, $0x00000003
-DATA low139<>+28(SB)/4, $0x00000013
-DATA low139<>+32(SB)/4, $0x00000004
-DATA low139<>+36(SB)/4, $0x00000014
-DATA low139<>+40(SB)/4, $0x00000005
-DATA low139<>+44(SB)/4, $0x00000015
-DATA low139<>+48(SB)/4, $0x00000006
-DATA low139<>+52(SB)/4, $0x00000016
-DATA low139<>+56(SB)/4, $0x00000007
-DATA low139<>+60(SB)/4, $0x00000017
-GLOBL low139<>(SB), RODATA|NOPTR, $64
+DATA even65<>+0(SB)/4, $0x00000000
+DATA even65<>+4(SB)/4, $0x00000002
+DATA even65<>+8(SB)/4, $0x00000004
+DATA even65<>+12(SB)/4, $0x00000006
+DATA even65<>+16(SB)/4, $0x00000008
+DATA even65<>+20(SB)/4, $0x0000000a
+DATA even65<>+24(SB)/4, $0x0000000c
+DATA even65<>+28(SB)/4, $0x0000000e
+DATA even65<>+32(SB)/4, $0x00000010
+DATA even65<>+36(SB)/4, $0x00000012
+DATA even65<>+40(SB)/4, $0x00000014
+DATA even65<>+44(SB)/4, $0x00000016
+DATA even65<>+48(SB)/4, $0x00000018
+DATA even65<>+52(SB)/4, $0x0000001a
+DATA even65<>+56(SB)/4, $0x0000001c
+DATA even65<>+60(SB)/4, $0x0000001e
+GLOBL even65<>(SB), RODATA|NOPTR, $64
 
-DATA high140<>+0(SB)/4, $0x00000008
-DATA high140<>+4(SB)/4, $0x00000018
-DATA high140<>+8(SB)/4, $0x00000009
-DATA high140<>+12(SB)/4, $0x00000019
-DATA high140<>+16(SB)/4, $0x0000000a
-DATA high140<>+20(SB)/4, $0x0000001a
-DATA high140<>+24(SB)/4, $0x0000000b
-DATA high140<>+28(SB)/4, $0x0000001b
-DATA high140<>+32(SB)/4, $0x0000000c
-DATA high140<>+36(SB)/4, $0x0000001c
-DATA high140<>+40(SB)/4, $0x0000000d
-DATA high140<>+44(SB)/4, $0x0000001d
-DATA high140<>+48(SB)/4, $0x0000000e
-DATA high140<>+52(SB)/4, $0x0000001e
-DATA high140<>+56(SB)/4, $0x0000000f
-DATA high140<>+60(SB)/4, $0x0000001f
-GLOBL high140<>(SB), RODATA|NOPTR, $64
+DATA odd66<>+0(SB)/4, $0x00000001
+DATA odd66<>+4(SB)/4, $0x00000003
+DATA odd66<>+8(SB)/4, $0x00000005
+DATA odd66<>+12(SB)/4, $0x00000007
+DATA odd66<>+16(SB)/4, $0x00000009
+DATA odd66<>+20(SB)/4, $0x0000000b
+DATA odd66<>+24(SB)/4, $0x0000000d
+DATA odd66<>+28(SB)/4, $0x0000000f
+DATA odd66<>+32(SB)/4, $0x00000011
+DATA odd66<>+36(SB)/4, $0x00000013
+DATA odd66<>+40(SB)/4, $0x00000015
+DATA odd66<>+44(SB)/4, $0x00000017
+DATA odd66<>+48(SB)/4, $0x00000019
+DATA odd66<>+52(SB)/4, $0x0000001b
+DATA odd66<>+56(SB)/4, $0x0000001d
+DATA odd66<>+60(SB)/4, $0x0000001f
+GLOBL odd66<>(SB), RODATA|NOPTR, $64
+
+DATA low67<>+0(SB)/4, $0x00000000
+DATA low67<>+4(SB)/4, $0x00000010
+DATA low67<>+8(SB)/4, $0x00000001
+DATA low67<>+12(SB)/4, $0x00000011
+DATA low67<>+16(SB)/4, $0x00000002
+DATA low67<>+20(SB)/4, $0x00000012
+DATA low67<>+24(SB)/4, $0x00000003
+DATA low67<>+28(SB)/4, $0x00000013
+DATA low67<>+32(SB)/4, $0x00000004
+DATA low67<>+36(SB)/4, $0x00000014
+DATA low67<>+40(SB)/4, $0x00000005
+DATA low67<>+44(SB)/4, $0x00000015
+DATA low67<>+48(SB)/4, $0x00000006
+DATA low67<>+52(SB)/4, $0x00000016
+DATA low67<>+56(SB)/4, $0x00000007
+DATA low67<>+60(SB)/4, $0x00000017
+GLOBL low67<>(SB), RODATA|NOPTR, $64
+
+DATA high68<>+0(SB)/4, $0x00000008
+DATA high68<>+4(SB)/4, $0x00000018
+DATA high68<>+8(SB)/4, $0x00000009
+DATA high68<>+12(SB)/4, $0x00000019
+DATA high68<>+16(SB)/4, $0x0000000a
+DATA high68<>+20(SB)/4, $0x0000001a
+DATA high68<>+24(SB)/4, $0x0000000b
+DATA high68<>+28(SB)/4, $0x0000001b
+DATA high68<>+32(SB)/4, $0x0000000c
+DATA high68<>+36(SB)/4, $0x0000001c
+DATA high68<>+40(SB)/4, $0x0000000d
+DATA high68<>+44(SB)/4, $0x0000001d
+DATA high68<>+48(SB)/4, $0x0000000e
+DATA high68<>+52(SB)/4, $0x0000001e
+DATA high68<>+56(SB)/4, $0x0000000f
+DATA high68<>+60(SB)/4, $0x0000001f
+GLOBL high68<>(SB), RODATA|NOPTR, $64
 
 // func totalsAVX512(out *float32, sums *float32, n int, add int)
 // Requires: AVX, AVX512F, AVX512VL
@@ -3535,11 +1651,11 @@ loop:
 	MOVL          $0x00000001, BX
 	KMOVW         BX, K1
 	CMPQ          add+24(FP), $0x00
-	JEQ           fresh144
+	JEQ           fresh72
 	VMOVUPS.Z     (AX), K1, X1
 	VADDPS        X1, X0, X0
 
-fresh144:
+fresh72:
 	VMOVUPS X0, K1, (AX)
 	ADDQ    $0x04, AX
 	ADDQ    $0x40, CX

@@ -16,6 +16,9 @@ func init() { vectors("stencil", stencils) }
 func stencils(m *machine) {
 	for _, k := range []int{3, 5} {
 		for _, stride := range []int{1, 2} {
+			if m.wide() && stride == 2 {
+				continue // vectors of eight are as fast
+			}
 			s := stencil{machine: m, kernel: k, stride: stride}
 			s.slide()
 			s.correlate()
@@ -37,10 +40,8 @@ type stencil struct {
 	*machine
 	kernel, stride int
 
-	x, rowX, height reg.GPVirtual
-	masks           []operand.Op   // of the loads for a row
-	order           [2]operand.Mem // AVX-512: even and odd elements of two vectors
-	ahead           reg.GPVirtual
+	masks []operand.Op // of the loads for a row
+	ahead reg.GPVirtual
 }
 
 const stencilArgs = "y *float32, rowY int, x *float32, col, rowX, first, height, rows, frames, frameX, frameY, aheadX, aheadY int"
@@ -75,28 +76,13 @@ func (s *stencil) loads() int {
 	return (s.kernel + 1) / 2 * 2
 }
 
-// begin loads what the functions have in common.
-func (s *stencil) begin(masks reg.GPVirtual) {
-	s.masks = s.masksAt(masks, 0, s.loads())
-	if s.stride == 2 && s.wide() {
-		for odd := range s.order {
-			s.order[odd] = s.lanesOf(s.label("every"), func(i int) int { return 2*i + odd })
-		}
-	}
-}
-
 // row calls f for each tap of a row of inputs with what the columns read, unless
 // there is no such row. What is seen for the first time, it looks for ahead too.
 func (s *stencil) row(at reg.Register, number reg.Register, seen bool, f func(tap int, x vec)) {
 	skip := s.label("skip")
 	s.CMPQ(number, s.address(s.Param("height")))
 	s.JCC(operand.LabelRef(skip)) // unsigned: negative numbers are large
-	for line := range s.stride * s.lanes / 16 {
-		if !seen {
-			s.PREFETCHT1(operand.Mem{Base: at, Index: s.ahead, Scale: 1, Disp: 64 * line})
-		}
-	}
-	if s.stride*s.lanes < 16 && !seen {
+	if !seen { // at most a line for each row
 		s.PREFETCHT1(operand.Mem{Base: at, Index: s.ahead, Scale: 1})
 	}
 	if s.stride == 1 {
@@ -107,26 +93,14 @@ func (s *stencil) row(at reg.Register, number reg.Register, seen bool, f func(ta
 		for tap := 0; tap < s.kernel; tap += 2 {
 			low := s.part(operand.Mem{Base: at, Disp: 4 * tap}, s.masks[tap])
 			high := s.part(operand.Mem{Base: at, Disp: 4 * (tap + s.lanes)}, s.masks[tap+1])
-			f(tap, s.every(0, low, high))
+			even, odd := s.weave().apart(low, high)
+			f(tap, even)
 			if tap+1 < s.kernel {
-				f(tap+1, s.every(1, low, high))
+				f(tap+1, odd)
 			}
 		}
 	}
 	s.Label(skip)
-}
-
-// every is every second element of two vectors, from the first or the second on.
-func (s *stencil) every(odd int, low, high vec) vec {
-	v := s.vec()
-	if s.wide() {
-		s.VMOVUPS(s.order[odd], v)
-		s.VPERMI2PS(high, low, v)
-		return v
-	}
-	s.VSHUFPS(operand.U8(0x88+0x55*odd), high, low, v)
-	s.VPERMPD(operand.U8(0b11011000), v, v)
-	return v
 }
 
 // blocks writes a loop over blocks of several rows of results and one over those
@@ -151,7 +125,7 @@ func (s *stencil) slide() {
 	s.machine.begin(fmt.Sprintf("slide%ds%d", k, s.stride), "func("+stencilArgs+", weights *float32, masks *uint32, whole int)",
 		"is stencilSlide for kernels of %d by %d and a stride of %d.", k, k, s.stride)
 	table := s.integer("masks")
-	s.begin(table)
+	s.masks = s.masksAt(table, 0, s.loads())
 	store := s.masksAt(table, s.loads(), 1)[0]
 	weights := s.integer("weights")
 	w := make([]vec, k*k) // nil if there are not enough registers
@@ -239,7 +213,7 @@ func (s *stencil) correlate() {
 	s.machine.begin(fmt.Sprintf("correlate%ds%d", k, s.stride), "func("+stencilArgs+", sums *float32, masks *uint32)",
 		"is stencilCorrelate for kernels of %d by %d and a stride of %d.", height, k, s.stride)
 	table := s.integer("masks")
-	s.begin(table)
+	s.masks = s.masksAt(table, 0, s.loads())
 	part := s.masksAt(table, s.loads(), 1)[0]
 	sum := make([]vec, height*k)
 	for i := range sum {
@@ -313,11 +287,7 @@ func spread(m *machine, k int) {
 	masks := m.masksAt(table, 0, k)
 	store := m.masksAt(table, k, 2)
 	weights := m.integer("weights")
-	var low, high vec
-	if m.wide() {
-		low = m.copy(m.lanesOf(m.label("low"), func(i int) int { return i/2 + i%2*16 }))
-		high = m.copy(m.lanesOf(m.label("high"), func(i int) int { return 8 + i/2 + i%2*16 }))
-	}
+	pairs := m.weave()
 	x, y := m.integer("x"), m.integer("y")
 	m.ADDQ(m.address(m.Param("col")), x)
 	frames := m.integer("frames")
@@ -356,21 +326,7 @@ func spread(m *machine, k int) {
 	m.SUBQ(back, from)
 	m.SUBQ(operand.U8(k-1), number)
 	for row := range 2 {
-		even, odd := sum[2*row], sum[2*row+1]
-		a := m.vec()
-		var b vec
-		if m.wide() {
-			m.VMOVAPS(even, a)
-			m.VPERMT2PS(odd, low, a)
-			m.VPERMT2PS(odd, high, even)
-			b = even
-		} else {
-			b = m.vec()
-			m.VUNPCKLPS(odd, even, a)
-			m.VUNPCKHPS(odd, even, even)
-			m.VPERM2F128(operand.U8(0x31), even, a, b)
-			m.VPERM2F128(operand.U8(0x20), even, a, a)
-		}
+		a, b := pairs.together(sum[2*row], sum[2*row+1])
 		ahead := m.integer("aheadY")
 		m.PREFETCHT1(operand.Mem{Base: to, Index: ahead, Scale: 1})
 		if m.wide() {
