@@ -1,6 +1,10 @@
 package optim
 
-import "math"
+import (
+	"math"
+
+	"finetune/internal/kernel"
+)
 
 // Adafactor keeps the mean squares of a matrix by its rows and its columns only,
 // which is nearly no memory, and makes steps in proportion to the weights:
@@ -54,23 +58,21 @@ func adafactorMoments(x *tensor) {
 	}
 	count, rows, columns := x.matrices()
 	rest := math.Pow(float64(x.step), x.h.Beta2Decay)
-	sums := make([]float64, columns)
+	sums := x.room(0, columns)
 	x.figures = x.figures[:0]
 	for i := range count {
-		clear(sums)
 		r, c := x.slots[0][i*rows:(i+1)*rows], x.slots[1][i*columns:(i+1)*columns]
+		clear(sums)
 		for j := range r {
 			at := (i*rows + j) * columns
-			sum := 0.0
-			for k, g := range x.source[at : at+columns] {
-				sq := float64(g) * float64(g)
-				sum += sq
-				sums[k] += sq
+			g := x.source[at : at+columns]
+			for k, v := range g {
+				sums[k] += float32(v * v)
 			}
-			r[j] += float32(rest * (sum/float64(columns) - float64(r[j])))
+			r[j] += float32(rest * (kernel.SumSquares(g)/float64(columns) - float64(r[j])))
 		}
 		for k := range c {
-			c[k] += float32(rest * (sums[k]/float64(rows) - float64(c[k])))
+			c[k] += float32(rest * (float64(sums[k])/float64(rows) - float64(c[k])))
 		}
 		x.figures = append(x.figures, max(mean(r), resolution))
 	}

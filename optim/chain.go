@@ -118,6 +118,7 @@ type task struct {
 	x      *tensor
 	lo, hi int
 	update kernel.Update
+	block  block
 }
 
 var spareBlocks = sync.Pool{New: func() any { return new([blockLen]float32) }}
@@ -140,14 +141,15 @@ func (t *task) run() {
 	own := spareBlocks.Get().(*[blockLen]float32)
 	for lo := t.lo; lo < t.hi; lo += blockLen {
 		hi := min(lo+blockLen, t.hi)
-		b := block{w: x.Value[lo:hi], u: own[:hi-lo], x: x, lo: lo}
+		b := &t.block
+		*b = block{w: x.Value[lo:hi], u: own[:hi-lo], x: x, lo: lo}
 		if x.update != nil {
 			b.u = x.update[lo:hi]
 		}
 		copy(b.u, x.source[lo:hi])
 		for i := range c.pieces {
 			if p := &c.pieces[i]; p.loop != nil {
-				p.loop(&b, &p.k)
+				p.loop(b, &p.k)
 			} else {
 				links := c.links[p.lo:p.hi]
 				t.vectors(links, lo, hi, b.u, b.u, needsMoments(links))

@@ -63,12 +63,14 @@ func orthogonalize(x *tensor) {
 	n := len(x.Value) / m
 	kernel.Scale(x.update, x.update, float32(1/max(norm(x.update), 1e-7)))
 	// The products are of the smaller side: X is as wide as high, or wider.
-	wide, tall := x.update, m > n
+	wide, next, tall := x.room(0, m*n), x.room(1, m*n), m > n
 	if tall {
-		wide = transposed(x.update, m, n)
+		transpose(wide, x.update, m, n)
 		m, n = n, m
+	} else {
+		copy(wide, x.update)
 	}
-	gram, square, next := make([]float32, m*m), make([]float32, m*m), make([]float32, m*n)
+	gram, square := x.room(2, m*m), x.room(3, m*m)
 	for range int(x.h.NSSteps) {
 		kernel.Gemm(false, true, m, m, n, 1, wide, n, wide, n, 0, gram, m)
 		copy(square, gram)
@@ -78,18 +80,17 @@ func orthogonalize(x *tensor) {
 		wide, next = next, wide
 	}
 	if tall {
-		wide = transposed(wide, m, n)
+		transpose(x.update, wide, m, n)
+	} else {
+		copy(x.update, wide)
 	}
-	copy(x.update, wide)
 }
 
-// transposed is the transpose of an m by n matrix.
-func transposed(x []float32, m, n int) []float32 {
-	out := make([]float32, len(x))
+// transpose writes the transpose of x, an m by n matrix.
+func transpose(out, x []float32, m, n int) {
 	for i := range m {
 		for j := range n {
 			out[j*m+i] = x[i*n+j]
 		}
 	}
-	return out
 }

@@ -129,6 +129,28 @@ func Example_adaptiveWeightDecay() {
 	// head.weight  0.829613 -1.170315
 }
 
+// lr *= 0.9 after every epoch: the schedule exponential, a little at each step, or
+// step, at the end of each epoch. Here an epoch has 10 steps.
+func Example_learningRate() {
+	for _, text := range []string{"exponential:gamma=0.9", "step:gamma=0.9"} {
+		course, err := optim.ParseCourse(text)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		run := optim.Run{Steps: 30, PerEpoch: 10}
+		factor := course.Schedule(run, 0)
+		fmt.Print(text)
+		for _, step := range []int{0, 5, 10, 20, 29} {
+			fmt.Printf(" %.4f", factor(step, run.Steps))
+		}
+		fmt.Println()
+	}
+	// Output:
+	// exponential:gamma=0.9 1.0000 0.9487 0.9000 0.8100 0.7367
+	// step:gamma=0.9 1.0000 1.0000 0.9000 0.8100 0.8100
+}
+
 // A generic adaptive optimizer takes weight decay as a part, in one of three ways:
 // coupled joins the gradient, decoupled follows the learning rate, absolute does
 // not. labml calls them weight_decouple=False, True, and absolute=True.

@@ -104,6 +104,22 @@ func stepped() []rule {
 	return slices.DeleteFunc(slices.Clone(rules), func(r rule) bool { return r.Closure })
 }
 
+// TestAllocations: beside a few words for norms, a step allocates nothing.
+func TestAllocations(t *testing.T) {
+	for _, rule := range stepped() {
+		params := randomParams(7)
+		o := mustNew(t, params, everything(rule.Name))
+		feed(params, 0)
+		o.Step(1)
+		o.Step(1)
+		if got := testing.AllocsPerRun(5, func() { o.Step(1e-3) }); got > 30 {
+			t.Errorf("%s: got %v allocations a step, want at most 30", rule.Name, got)
+		} else {
+			t.Logf("%s: %v allocations", rule.Name, got)
+		}
+	}
+}
+
 // randomParams are two parameters, longer than a task and odd, one with a mask.
 func randomParams(seed uint64) []*Param {
 	r := rand.New(rand.NewPCG(seed, 1))

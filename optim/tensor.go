@@ -19,6 +19,19 @@ type tensor struct {
 	// What a stage has found out about the tensor as a whole, for its chain.
 	figure  float64
 	figures []float64
+
+	rooms [][]float32 // for what is worked out on the way, kept from step to step
+}
+
+// room is space for n numbers, the i-th that is asked for. It holds anything.
+func (x *tensor) room(i, n int) []float32 {
+	for len(x.rooms) <= i {
+		x.rooms = append(x.rooms, nil)
+	}
+	if len(x.rooms[i]) < n {
+		x.rooms[i] = make([]float32, n)
+	}
+	return x.rooms[i][:n]
 }
 
 // moving is a hyperparameter that has a schedule of its own.
