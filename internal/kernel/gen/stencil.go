@@ -82,7 +82,7 @@ func (s *stencil) row(at reg.Register, number reg.Register, seen bool, f func(ta
 	skip := s.label("skip")
 	s.CMPQ(number, s.address(s.Param("height")))
 	s.JCC(operand.LabelRef(skip)) // unsigned: negative numbers are large
-	if !seen { // at most a line for each row
+	if !seen {                    // at most a line for each row
 		s.PREFETCHT1(operand.Mem{Base: at, Index: s.ahead, Scale: 1})
 	}
 	if s.stride == 1 {
@@ -122,7 +122,7 @@ func (m *machine) blocks(most int, body func(rows int)) {
 // slide computes results: a block of them takes each row of inputs once.
 func (s *stencil) slide() {
 	k := s.kernel
-	s.machine.begin(fmt.Sprintf("slide%ds%d", k, s.stride), "func("+stencilArgs+", weights *float32, masks *uint32, whole int)",
+	s.begin(fmt.Sprintf("slide%ds%d", k, s.stride), "func("+stencilArgs+", weights *float32, masks *uint32, whole int)",
 		"is stencilSlide for kernels of %d by %d and a stride of %d.", k, k, s.stride)
 	table := s.integer("masks")
 	s.masks = s.masksAt(table, 0, s.loads())
@@ -210,7 +210,7 @@ func (s *stencil) correlate() {
 	if !s.wide() && k > 3 {
 		height = 1
 	}
-	s.machine.begin(fmt.Sprintf("correlate%ds%d", k, s.stride), "func("+stencilArgs+", sums *float32, masks *uint32)",
+	s.begin(fmt.Sprintf("correlate%ds%d", k, s.stride), "func("+stencilArgs+", sums *float32, masks *uint32)",
 		"is stencilCorrelate for kernels of %d by %d and a stride of %d.", height, k, s.stride)
 	table := s.integer("masks")
 	s.masks = s.masksAt(table, 0, s.loads())
