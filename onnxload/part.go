@@ -21,6 +21,15 @@ type Part struct {
 // for Config.Parts.
 func (p *Program) Parts() []Part { return p.parts }
 
+// Input is the node of the graph that the part reads at a slot; nil if there is
+// none, or a constant.
+func (p Part) Input(slot int) *G.Node {
+	if slot >= len(p.call.in) || p.call.in[slot] == nil || p.call.in[slot].known {
+		return nil
+	}
+	return p.call.l.leaf(p.call.in[slot])
+}
+
 // addPart notes a node that was lowered.
 func (l *lowering) addPart(c *call, results []*value) {
 	if !l.cfg.Parts || c.fold || c.bodies != nil {

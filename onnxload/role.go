@@ -71,6 +71,7 @@ func (m *Model) readParams() {
 			m.quantized[p] = q
 			p.Value = q.Weights(toFloats(t.I))
 		}
+		p.InFirst = u.inFirst(p, by)
 		m.Params = append(m.Params, p)
 		readers = append(readers, by)
 	}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -162,6 +163,12 @@ func (c Config) Check() error {
 	if !(0 <= p.Begin && p.Begin <= p.End && p.End <= 1) {
 		return fmt.Errorf("pruning begins at %v and ends at %v of the run, want 0 ≤ begin ≤ end ≤ 1", p.Begin, p.End)
 	}
+	if p.Calibration < 0 {
+		return fmt.Errorf("examples for calibration is %d, want 0 or more", p.Calibration)
+	}
+	if err := errors.Join(p.Score.Check(), p.Pattern.Check()); err != nil {
+		return fmt.Errorf("pruning: %w", err)
+	}
 	if p.Every < 0 {
 		return fmt.Errorf("steps between prunings is %d, want 0 or more", p.Every)
 	}
@@ -212,7 +219,7 @@ func (c Config) schedule(run optim.Run) (optim.Schedule, *optim.Plateau, error) 
 		course = course.Warmed(optim.Length{N: c.Warmup})
 	}
 	hold := 0
-	if len(c.Prune.Sparsity) > 0 {
+	if c.Prune.gradually() {
 		_, hold = c.Prune.span(run.Steps)
 	}
 	return course.Schedule(run, hold), course.Plateau, nil
@@ -222,7 +229,7 @@ func (c Config) schedule(run optim.Run) (optim.Schedule, *optim.Plateau, error) 
 // PruningLR.
 func (c Config) Update() optim.Config {
 	o := c.Optim
-	if len(c.Prune.Sparsity) > 0 && (o.Rule == "adam" || o.Rule == "adamw") {
+	if c.Prune.gradually() && (o.Rule == "adam" || o.Rule == "adamw") {
 		o.LR = append(optim.Set(PruningLR), o.LR...)
 	}
 	return o

@@ -21,13 +21,45 @@ type Pruning struct {
 	Begin, End float64 // 0 ≤ Begin ≤ End ≤ 1
 	Every      int     // steps between two prunings; 0 is a hundredth of the run
 
-	// Threshold sets weights to zero, once and at the end, that are smaller.
-	Threshold optim.Settings
+	// Score says what goes first, and Pattern what goes together, which may mean a
+	// Sparsity of itself. Calibration is how many examples the scores are made
+	// from that need some before the first step; 0 is DefaultCalibration.
+	Score       optim.Score
+	Pattern     optim.Pattern
+	Calibration int
+	// Kernel gives small layers a greater density than large ones: see
+	// optim.PruneKernel.
+	Kernel bool
+	// DenseFirst and DenseLast leave the first and the last layer alone, and
+	// KeepZeros keeps what is zero in the weights that come.
+	DenseFirst, DenseLast, KeepZeros bool
+
+	// Threshold sets weights to zero, once and at the end, that are smaller;
+	// Deviations does, in standard deviations of the weights of each parameter.
+	Threshold  optim.Settings
+	Deviations optim.Settings
+}
+
+// gradually reports whether weights are pruned on the way.
+func (c Pruning) gradually() bool { return len(c.Sparsity) > 0 || c.Pattern.Sparsity() > 0 }
+
+// atEnd reports whether weights are pruned at the end.
+func (c Pruning) atEnd() bool { return len(c.Threshold)+len(c.Deviations) > 0 }
+
+// Spec is what is pruned, without when: gradually, and at the end.
+func (c Pruning) Spec(seed uint64) (gradual, last optim.Pruning) {
+	last = optim.Pruning{Threshold: c.Threshold, Deviations: c.Deviations, DenseFirst: c.DenseFirst, DenseLast: c.DenseLast}
+	gradual = optim.Pruning{
+		Sparsity: c.Sparsity, Score: c.Score, Pattern: c.Pattern, Seed: seed,
+		Global: c.Global, Floor: optim.DefaultFloor, Kernel: c.Kernel,
+		DenseFirst: c.DenseFirst, DenseLast: c.DenseLast,
+	}
+	return gradual, last
 }
 
 // pruners are for the sparsity that is approached while training, and for the
 // threshold at the end.
-func (c Pruning) pruners(params []*optim.Param, run optim.Run) (gradual, last *optim.Pruner, err error) {
+func (c Pruning) pruners(params []*optim.Param, run optim.Run, seed uint64) (gradual, last *optim.Pruner, err error) {
 	every := c.Every
 	if every == 0 {
 		every = max(1, run.Steps/100)
@@ -39,14 +71,12 @@ func (c Pruning) pruners(params []*optim.Param, run optim.Run) (gradual, last *o
 			return nil, nil, err
 		}
 	}
-	gradual, err = optim.NewPruner(params, optim.Pruning{
-		Sparsity: c.Sparsity, Global: c.Global, Floor: optim.DefaultFloor,
-		Ramp: ramp,
-	})
-	if err != nil {
+	way, after := c.Spec(seed)
+	way.Ramp = ramp
+	if gradual, err = optim.NewPruner(params, way); err != nil {
 		return nil, nil, err
 	}
-	last, err = optim.NewPruner(params, optim.Pruning{Threshold: c.Threshold})
+	last, err = optim.NewPruner(params, after)
 	return gradual, last, err
 }
 
@@ -71,7 +101,17 @@ func prunable(params []*optim.Param, pruners []*optim.Pruner) []*optim.Param {
 // planned reports whether one of the pruners is for parameter i.
 func planned(i int, pruners []*optim.Pruner) bool {
 	return slices.ContainsFunc(pruners, func(pr *optim.Pruner) bool {
-		plan := pr.Plans()[i]
-		return plan.Sparsity > 0 || plan.Threshold > 0
+		return pr.Plans()[i].Prunes()
 	})
+}
+
+// keepZeros masks the zeros that weights come with, if they are to stay.
+func (r *run) keepZeros() {
+	if !r.cfg.Prune.KeepZeros {
+		return
+	}
+	for _, p := range r.prunable {
+		optim.KeepZeros(p)
+	}
+	r.masksChanged()
 }

@@ -58,6 +58,7 @@ const (
 	kindMask  = "mask/"  // false where pruned
 	kindSlot  = "slot/"  // then the name of the slot and "/"
 	kindMean  = "mean/"  // of the weights over the steps
+	kindScore = "score/" // of what pruning goes by, where it remembers something
 )
 
 // newOrigin leaves out the hash of the model, which takes a while.
@@ -122,6 +123,9 @@ func (r *run) save() error {
 	for name, v := range mean.Values {
 		tensors[kindMean+name] = Tensor{Shape: []int{len(v)}, F: v}
 	}
+	for name, v := range r.gradual.State() {
+		tensors[kindScore+name] = Tensor{Shape: []int{len(v)}, F: v}
+	}
 	r.at.Averaged = mean.Count
 	if err := SaveCheckpoint(r.cfg.Checkpoint, tensors, r.snapshot()); err != nil {
 		return err
@@ -173,7 +177,16 @@ func (r *run) load(s snapshot, tensors map[string]Tensor) error {
 			mean.Values[param] = t.F
 		}
 	}
+	scores := map[string][]float32{}
+	for name, t := range tensors {
+		if param, ok := strings.CutPrefix(name, kindScore); ok {
+			scores[param] = t.F
+		}
+	}
 	if err := r.average.Load(mean); err != nil {
+		return err
+	}
+	if err := r.gradual.Load(scores); err != nil {
 		return err
 	}
 	if err := r.optimizer.Load(state); err != nil {
@@ -235,7 +248,7 @@ func (r *run) checkTensors(tensors map[string]Tensor) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(tensors)) {
-		if strings.HasPrefix(name, kindSlot) || strings.HasPrefix(name, kindMean) {
+		if strings.HasPrefix(name, kindSlot) || strings.HasPrefix(name, kindMean) || strings.HasPrefix(name, kindScore) {
 			continue
 		}
 		size, ok := known[name]

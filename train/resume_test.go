@@ -85,6 +85,19 @@ func TestResumeIsUninterrupted(t *testing.T) {
 			c.Optim = optim.Default("sgd")
 			c.Optim.Momentum = optim.Set(0.9)
 		}},
+		{"pruning by movement", func(c *Config) { c.Prune.Sparsity, c.Prune.Score, c.Prune.End = optim.Set(0.8), optim.Movement, 0.9 }},
+		{"pruning by inputs, by shape", func(c *Config) {
+			c.Prune.Sparsity, c.Prune.Score, c.Prune.Kernel = optim.Set(0.8), optim.Wanda, true
+		}},
+		{"pruning from the start", func(c *Config) {
+			c.Prune.Sparsity, c.Prune.Score, c.Prune.Global, c.MicroBatch = optim.Set(0.6), optim.SNIP, true, 3
+			c.BatchNorm = onnxload.BatchNormTrain
+		}},
+		{"pruning at random, in blocks", func(c *Config) {
+			c.Prune.Sparsity, c.Prune.Score, c.Prune.Pattern = optim.Set(0.5), optim.Random, "2x1"
+			c.Prune.Deviations = optim.Set(0.1)
+		}},
+		{"pruning of neighbours", func(c *Config) { c.Prune.Pattern, c.Prune.KeepZeros = "2:4", true }},
 		{"mean of the weights", func(c *Config) {
 			c.Average = Average{Kind: optim.EMA, Decay: 0.9}
 			c.Clip, c.Centralize = Clip{Adaptive: 0.01}, true

@@ -23,7 +23,7 @@
 //	memory.go      whether that fits; available.go is what there is
 //	divergence.go  who is to blame for a NaN
 //	evaluate.go    metrics, without gradients
-//	prune.go       what becomes zero, and when
+//	prune.go       what becomes zero, and when; calibrate.go scores from examples
 //	curvature.go   gradients for the rules that estimate curvature
 //	profile.go     where the time goes
 //	interrupt.go   stopping a run
@@ -173,7 +173,7 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	if r.average, err = optim.NewAverage(m.Params, averaging); err != nil {
 		return nil, err
 	}
-	if r.gradual, r.last, err = cfg.Prune.pruners(m.Params, r.length()); err != nil {
+	if r.gradual, r.last, err = cfg.Prune.pruners(m.Params, r.length(), cfg.Seed); err != nil {
 		return nil, err
 	}
 	pruners := []*optim.Pruner{r.gradual, r.last}
@@ -231,6 +231,12 @@ func (r *run) begin(ctx context.Context) error {
 			return r.stopped(err)
 		}
 		r.at.Before = &before
+	}
+	if !r.cfg.Resume {
+		r.keepZeros()
+		if err := r.calibrate(ctx); err != nil {
+			return err
+		}
 	}
 	r.tell(Started, r.at.Before)
 	return nil
@@ -290,6 +296,7 @@ func (r *run) learn(ctx context.Context, batch []int) (float64, error) {
 // update moves the weights.
 func (r *run) update() {
 	defer r.network.costs.add("optimizer", r.network.costs.start())
+	r.gradual.Observe()
 	r.optimizer.Step(r.scale(r.at.Step))
 }
 
@@ -363,7 +370,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	r.masksChanged()
-	if r.judge != nil && (len(r.cfg.Prune.Threshold) > 0 || r.result.After == nil) {
+	if r.judge != nil && (r.cfg.Prune.atEnd() || r.result.After == nil) {
 		after, err := r.judge.evaluate(ctx)
 		if err != nil {
 			return nil, r.stopped(err)
