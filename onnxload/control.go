@@ -148,6 +148,15 @@ func (c *call) scanBatch() ([]*value, error) {
 	if c.has(0) {
 		return nil, unsupported(c.Node, "its first input, the lengths of sequences, is not supported")
 	}
+	body, err := c.subgraph("body")
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range c.in[1:] {
+		if len(v.shape) == 0 || v.shape[0] != c.in[1].shape[0] || v.shape[0] == 0 {
+			return nil, fmt.Errorf("input %d has shape %v for a batch of %d", 1+i, v.shape, c.in[1].shape[0])
+		}
+	}
 	var examples [][]*value // outputs of each
 	passes := 0
 	for b := range c.in[1].shape[0] {
@@ -167,7 +176,7 @@ func (c *call) scanBatch() ([]*value, error) {
 		examples = append(examples, out)
 	}
 	var results []*value
-	for k := range len(c.bodies["body"].outputs) {
+	for k := range body.outputs {
 		var list []*value
 		for _, out := range examples {
 			list = append(list, out[k])

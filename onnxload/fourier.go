@@ -163,7 +163,7 @@ func lowerSTFT(c *call) ([]*value, error) {
 	default:
 		return nil, errors.New("neither a window nor a frame length is given")
 	}
-	if c.rank(0) == 2 {
+	if c.rank(0) != 3 {
 		return nil, fmt.Errorf("input has shape %v, want (batch, length, 1 or 2)", c.shape(0))
 	}
 	total := c.shape(0)[1]

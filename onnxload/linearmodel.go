@@ -108,6 +108,9 @@ func lowerLinearClassifier(c *call) ([]*value, error) {
 
 // linearScores is X·coefficientsᵀ + intercepts.
 func (c *call) linearScores() (*G.Node, error) {
+	if c.rank(0) != 1 && c.rank(0) != 2 {
+		return nil, fmt.Errorf("input has shape %v, want (C) or (N, C)", c.shape(0))
+	}
 	x, err := c.floatInput(0)
 	if err != nil {
 		return nil, err
@@ -118,6 +121,9 @@ func (c *call) linearScores() (*G.Node, error) {
 	}
 	var w, b *G.Node
 	if c.has(1) {
+		if c.rank(1) != 2 {
+			return nil, fmt.Errorf("coefficients have shape %v, want rank 2", c.shape(1))
+		}
 		w = c.node(1)
 		if c.has(2) {
 			b = c.node(2)

@@ -123,7 +123,7 @@ func lowerSqueeze(c *call) ([]*value, error) {
 // axes that are not constant.
 func lowerUnsqueeze(c *call) ([]*value, error) {
 	count := 0
-	if c.has(1) {
+	if c.has(1) && c.Opset >= 13 {
 		count = c.in[1].size()
 	} else {
 		count = len(c.Attrs.Ints("axes", nil))

@@ -133,6 +133,9 @@ func (f *forest) row(out, x []float32) error {
 
 // evaluate is the targets of the trees for each row of input 0.
 func (c *call) evaluate(f *forest) (*G.Node, error) {
+	if c.rank(0) != 1 && c.rank(0) != 2 {
+		return nil, fmt.Errorf("input has shape %v, want (C) or (N, C)", c.shape(0))
+	}
 	x, err := c.floatInput(0)
 	if err != nil {
 		return nil, err
