@@ -173,6 +173,34 @@ func TestResumeIsUninterrupted(t *testing.T) {
 }
 
 // A run may be stopped where nothing is left of an epoch but to measure it, and
+// TestResumeInTheEnd stops while the mean of the weights is measured for good.
+func TestResumeInTheEnd(t *testing.T) {
+	l := labelled(20, 3, 1, 6, 6).loader(t)
+	cfg := DefaultConfig()
+	cfg.Epochs, cfg.Batch = 2, 8
+	cfg.Average = Average{Kind: optim.SWA, Every: "1"}
+	cfg.Prune.Threshold = optim.Set(0.05)
+	whole := convnet().model(t)
+	if _, err := runUntil(t, whole, l, l, cfg, nil); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Checkpoint = filepath.Join(t.TempDir(), "run.safetensors")
+	_, err := runUntil(t, convnet().model(t), l, l, cfg, func(e Event) bool { return e.Kind == EpochDone && e.Epoch == 2 })
+	if _, ok := errors.AsType[*InterruptedError](err); !ok {
+		t.Fatalf("got %v, want an InterruptedError", err)
+	}
+	cfg.Resume = true
+	resumed := convnet().model(t)
+	if _, err := runUntil(t, resumed, l, l, cfg, nil); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range whole.Params {
+		if !slices.Equal(resumed.Params[i].Value, p.Value) {
+			t.Errorf("%s: got %v resumed, want %v", p.Name, resumed.Params[i].Value, p.Value)
+		}
+	}
+}
+
 // TestResumeEveryRule stops and resumes each rule, with penalties that remember
 // the start and a schedule of their own, in the middle of an epoch.
 func TestResumeEveryRule(t *testing.T) {

@@ -373,6 +373,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	if r.judge != nil && (r.cfg.Prune.atEnd() || r.result.After == nil) {
 		after, err := r.judge.evaluate(ctx)
 		if err != nil {
+			r.average.Swap() // the checkpoint has weights and mean apart
 			return nil, r.stopped(err)
 		}
 		r.result.After = &after
