@@ -312,16 +312,16 @@ func (l *recurrent) gradients(g *G.Node, o operands) (G.Nodes, error) {
 		place int
 		name  string
 		flops float64
-		run   func(out, mem, dxw []float32, a *kernel.RecurrentArgs, scratch []float32)
+		run   func(out, mem, dxw []float32, a kernel.RecurrentArgs, scratch []float32) // args by value: a pointer through an unknown function would be an allocation
 	}{
-		{o.r, "WeightGrad", l.flops(), func(out, mem, dxw []float32, a *kernel.RecurrentArgs, scratch []float32) {
-			l.WeightGrad(out, dxw, mem, a, scratch)
+		{o.r, "WeightGrad", l.flops(), func(out, mem, dxw []float32, a kernel.RecurrentArgs, scratch []float32) {
+			l.WeightGrad(out, dxw, mem, &a, scratch)
 		}},
-		{o.rb, "BiasGrad", 0, func(out, mem, dxw []float32, a *kernel.RecurrentArgs, _ []float32) {
+		{o.rb, "BiasGrad", 0, func(out, mem, dxw []float32, a kernel.RecurrentArgs, _ []float32) {
 			l.CandidateBiasGrad(out, dxw, mem)
 		}},
-		{o.p, "PeepholeGrad", 0, func(out, mem, dxw []float32, a *kernel.RecurrentArgs, _ []float32) {
-			l.PeepholeGrad(out, dxw, mem, a)
+		{o.p, "PeepholeGrad", 0, func(out, mem, dxw []float32, a kernel.RecurrentArgs, _ []float32) {
+			l.PeepholeGrad(out, dxw, mem, &a)
 		}},
 	} {
 		if w.place < 0 {
@@ -330,8 +330,7 @@ func (l *recurrent) gradients(g *G.Node, o operands) (G.Nodes, error) {
 		grads[w.place], err = apply(Op{
 			Name: l.name(w.name), Shape: o.nodes[w.place].Shape(), Dtype: tensor.Float32, Scratch: scratch, Flops: w.flops,
 			Run: func(c *Call) error {
-				a := own.args(c.In)
-				w.run(c.Out.F, c.In[0].F, c.In[1].F, &a, c.Scratch[:scratch])
+				w.run(c.Out.F, c.In[0].F, c.In[1].F, own.args(c.In), c.Scratch[:scratch])
 				return nil
 			},
 		}, own.nodes...)
