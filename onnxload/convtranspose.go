@@ -17,6 +17,9 @@ func lowerConvTranspose(c *call) ([]*value, error) {
 	if c.rank(1) != c.rank(0) || c.rank(1) < 3 {
 		return nil, fmt.Errorf("input %v and filters %v differ in rank, or have no spatial axis", c.shape(0), c.shape(1))
 	}
+	if c.in[1].size() == 0 {
+		return nil, fmt.Errorf("filters %v have no elements", c.shape(1))
+	}
 	kernel := c.shape(1)[2:]
 	if k := c.Attrs.Ints("kernel_shape", kernel); !slices.Equal(k, kernel) {
 		return nil, fmt.Errorf("kernel_shape %v does not fit the filters %v", k, c.shape(1))

@@ -9,11 +9,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"finetune/internal/onnxpb"
+	"finetune/internal/op"
 )
 
 // TestMisuse gives every operator inputs of random shapes and types, some of them
 // constants, and random values for the attributes that operators share. Whatever it
-// makes of them, it is a result or an error of its own: never one of ours.
+// makes of them, and of random values when it runs, is a result or an error of its
+// own: never one of ours.
 func TestMisuse(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 3))
 	for _, o := range Operators() {
@@ -26,8 +28,11 @@ func TestMisuse(t *testing.T) {
 			if err != nil {
 				continue // an attribute of a wrong kind
 			}
-			_, err = m.Lower(Config{})
+			prog, err := m.Lower(Config{})
 			if err == nil {
+				if _, err = prog.evaluate(randomInputs(rng, prog)); err != nil && strings.Contains(err.Error(), "internal error") {
+					t.Errorf("%s: %v", describe(&d.graph), err)
+				}
 				continue
 			}
 			if strings.Contains(err.Error(), "internal error") {
@@ -37,6 +42,22 @@ func TestMisuse(t *testing.T) {
 			}
 		}
 	}
+}
+
+// randomInputs is values for the inputs of a program.
+func randomInputs(rng *rand.Rand, prog *Program) []op.Buffer {
+	var list []op.Buffer
+	for _, p := range prog.Inputs {
+		b := op.NewBuffer(p.Node.Dtype(), product(p.Shape))
+		for i := range b.F {
+			b.F[i] = float32(rng.NormFloat64())
+		}
+		for i := range b.I {
+			b.I[i] = int64(rng.IntN(7)) - 2
+		}
+		list = append(list, b)
+	}
+	return list
 }
 
 // misused is a model of one node that may well not make sense.
