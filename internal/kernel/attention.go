@@ -13,7 +13,7 @@ import (
 // the logarithm of each row's sum (Dao et al., FlashAttention, 2022).
 type Attention struct {
 	Rows, Cols      int // of the scores: queries, and keys
-	Size, ValueSize int // of a query or key, and of a value, which is at most attentionRows·attentionCols
+	Size, ValueSize int // of a query or key, and of a value
 	Scale           float32
 	Q, K, V, Y      Heads
 	Mask            Heads // a stride of 0 is the same row again
@@ -148,6 +148,18 @@ func (t *attentionTask) scaleRow(y []float32, r int, f float32) {
 	active.point.scale(row, row, nil, f, 0)
 }
 
+// dot is Σx·y.
+func (s *attentionSpace) dot(x, y []float32) float32 {
+	sum := 0.0
+	for len(x) > 0 {
+		n := min(len(x), len(s.g))
+		active.arithmetic[Mul].both(s.g[:n], x, y, n, 0, 0)
+		sum += active.sums.sum(s.g[:n])
+		x, y = x[n:], y[n:]
+	}
+	return float32(sum)
+}
+
 // backward adds to the gradients of a head what the block of rows from row i on
 // contributes. With P the shares, dV = Pᵀ·dY, and the gradient of the scores is
 // P∘(dY·Vᵀ - mean), where a row's mean is that of its dY·Vᵀ weighted with P, which
@@ -158,8 +170,7 @@ func (t *attentionTask) backward(s *attentionSpace, head, i int) {
 	y, dy := t.Y.row(t.args.Y, head, i), t.Y.row(t.args.DY, head, i)
 	logs, means := t.args.Logs[head*t.Rows+i:][:rows], s.means[:rows]
 	for r := range means {
-		active.arithmetic[Mul].both(s.g[:t.ValueSize], y[r*t.Y.Stride:], dy[r*t.Y.Stride:], t.ValueSize, 0, 0)
-		means[r] = float32(active.sums.sum(s.g[:t.ValueSize]))
+		means[r] = s.dot(y[r*t.Y.Stride:][:t.ValueSize], dy[r*t.Y.Stride:][:t.ValueSize])
 	}
 	later := min(1, float32(i)) // whether there are sums to add to
 	for j := 0; j < t.Cols; j += attentionCols {
