@@ -9,14 +9,14 @@ type Conv struct {
 	N, C, M, Groups int
 	Window
 
-	forward, backward *sweep // nil where plain loops do it
-	patches           struct {
+	stencil *stencil // nil where it is not one
+	mixing  *mixing  // the same
+	patches struct { // nil where the others are faster
 		forward, backward *patching
 		weights           *patchingGradient
 	}
-	correlation *correlation
-	stencil     *stencil // nil where it is not one
-	mixing      *mixing  // the same
+	forward, backward *sweep // nil where others or plain loops do it
+	correlation       *correlation
 }
 
 // NewConv plans a convolution of n images of c channels to m channels.
