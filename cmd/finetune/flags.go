@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"finetune/optim"
-	"finetune/train"
 )
 
 // selectFlags say which parameters are trained.
@@ -78,40 +77,6 @@ func firstMatch(selectors []optim.Selector, p *optim.Param) string {
 		}
 	}
 	return ""
-}
-
-// pruneFlags say what is set to zero.
-type pruneFlags struct {
-	sparsity, threshold []string
-	global              bool
-}
-
-func (f *pruneFlags) addFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.sparsity, "sparsity", nil, "`VALUE`: set this share of the weights to zero, smallest first (0 to 1)")
-	flags.BoolVar(&f.global, "global", false, "rank the weights of all layers together, instead of each layer by itself")
-	flags.StringArrayVar(&f.threshold, "prune-threshold", nil, "`VALUE`: set weights below it to zero")
-	heading(flags, "Pruning")
-}
-
-// config reads the settings into p.
-func (f *pruneFlags) config(p *train.Pruning) error {
-	p.Global = f.global
-	return parseSettings(setting{"sparsity", f.sparsity, &p.Sparsity}, setting{"prune-threshold", f.threshold, &p.Threshold})
-}
-
-// pruner prunes params at once, as the flags say.
-func (f *pruneFlags) pruner(params []*optim.Param) (*optim.Pruner, error) {
-	var p train.Pruning
-	if err := f.config(&p); err != nil {
-		return nil, err
-	}
-	pruner, err := optim.NewPruner(params, optim.Pruning{
-		Sparsity: p.Sparsity, Threshold: p.Threshold, Global: p.Global, Floor: optim.DefaultFloor,
-	})
-	if err != nil {
-		return nil, usageOf("", err)
-	}
-	return pruner, nil
 }
 
 // setting is a flag that takes VALUE or SELECTOR=VALUE, as often as needed.

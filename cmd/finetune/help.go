@@ -45,6 +45,7 @@ var topics = map[string]func() string{
 	"selectors":  func() string { return selectorHelp },
 	"optimizers": optimizerHelp,
 	"schedules":  func() string { return scheduleHelp },
+	"pruning":    func() string { return pruningHelp },
 }
 
 // overview is the front page.
@@ -67,7 +68,7 @@ Try it:
 
 ` + "`finetune help VERB`" + ` tells more, ` + "`finetune help selectors`" + ` how parameters are
 chosen, ` + "`finetune help optimizers`" + ` and ` + "`finetune help schedules`" + ` how they
-are trained.
+are trained, ` + "`finetune help pruning`" + ` what becomes zero.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted with a checkpoint
 saved.

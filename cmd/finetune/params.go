@@ -63,6 +63,7 @@ type paramLine struct {
 	L2SP        float64    `json:"l2_sp,omitempty"`
 	Sparsity    float64    `json:"sparsity,omitempty"`
 	Threshold   float64    `json:"prune_threshold,omitempty"`
+	Deviations  float64    `json:"prune_deviations,omitempty"`
 	Why         []reason   `json:"why"`
 }
 
@@ -105,7 +106,7 @@ func (p *paramsCommand) resolve(m *onnxload.Model) ([]paramLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	pruner, err := p.pruner(m.Params)
+	pruner, err := p.pruner(m.Params, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (p *paramsCommand) resolve(m *onnxload.Model) ([]paramLine, error) {
 			Elements: len(q.Value), Zeros: q.Zeros(), Trainable: q.Trainable,
 			LR: plan.Hyper.LR, L1: plan.Hyper.L1, L2: plan.Hyper.L2, WeightDecay: plan.Hyper.WeightDecay,
 			Group: plan.Hyper.Group, L1SP: plan.Hyper.L1SP, L2SP: plan.Hyper.L2SP,
-			Sparsity: pr.Sparsity, Threshold: pr.Threshold,
+			Sparsity: pr.Sparsity, Threshold: pr.Threshold, Deviations: pr.Deviations,
 		}
 		trained := reason{Field: "train", From: chosen[i]}
 		if q.Trainable {
@@ -149,6 +150,7 @@ func (c *console) paramTable(lines []paramLine, why bool) {
 		{name: "l2-sp", value: func(l paramLine) float64 { return l.L2SP }},
 		{name: "sparsity", value: func(l paramLine) float64 { return l.Sparsity }},
 		{name: "threshold", value: func(l paramLine) float64 { return l.Threshold }},
+		{name: "deviations", value: func(l paramLine) float64 { return l.Deviations }},
 		{name: "zeros now", value: func(l paramLine) float64 { return float64(l.Zeros) }},
 	}
 	var right []string

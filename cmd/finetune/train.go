@@ -48,23 +48,22 @@ type trainCommand struct {
 	optimFlags
 	gradientFlags
 	pruneFlags
+	rampFlags
 	outputFlags
-	valData              string
-	valSplit             float64
-	epochs, batch        int
-	microBatch           int
-	maxMemory            byteSize
-	schedule             string
-	warmup               float64
-	temperature          float64
-	batchNorm            string
-	seed                 uint64
-	pruneBegin, pruneEnd float64
-	pruneSchedule        string
-	checkpoint           string
-	checkpointEvery      time.Duration
-	resume               bool
-	profile              bool
+	valData         string
+	valSplit        float64
+	epochs, batch   int
+	microBatch      int
+	maxMemory       byteSize
+	schedule        string
+	warmup          float64
+	temperature     float64
+	batchNorm       string
+	seed            uint64
+	checkpoint      string
+	checkpointEvery time.Duration
+	resume          bool
+	profile         bool
 }
 
 func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
@@ -87,10 +86,7 @@ func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.Uint64Var(&t.seed, "seed", d.Seed, "`N` decides the order of examples, what is held back, and what Dropout drops")
 	heading(flags, "Training")
 	t.pruneFlags.addFlags(flags)
-	flags.Float64Var(&t.pruneBegin, "prune-begin", d.Prune.Begin, "begin to prune after this `SHARE` of the run")
-	flags.Float64Var(&t.pruneEnd, "prune-end", d.Prune.End, "have pruned all after this `SHARE` of the run")
-	flags.StringVar(&t.pruneSchedule, "prune-schedule", "", "`COURSE` of what is left to prune, from 1 to 0: linear, cosine, …; without it polynomial:power=3")
-	heading(flags, "Pruning")
+	t.rampFlags.addFlags(flags)
 	t.outputFlags.addFlags(flags)
 	flags.StringVar(&t.checkpoint, "checkpoint", "", "save the state of the run to `FILE`; without it OUT.checkpoint.safetensors")
 	flags.DurationVar(&t.checkpointEvery, "checkpoint-every", d.CheckpointEvery, "save it after this `TIME`, such as 30s or 10m; 0 after each epoch")
@@ -160,7 +156,7 @@ func (t *trainCommand) config(c *console) (train.Config, error) {
 	if err := t.pruneFlags.config(&cfg.Prune); err != nil {
 		return cfg, err
 	}
-	cfg.Prune.Begin, cfg.Prune.End, cfg.Prune.Schedule = t.pruneBegin, t.pruneEnd, t.pruneSchedule
+	t.rampFlags.config(&cfg.Prune)
 	if err := cfg.Check(); err != nil {
 		return cfg, usageOf("", err)
 	}
@@ -182,7 +178,7 @@ func (t *trainCommand) prepare(c *console, m *onnxload.Model, cfg train.Config) 
 	if _, err := t.plans(m.Params, &t.pruneFlags); err != nil {
 		return err
 	}
-	if _, err := t.pruner(m.Params); err != nil {
+	if _, err := t.pruner(m.Params, t.seed); err != nil {
 		return err
 	}
 	if err := m.Supported(); err != nil {

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"github.com/spf13/pflag"
+
+	"finetune/optim"
+	"finetune/train"
+)
+
+// pruneFlags say what is set to zero.
+type pruneFlags struct {
+	sparsity, threshold, deviations []string
+	score, pattern                  string
+	global, kernel                  bool
+	denseFirst, denseLast           bool
+}
+
+func (f *pruneFlags) addFlags(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.sparsity, "sparsity", nil, "`VALUE`: set this share of the weights to zero, smallest first (0 to 1)")
+	flags.StringVar(&f.score, "prune-score", string(optim.Magnitude), "`WHAT` goes first: the smallest magnitude, movement, snip, wanda, or random; see `finetune help pruning`")
+	flags.StringVar(&f.pattern, "prune-pattern", "", "`WHAT` goes together: 2:4 and the like, blocks such as 4x1, rows, columns, or filters")
+	flags.BoolVar(&f.global, "global", false, "rank the weights of all layers together, instead of each layer by itself")
+	flags.BoolVar(&f.kernel, "erdos-renyi", false, "make small layers denser than large ones, by their shapes, instead of all alike")
+	flags.BoolVar(&f.denseFirst, "dense-first", false, "leave the first layer alone")
+	flags.BoolVar(&f.denseLast, "dense-last", false, "leave the last layer alone")
+	flags.StringArrayVar(&f.threshold, "prune-threshold", nil, "`VALUE`: set weights below it to zero")
+	flags.StringArrayVar(&f.deviations, "prune-deviations", nil, "`VALUE`: the same in standard deviations of the weights of each layer")
+	heading(flags, "Pruning")
+}
+
+// config reads the settings into p.
+func (f *pruneFlags) config(p *train.Pruning) error {
+	p.Global, p.Kernel = f.global, f.kernel
+	p.Score, p.Pattern = optim.Score(f.score), optim.Pattern(f.pattern)
+	p.DenseFirst, p.DenseLast = f.denseFirst, f.denseLast
+	return parseSettings(
+		setting{"sparsity", f.sparsity, &p.Sparsity},
+		setting{"prune-threshold", f.threshold, &p.Threshold},
+		setting{"prune-deviations", f.deviations, &p.Deviations},
+	)
+}
+
+// pruner prunes params at once, as the flags say; seed is of the score random.
+func (f *pruneFlags) pruner(params []*optim.Param, seed uint64) (*optim.Pruner, error) {
+	var p train.Pruning
+	if err := f.config(&p); err != nil {
+		return nil, err
+	}
+	all, last := p.Spec(seed)
+	all.Threshold, all.Deviations = last.Threshold, last.Deviations
+	pruner, err := optim.NewPruner(params, all)
+	if err != nil {
+		return nil, usageOf("", err)
+	}
+	return pruner, nil
+}
+
+// none reports whether no flag asks for any pruning.
+func (f *pruneFlags) none() bool {
+	return len(f.sparsity)+len(f.threshold)+len(f.deviations) == 0 && optim.Pattern(f.pattern).Sparsity() == 0
+}
+
+// rampFlags say when pruning happens in training.
+type rampFlags struct {
+	begin, end  float64
+	every       int
+	schedule    string
+	calibration int
+	keepZeros   bool
+}
+
+func (f *rampFlags) addFlags(flags *pflag.FlagSet) {
+	d := train.DefaultConfig().Prune
+	flags.Float64Var(&f.begin, "prune-begin", d.Begin, "begin to prune after this `SHARE` of the run")
+	flags.Float64Var(&f.end, "prune-end", d.End, "have pruned all after this `SHARE` of the run")
+	flags.IntVar(&f.every, "prune-every", d.Every, "prune every `N` steps; 0 is a hundredth of the run")
+	flags.StringVar(&f.schedule, "prune-schedule", "", "`COURSE` of what is left to prune, from 1 to 0: linear, cosine, …; without it polynomial:power=3")
+	flags.IntVar(&f.calibration, "prune-examples", train.DefaultCalibration, "make the scores snip and wanda from `N` examples")
+	flags.BoolVar(&f.keepZeros, "keep-zeros", false, "keep the zeros that the weights come with")
+	heading(flags, "Pruning")
+}
+
+func (f *rampFlags) config(p *train.Pruning) {
+	p.Begin, p.End, p.Every, p.Schedule = f.begin, f.end, f.every, f.schedule
+	p.Calibration, p.KeepZeros = f.calibration, f.keepZeros
+}
+
+const pruningHelp = `Pruning sets weights to zero for good. How many is --sparsity, a share: of n
+weights exactly n times that go, the same in every layer, unless --global ranks
+all layers together or --erdos-renyi gives each a density by its shape: the sum
+of its axes over their product. --dense-first and --dense-last leave the ends of
+the network alone, where no selector names them.
+
+What goes first, --prune-score:
+
+  magnitude   the smallest weights
+  movement    what the loss loses least with, |w·g| summed up over the steps
+  snip        the same, from examples before the first step
+  wanda       |w| times the norm of what it multiplies, from such examples
+  random      whatever; a baseline
+
+What goes together, --prune-pattern:
+
+  2:4, 4:8, …         of four neighbours along the inputs two stay
+  4x1, 1x4, 16x1, …   blocks of the matrix that the first axis and all others
+                      make
+  rows, columns       of that matrix
+  filters             all weights of an output
+
+Groups are as important as the norm of their scores. train prunes on the way,
+from --prune-begin to --prune-end; prune does at once, and knows magnitude and
+random, for the others need examples. --prune-threshold and --prune-deviations
+set weights below a size to zero at the end, whatever their number.
+`
