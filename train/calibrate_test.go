@@ -27,7 +27,7 @@ func TestExactWithEveryScore(t *testing.T) {
 			{Pruning{Sparsity: optim.Set(0.5), Pattern: "filters"}, 18, 128, 146}, // two of four; 1.5 of three is two
 			{Pruning{Sparsity: optim.Set(0.75), Pattern: "1x4"}, -1, 144, -1},
 			{Pruning{Sparsity: optim.Set(0.5), Pattern: "columns"}, 20, 128, 148}, // five of nine, two of three
-			{Pruning{Pattern: "2:4"}, 0, 96, 96},                                 // conv has one input
+			{Pruning{Pattern: "2:4"}, 0, 96, 96},                                  // conv has one input
 			{Pruning{Sparsity: optim.Set(0.5), DenseFirst: true}, 0, 96, 96},
 			{Pruning{Sparsity: optim.Set(0.5), DenseLast: true}, 18, 0, 18},
 		} {
