@@ -5,6 +5,7 @@
 //	go run ./bench --part table --only cnn    this row anew, the rest of the page as it was
 //	go run ./bench --only resnet18 --json     one workload, for machines; no page
 //	go run ./bench --only cnn --profile 20    where the time of our steps goes; no page
+//	go run ./bench sparsity                   pruning beside PyTorch's: docs/sparsity.md
 //
 // A workload is a process on each side, ours and PyTorch's, that makes steps when
 // it is told to. They are told in turn, with a gap between them, for some rounds;
@@ -22,6 +23,7 @@
 //	products.go     the speed of matrix products
 //	parts.go        what the page is made of; results.go keeps what was measured
 //	report.go       the page; chart.go its pictures
+//	sparsity.go     the study of pruning, with torch/prune.py; sparsitypage.go its page
 package main
 
 import (
@@ -44,7 +46,12 @@ func main() {
 		}
 		return
 	}
-	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	verb := func(args []string) error { return run(args, os.Stdout, os.Stderr) }
+	args := os.Args[1:]
+	if len(args) > 0 && args[0] == sparsityVerb {
+		verb, args = func(args []string) error { return runStudy(args, os.Stderr) }, args[1:]
+	}
+	if err := verb(args); err != nil {
 		if err != flag.ErrHelp {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 		}
