@@ -47,7 +47,7 @@ type command interface {
 
 // verbs in the order in which a newcomer needs them.
 func verbs() []verb {
-	return []verb{demoVerb, inspectVerb, checkVerb, paramsVerb, trainVerb, evalVerb, pruneVerb, versionVerb, helpVerb}
+	return []verb{demoVerb, inspectVerb, checkVerb, paramsVerb, recipeVerb, trainVerb, evalVerb, pruneVerb, versionVerb, helpVerb}
 }
 
 func main() {
@@ -119,7 +119,10 @@ func dispatch(ctx context.Context, c *console, args []string) error {
 	if err := c.start(); err != nil {
 		return err
 	}
-	return cmd.run(ctx, c, flags.Args())
+	if err := c.readRecipe(flags); err != nil {
+		return err
+	}
+	return c.placed(cmd.run(ctx, c, flags.Args()))
 }
 
 func findVerb(name string) (verb, error) {

@@ -37,6 +37,8 @@ type console struct {
 	quiet    bool
 	threads  int
 	flags    *pflag.FlagSet // of the verb, parsed
+	recipe   string         // path of --recipe
+	origin   map[string]int // lines of the recipe that flags come from
 }
 
 func newConsole(stdout, stderr io.Writer) *console {

@@ -39,6 +39,7 @@ func (p *paramsCommand) addFlags(flags *pflag.FlagSet) {
 	p.selectFlags.addFlags(flags)
 	p.optimFlags.addFlags(flags)
 	p.pruneFlags.addFlags(flags)
+	addRecipeFlag(flags)
 	flags.BoolVar(&p.why, "why", false, "say what decided, where that is not a default")
 	heading(flags, "General")
 }

@@ -18,7 +18,11 @@ import (
 var notTold = map[string]bool{
 	"output-file": true, "force": true, "json": true, "quiet": true, "threads": true,
 	"checkpoint": true, "checkpoint-every": true, "resume": true, "profile": true,
+	"recipe": true, // what it says counts as flags
 }
+
+// places are flags that say where something is.
+var places = map[string]bool{"data": true, "val-data": true, "labels": true}
 
 // provenance is what a written model says of how it was made. Nothing in it
 // depends on the time or the machine: the same run gives the same file. Paths are
@@ -26,16 +30,12 @@ var notTold = map[string]bool{
 func provenance(m *onnxload.Model, flags *pflag.FlagSet) map[string]string {
 	sum := sha256.Sum256(m.Bytes)
 	var given []string
-	flags.Visit(func(f *pflag.Flag) {
-		if notTold[f.Name] {
+	flags.VisitAll(func(f *pflag.Flag) { // in one order, wherever they come from
+		if notTold[f.Name] || !f.Changed {
 			return
 		}
-		values := []string{f.Value.String()}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			values = list.GetSlice()
-		}
-		for _, v := range values {
-			if f.Name == "data" || f.Name == "val-data" || f.Name == "labels" {
+		for _, v := range flagTexts(f) {
+			if places[f.Name] {
 				v = filepath.Base(v)
 			}
 			given = append(given, fmt.Sprintf("--%s %s", f.Name, v))

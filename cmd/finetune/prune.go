@@ -38,6 +38,7 @@ func (p *pruneCommand) addFlags(flags *pflag.FlagSet) {
 	flags.Uint64Var(&p.seed, "seed", 0, "`N` decides what --prune-score random takes")
 	heading(flags, "Pruning")
 	p.outputFlags.addFlags(flags)
+	addRecipeFlag(flags)
 }
 
 func (p *pruneCommand) run(_ context.Context, c *console, args []string) error {

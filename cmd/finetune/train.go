@@ -93,6 +93,7 @@ func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&t.resume, "resume", false, "go on from the checkpoint of a run with the same flags")
 	flags.BoolVar(&t.profile, "profile", false, "say where the time of training went, by the kind of operation")
 	heading(flags, "Output")
+	addRecipeFlag(flags)
 }
 
 func (t *trainCommand) run(ctx context.Context, c *console, args []string) error {
@@ -130,13 +131,18 @@ func (t *trainCommand) run(ctx context.Context, c *console, args []string) error
 
 // config collects the flags that need no model to be understood.
 func (t *trainCommand) config(c *console) (train.Config, error) {
-	cfg := train.DefaultConfig()
 	if err := t.dataFlags.check("train"); err != nil {
-		return cfg, err
+		return train.Config{}, err
 	}
-	if t.valData != "" && c.flags.Changed("val-split") {
-		return cfg, &usageError{what: "--val-data and --val-split exclude each other"}
+	if _, fromRecipe := c.origin["val-split"]; t.valData != "" && c.flags.Changed("val-split") && !fromRecipe {
+		return train.Config{}, &usageError{what: "--val-data and --val-split exclude each other"}
 	}
+	return t.settled()
+}
+
+// settled is config without a look at where things are.
+func (t *trainCommand) settled() (train.Config, error) {
+	cfg := train.DefaultConfig()
 	if !(t.valSplit >= 0 && t.valSplit < 1) {
 		return cfg, &usageError{what: fmt.Sprintf("--val-split is %v, want 0 (nothing) or more and less than 1", t.valSplit)}
 	}

@@ -22,6 +22,7 @@ var rooms = map[string][]string{
 	"internal/engine":  {"internal/op"},
 	"internal/onnxpb":  {},
 	"internal/nearest": {},
+	"internal/recipe":  {"internal/nearest"},
 
 	// optim knows neither graphs nor files. Its Param is the one parameter type
 	// of all rooms, which is why onnxload may import it.
@@ -37,7 +38,7 @@ var rooms = map[string][]string{
 
 	"bench": {"internal/kernel", "internal/onnxpb", "onnxload", "optim", "train", "train/data"},
 
-	"cmd/finetune": {"export", "internal/kernel", "internal/nearest", "models", "models/dataset", "onnxload", "optim", "train", "train/data"},
+	"cmd/finetune": {"export", "internal/kernel", "internal/nearest", "internal/recipe", "models", "models/dataset", "onnxload", "optim", "train", "train/data"},
 
 	"internal/corpus":  {},
 	"internal/ort":     {},
@@ -53,6 +54,7 @@ var guests = map[string][]string{
 	"github.com/owulveryck/onnx-go":   {"onnxload"},
 	"github.com/yalue/onnxruntime_go": {"internal/ort"},
 	"github.com/spf13/pflag":          {"cmd/finetune"},
+	"github.com/goccy/go-yaml":        {"internal/recipe"},
 	"flag":                            {"models/gen", "bench"},
 	"github.com/schollz/progressbar/": {"cmd/finetune"},
 	"github.com/jedib0t/go-pretty/":   {"cmd/finetune"},

@@ -1,0 +1,128 @@
+package recipe
+
+import (
+	"strings"
+	"testing"
+)
+
+// sample has all modifiers that are read, with fields as SparseML's tools write
+// them.
+const sample = `
+num_epochs: &num_epochs 10.0
+init_lr: 0.01
+prune: ["re:.*weight", 'fc[0]']
+training_modifiers:
+  - !EpochRangeModifier
+      start_epoch: 0.0
+      end_epoch: *num_epochs
+  - !LearningRateFunctionModifier
+      start_epoch: 0
+      end_epoch: 2
+      lr_func: linear
+      init_lr: 0
+      final_lr: eval(init_lr / 2)
+  - !LearningRateFunctionModifier
+    start_epoch: 2
+    end_epoch: eval(num_epochs)
+    lr_func: cosine
+    init_lr: eval(init_lr * (1 - 0.5))
+    final_lr: 5e-4
+  - !SetWeightDecayModifier {weight_decay: 1e-4, start_epoch: -1}
+  - !TrainableParamsModifier
+      params: __ALL__
+      trainable: False
+  - !TrainableParamsModifier
+      params: ["re:conv.*", fc.bias]
+      trainable: True
+      params_strict: False
+pruning_modifiers:
+  - !ConstantPruningModifier
+      params: __ALL_PRUNABLE__
+  - !GMPruningModifier
+      params: eval(prune)
+      init_sparsity: 0.05
+      final_sparsity: 0.75
+      start_epoch: 1
+      end_epoch: eval(num_epochs - 2)
+      update_frequency: 0.5
+      inter_func: inverse_cubic
+      mask_type: [1, 4]
+      leave_enabled: True
+      global_sparsity: False
+      log_types: __ALL__
+  - !MagnitudePruningModifier
+      params: []
+      init_sparsity: 0.05
+      final_sparsity: {0.5: [__ALL_PRUNABLE__]}
+      start_epoch: 1
+      end_epoch: 8
+      update_frequency: 0.5
+      inter_func: inverse_cubic
+      mask_type: [1, 4]
+`
+
+func TestSparseML(t *testing.T) {
+	want := `epochs 10
+lr 0.005@cosine:floor=0.1,warmup=2ep
+schedule constant
+weight-decay 0.0001
+train re:^(?:conv.*),name:fc.bias
+keep-zeros true
+sparsity re:^(?:.*weight)=0.75 name:fc\[0]=0.75 0.5
+prune-begin 0.1
+prune-end 0.8
+prune-schedule polynomial:power=0.333333333
+prune-pattern 1x4`
+	sorted := func(text string) string {
+		lines := strings.Split(text, "\n")
+		for i, l := range lines {
+			if strings.HasPrefix(l, "lr ") { // the learning rate is known last
+				lines = append(append(append([]string{}, lines[0]), lines[i:i+2]...), lines[1:i]...)
+			}
+		}
+		return strings.Join(lines, "\n")
+	}
+	if got := sorted(texts(t, "r.yaml", sample)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	// In Markdown, as SparseML's zoo has them, it is the same.
+	if got := sorted(texts(t, "r.md", "# A model\n---\n"+sample+"---\nand a text: [\n---\n")); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestSparseMLMistakes(t *testing.T) {
+	run := "modifiers:\n - !EpochRangeModifier {end_epoch: 10}\n"
+	prune := " - !GMPruningModifier\n   params: __ALL__\n   init_sparsity: 0\n   start_epoch: 0\n   end_epoch: 8\n   update_frequency: 1\n"
+	for _, c := range []struct{ text, want string }{
+		{"modifiers:\n - !QuantizationModifier {start_epoch: 1}\n", "r.yaml:2: !QuantizationModifier is not read; those that are: "},
+		{"modifiers:\n - !GMPruneModifier {start_epoch: 1}\n", "r.yaml:2: there is no !GMPruneModifier; did you mean !GMPruningModifier?"},
+		{"modifiers:\n - a: 1\n", "r.yaml:2: a map stands where a !Modifier is wanted"},
+		{"dense_stage:\n  run: 1\n", "r.yaml:1: dense_stage: a recipe of stages is not read"},
+		{"modifiers:\n - !EpochRangeModifier\n", "r.yaml:2: !EpochRangeModifier: end_epoch is missing"},
+		{"modifiers:\n - !EpochRangeModifier {end_epoch: 3, end_epok: 4}\n", "r.yaml:2: !EpochRangeModifier: end_epok is not known; did you mean \"end_epoch\"?"},
+		{"modifiers:\n - !EpochRangeModifier\n   end_epoch: many\n", "r.yaml:3: !EpochRangeModifier: end_epoch is \"many\", want a number"},
+		{"modifiers:\n - !EpochRangeModifier\n   end_epoch: eval(n)\n", "r.yaml:3: !EpochRangeModifier: end_epoch: eval(n): there is no variable n"},
+		{"modifiers:\n - !EpochRangeModifier\n   end_epoch: eval(max(1, 2))\n", "eval(max(1, 2)): there are no functions such as max here"},
+		{"modifiers:\n - !EpochRangeModifier\n   end_epoch: eval(1/0)\n", "eval(1/0): comes to +Inf"},
+		{run + " - !SetWeightDecayModifier {weight_decay: 1, start_epoch: 2}\n", "r.yaml:3: !SetWeightDecayModifier: start_epoch is 2, and what it does is done from the start"},
+		{run + " - !SetWeightDecayModifier {weight_decay: 1, param_groups: [0]}\n", "r.yaml:3: !SetWeightDecayModifier: param_groups is not possible here"},
+		{run + " - !LearningRateFunctionModifier {start_epoch: 0, end_epoch: 10, init_lr: 1, final_lr: 0, lr_func: cyclic_linear}\n", "lr_func is \"cyclic_linear\", want linear or cosine"},
+		{run + " - !LearningRateFunctionModifier {start_epoch: 0, end_epoch: 8, init_lr: 1, final_lr: 0, lr_func: linear}\n", "end_epoch is 8, and learning rates change until the end of the run, epoch 10"},
+		{run + " - !LearningRateFunctionModifier {start_epoch: 2, end_epoch: 10, init_lr: 1, final_lr: 0, lr_func: linear}\n", "start_epoch is 2, and nothing says what the learning rate is before"},
+		{run + " - !LearningRateFunctionModifier {start_epoch: 0, end_epoch: 10, init_lr: 0.1, final_lr: 1, lr_func: cosine}\n", "a cosine may fall, not rise"},
+		{run + prune, "r.yaml:3: !GMPruningModifier: final_sparsity is missing"},
+		{run + prune + "   final_sparsity: 1.5\n", "r.yaml:9: !GMPruningModifier: final_sparsity is \"1.5\", want 0 or more and less than 1"},
+		{run + prune + "   final_sparsity: 0.5\n   leave_enabled: False\n", "r.yaml:10: !GMPruningModifier: leave_enabled is false, and weights that are pruned stay so"},
+		{run + prune + "   final_sparsity: 0.5\n   leave_enabled: 1\n", "leave_enabled is \"1\", want true or false"},
+		{run + prune + "   final_sparsity: 0.5\n   inter_func: square\n", "inter_func is \"square\", want linear, cubic or inverse_cubic"},
+		{run + prune + "   final_sparsity: 0.5\n   mask_type: channel\n", "mask_type is \"channel\", want unstructured, block4, filter, N:M such as 2:4, or [1, 4]"},
+		{run + prune + "   final_sparsity: 0.5\n" + strings.Replace(prune, "8", "9", 1) + "   final_sparsity: 0.6\n", "r.yaml:10: !GMPruningModifier: epochs, update_frequency"},
+		{run + strings.Replace(prune, "__ALL__", "['re:(?=a)']", 1) + "   final_sparsity: 0.5\n", "r.yaml:4: !GMPruningModifier: params: \"re:(?=a)\" cannot be read: "},
+	} {
+		_, err := Parse("r.yaml", []byte(c.text))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s", c.text, err, c.want)
+		}
+	}
+}
