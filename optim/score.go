@@ -18,7 +18,8 @@ import (
 //	wanda       |w|·‖x‖, x what the weight multiplies, over these examples
 //	random      the same for all: a baseline, drawn from a seed
 //
-// The empty score is magnitude. A sum is plain data, one number for each weight:
+// The empty score is magnitude, and so are movement and snip for a parameter that
+// is pruned but not trained. A sum is plain data, one number for each weight:
 // [Pruner.State].
 //
 // Han et al., NIPS 2015; Molchanov, Tyree, Karras, Aila and Kautz, "Pruning
@@ -108,6 +109,9 @@ func (pr *Pruner) Load(state map[string][]float32) error {
 func (pr *Pruner) score(p *Param) []float32 {
 	switch pr.cfg.Score {
 	case Movement, SNIP:
+		if !p.Trainable { // no gradients
+			return p.Value
+		}
 		return pr.state[p.Name]
 	case Wanda:
 		list := slices.Clone(pr.state[p.Name])

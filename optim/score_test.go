@@ -35,6 +35,19 @@ func TestScores(t *testing.T) {
 	}
 }
 
+// TestScoresOfFrozen has no gradients to go by.
+func TestScoresOfFrozen(t *testing.T) {
+	for _, score := range []Score{Movement, SNIP} {
+		p := weight("Gemm", false, 1, 4)
+		p.Trainable, p.Grad = false, nil
+		copy(p.Value, []float32{4, -2, 3, -1})
+		prunedOnce(t, Pruning{Score: score, Sparsity: Settings{{Select: MustSelector("role:weight"), Value: 0.5}}}, p)
+		if got, want := fmt.Sprint(p.Value), "[4 0 3 0]"; got != want {
+			t.Errorf("%s: got %s, want %s", score, got, want)
+		}
+	}
+}
+
 // TestMovementSums holds what is remembered against the formula.
 func TestMovementSums(t *testing.T) {
 	p := weight("Gemm", false, 1, 2)
