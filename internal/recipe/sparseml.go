@@ -86,8 +86,8 @@ func translate(d *document) ([]Entry, []string, error) {
 			return nil, nil, m.err
 		}
 	}
-	if t.epochs > 0 {
-		t.add("epochs", list[0].line, number(math.Ceil(t.epochs)))
+	if t.epochs = math.Ceil(t.epochs); t.epochs > 0 {
+		t.add("epochs", list[0].line, number(t.epochs))
 	}
 	for _, kind := range modifiers {
 		for _, m := range list {
@@ -100,7 +100,11 @@ func translate(d *document) ([]Entry, []string, error) {
 			}
 		}
 	}
-	return t.entries, t.notes, t.learningRates()
+	if t.epochs <= 0 {
+		return nil, nil, d.fail(0, "no end_epoch says how long the run is")
+	}
+	err := t.learningRates()
+	return t.entries, t.notes, err
 }
 
 // modifier reads one element of a list of modifiers.
@@ -221,7 +225,7 @@ func (t *translation) fromStart(m *modifier) {
 	if start := m.number("start_epoch", -1); start > 0 {
 		m.fail(m.line, "start_epoch is %v, and what it does is done from the start of a run or not at all", start)
 	}
-	if end := m.number("end_epoch", -1); end >= 0 && end < t.epochs {
+	if end := m.number("end_epoch", -1); end >= 0 && math.Ceil(end) < t.epochs {
 		m.fail(m.line, "end_epoch is %v, and what it does is done until the end of a run, epoch %v, or not at all", end, t.epochs)
 	}
 }

@@ -97,6 +97,8 @@ func TestSparseMLMistakes(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"modifiers:\n - !QuantizationModifier {start_epoch: 1}\n", "r.yaml:2: !QuantizationModifier is not read; those that are: "},
 		{"modifiers:\n - !GMPruneModifier {start_epoch: 1}\n", "r.yaml:2: there is no !GMPruneModifier; did you mean !GMPruningModifier?"},
+		{"modifiers: []\n", "r.yaml: no end_epoch says how long the run is"},
+		{"modifiers:\n - !SetWeightDecayModifier {weight_decay: 1}\n", "r.yaml: no end_epoch says how long the run is"},
 		{"modifiers:\n - a: 1\n", "r.yaml:2: a map stands where a !Modifier is wanted"},
 		{"dense_stage:\n  run: 1\n", "r.yaml:1: dense_stage: a recipe of stages is not read"},
 		{"modifiers:\n - !EpochRangeModifier\n", "r.yaml:2: !EpochRangeModifier: end_epoch is missing"},

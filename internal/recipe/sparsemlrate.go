@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -70,7 +71,7 @@ func (t *translation) learningRates() error {
 		return t.d.fail(m.line, "%s: the learning rate may follow one function, and a linear one before it that climbs to its init_lr", m.name)
 	case r.start > 0:
 		return t.d.fail(r.m.line, "%s: start_epoch is %v, and nothing says what the learning rate is before", r.m.name, r.start)
-	case r.end < t.epochs:
+	case math.Ceil(r.end) < t.epochs:
 		return t.d.fail(r.m.line, "%s: end_epoch is %v, and learning rates change until the end of the run, epoch %v", r.m.name, r.end, t.epochs)
 	}
 	value, course := r.first, ""
