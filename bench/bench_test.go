@@ -2,13 +2,17 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"gonum.org/v1/plot"
 )
 
 // TestMain lets the program of the tests be our worker.
@@ -175,11 +179,14 @@ func TestFill(t *testing.T) {
 }
 
 func TestChart(t *testing.T) {
-	c := chart{title: "a < b", x: axis{label: "n", log: true}, y: axis{label: "ms"}, curves: []curve{
-		{name: "one", points: [][2]float64{{1, 3}, {10, 40}, {100, 50}}}, {name: "other", dashed: true},
+	c := chart{title: "a < b", x: axis{label: "batch", log: true}, y: axis{label: "ms", log: true}, curves: []curve{
+		{name: "one", points: [][2]float64{{1, 3}, {10, math.NaN()}, {100, 50}, {200, 0}, {300, math.Inf(1)}}},
+		{name: "one & dashed", dashed: true, points: [][2]float64{{1, 4}}},
+		{name: "empty"},
 	}}
-	d := xml.NewDecoder(bytes.NewReader(c.svg()))
-	circles := 0
+	picture := c.svg()
+	var texts []string
+	d := xml.NewDecoder(bytes.NewReader(picture))
 	for {
 		token, err := d.Token()
 		if err == io.EOF {
@@ -188,12 +195,20 @@ func TestChart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "circle" {
-			circles++
+		if text, ok := token.(xml.CharData); ok && strings.TrimSpace(string(text)) != "" {
+			texts = append(texts, string(text))
 		}
 	}
-	if circles != 3 {
-		t.Errorf("got %d circles, want one for each of 3 points", circles)
+	for _, want := range []string{"a < b", "batch", "ms", "one", "one & dashed", "empty", "1", "100", "50"} {
+		if !slices.Contains(texts, want) {
+			t.Errorf("got no text %q among %q", want, texts)
+		}
+	}
+	if bytes.Contains(picture, []byte("NaN")) || bytes.Contains(picture, []byte("Inf")) {
+		t.Errorf("got a picture with what is no number:\n%s", picture)
+	}
+	if !bytes.Equal(c.svg(), picture) {
+		t.Error("got another picture the second time")
 	}
 	if got := (chart{curves: []curve{{name: "empty"}}}).svg(); got != nil {
 		t.Errorf("got a picture of nothing:\n%s", got)
@@ -206,12 +221,30 @@ func TestTicks(t *testing.T) {
 		values []float64
 		want   string
 	}{
-		{axis{log: true}, []float64{1, 100}, "[1 2 5 10 20 50 100]"},
-		{axis{}, []float64{0, 98}, "[0 20 40 60 80 100]"},
-		{axis{}, []float64{1, 2}, "[1 1.2 1.4 1.6 1.8 2]"},
-		{axis{marks: []float64{1, 2}}, []float64{1, 2}, "[1 2]"},
+		{axis{log: true}, []float64{1, 100}, "1 2 5 10 20 50 100"},
+		{axis{log: true}, []float64{0.004, 0.06}, "0.005 0.01 0.02 0.05"},
+		{axis{log: true}, []float64{0.01, 20000}, "0.01 0.1 1 10 100 1000 10000"},
+		{axis{log: true}, []float64{7}, "5 10 20"},
+		{axis{}, []float64{0, 98}, "0 50 100"},
+		{axis{}, []float64{0.91, 0.99}, "0.91 0.95 0.99"},
+		{axis{}, []float64{3, 3}, "2.5 3.0 3.5"},
+		{axis{log: true, marks: []float64{4, 8, 16, 32, 64}}, []float64{8, 32}, "8 16 32"},
+		{axis{marks: []float64{0, 50, 90, 95, 98}}, []float64{0, 98}, "0 50 90 98"}, // 95 98 would touch
 	} {
-		if got := fmt.Sprintf("%.4g", newScale(c.axis, c.values, 0, 600).ticks()); got != c.want {
+		var units []float64
+		for _, v := range c.values {
+			units = append(units, c.axis.unit(v))
+		}
+		low, high := c.axis.span(units)
+		ticks := c.axis.Ticks(low, high)
+		slices.SortFunc(ticks, func(a, b plot.Tick) int { return cmp.Compare(a.Value, b.Value) })
+		var labels []string
+		for _, tick := range ticks {
+			if tick.Label != "" {
+				labels = append(labels, tick.Label)
+			}
+		}
+		if got := strings.Join(labels, " "); got != c.want {
 			t.Errorf("%+v, %v: got %s, want %s", c.axis, c.values, got, c.want)
 		}
 	}

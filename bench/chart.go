@@ -3,11 +3,21 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"html"
+	"image/color"
 	"math"
+	"slices"
+	"strconv"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// chart is a picture of curves, drawn as SVG.
+// chart is a picture of curves.
 type chart struct {
 	title  string
 	x, y   axis
@@ -20,147 +30,170 @@ type axis struct {
 	marks []float64 // where to draw lines; nil is at round numbers
 }
 
+// curve is a line through points. What an axis has no place for, such as NaN, or 0
+// where it is logarithmic, is left out.
 type curve struct {
 	name   string
-	dashed bool
+	dashed bool         // belongs to the one before, and has its colour
 	points [][2]float64 // by x
 }
 
-// Sizes in pixels: the picture, and the frame that the curves are in.
+// Sizes in points: the picture without its legend, which is beneath, and what is in it.
 const (
-	chartWidth, chartHeight   = 640, 400
-	frameLeft, frameTop       = 70, 40
-	frameRight, frameBottom   = 620, 340
-	pixelsPerTick             = 60
-	legendLine, legendSwatch  = 18, 24
-	markerRadius, strokeWidth = 3, 2
+	chartWidth, chartHeight = 480, 300
+	chartEdge               = 8
+	titleSize, textSize     = 12, 9
+	legendLine, legendThumb = 13, 28
+	lineWidth, glyphRadius  = 1.5, 2.5
 )
 
-var palette = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"} // Okabe and Ito, 2008
-
-// scale maps values to pixels.
-type scale struct {
-	axis
-	low, high float64 // in units of the axis: logarithms if it is logarithmic
-	from, to  float64 // pixels
+// palette has colours that those who see few tell apart: Okabe and Ito, "Color
+// Universal Design", 2008.
+var palette = []color.Color{
+	color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}, color.RGBA{0x00, 0x9e, 0x73, 0xff},
+	color.RGBA{0xcc, 0x79, 0xa7, 0xff}, color.RGBA{0xe6, 0x9f, 0x00, 0xff}, color.RGBA{0x56, 0xb4, 0xe9, 0xff},
 }
 
-func newScale(a axis, values []float64, from, to float64) scale {
-	s := scale{axis: a, low: math.Inf(1), high: math.Inf(-1), from: from, to: to}
-	for _, v := range values {
-		s.low, s.high = min(s.low, s.unit(v)), max(s.high, s.unit(v))
-	}
-	if !a.log && s.low > 0 && s.low < s.high/2 {
-		s.low = 0
-	}
-	if margin := 0.05 * (s.high - s.low); margin > 0 {
-		s.low, s.high = s.low-margin, s.high+margin
-	} else {
-		s.low, s.high = s.low-0.5, s.high+0.5
-	}
-	return s
-}
-
-func (s scale) unit(v float64) float64 {
-	if s.log {
-		return math.Log10(v)
-	}
-	return v
-}
-
-func (s scale) pixel(v float64) float64 {
-	return s.from + (s.unit(v)-s.low)/(s.high-s.low)*(s.to-s.from)
-}
-
-// ticks are the marks of the axis, or round numbers within the scale.
-func (s scale) ticks() []float64 {
-	if s.marks != nil {
-		return s.marks
-	}
-	var list []float64
-	if s.log {
-		steps := []float64{1, 2, 5}
-		if s.high-s.low > 3 {
-			steps = []float64{1}
-		}
-		for decade := math.Floor(s.low); decade <= s.high; decade++ {
-			for _, m := range steps {
-				if v := m * math.Pow(10, decade); s.unit(v) >= s.low && s.unit(v) <= s.high {
-					list = append(list, v)
-				}
-			}
-		}
-		return list
-	}
-	rough := (s.high - s.low) * pixelsPerTick / math.Abs(s.to-s.from)
-	power := math.Pow(10, math.Floor(math.Log10(rough)))
-	step := power
-	for _, m := range []float64{2, 5, 10} {
-		if step < rough {
-			step = m * power
-		}
-	}
-	for i := math.Ceil(s.low / step); i*step <= s.high; i++ {
-		list = append(list, i*step+0) // not -0
-	}
-	return list
-}
+var gridColour = color.Gray{Y: 0xdd}
 
 // svg draws the chart; nil if there is nothing to draw.
 func (c chart) svg() []byte {
+	p, legend := plot.New(), plot.NewLegend()
+	p.Title.Text, p.Title.Padding = c.title, vg.Points(chartEdge)
+	p.Add(&plotter.Grid{
+		Vertical:   draw.LineStyle{Color: gridColour, Width: 0.5},
+		Horizontal: draw.LineStyle{Color: gridColour, Width: 0.5},
+	})
 	var xs, ys []float64
+	solid := 0
 	for _, curve := range c.curves {
-		for _, p := range curve.points {
-			xs, ys = append(xs, p[0]), append(ys, p[1])
+		if !curve.dashed {
+			solid++
+		}
+		look := max(solid-1, 0)
+		var points plotter.XYs
+		for _, at := range curve.points {
+			if c.x.shows(at[0]) && c.y.shows(at[1]) {
+				x, y := c.x.unit(at[0]), c.y.unit(at[1])
+				points = append(points, plotter.XY{X: x, Y: y})
+				xs, ys = append(xs, x), append(ys, y)
+			}
+		}
+		colour := palette[look%len(palette)]
+		line := &plotter.Line{XYs: points, LineStyle: draw.LineStyle{Color: colour, Width: lineWidth}}
+		if curve.dashed {
+			line.Dashes = []vg.Length{5, 3}
+		}
+		glyphs := &plotter.Scatter{XYs: points, GlyphStyle: draw.GlyphStyle{Color: colour, Radius: glyphRadius, Shape: plotutil.Shape(look)}}
+		legend.Add(curve.name, line, glyphs)
+		if len(points) > 0 {
+			p.Add(line, glyphs)
 		}
 	}
 	if len(xs) == 0 {
 		return nil
 	}
-	x := newScale(c.x, xs, frameLeft, frameRight)
-	y := newScale(c.y, ys, frameBottom, frameTop)
+	c.x.set(&p.X, xs)
+	c.y.set(&p.Y, ys)
+
+	legend.Top, legend.Left, legend.ThumbnailWidth = true, true, legendThumb
+	for _, style := range []*text.Style{&p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &legend.TextStyle, &p.Title.TextStyle} {
+		style.Font.Variant, style.Font.Size = "Sans", textSize
+	}
+	p.Title.TextStyle.Font.Size = titleSize
+	legend.Padding = legendLine - legend.TextStyle.Rectangle("0").Max.Y
+
+	under := vg.Length(legendLine * len(c.curves))
+	canvas := vgsvg.New(chartWidth, chartHeight+under)
+	page := draw.New(canvas)
+	page.SetColor(color.White) // readers' pages may be dark
+	page.Fill(page.Rectangle.Path())
+	page = draw.Crop(page, chartEdge, -chartEdge, chartEdge, -chartEdge)
+	p.Draw(draw.Crop(page, 0, 0, under+chartEdge, 0))
+	legend.Draw(draw.Crop(page, 5*chartEdge, 0, 0, under-page.Size().Y))
 	var b bytes.Buffer
-	text := func(at, down float64, anchor, extra, s string) {
-		fmt.Fprintf(&b, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\"%s>%s</text>\n", at, down, anchor, extra, html.EscapeString(s))
+	canvas.WriteTo(&b) // a buffer takes all
+	// Who has not the font that the widths were reckoned with gets one much like it.
+	return bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
+}
+
+// shows tells whether there is a place for a value on the axis.
+func (a axis) shows(v float64) bool {
+	return !math.IsNaN(v) && !math.IsInf(v, 0) && (!a.log || v > 0)
+}
+
+// unit is a value in the unit of plots: its logarithm where the axis is logarithmic.
+// (With plot.LogScale the label of an axis takes room above the frame.)
+func (a axis) unit(v float64) float64 {
+	if a.log {
+		return math.Log10(v)
 	}
-	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n",
-		chartWidth, chartHeight, chartWidth, chartHeight)
-	fmt.Fprintf(&b, "<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n", chartWidth, chartHeight)
-	text(chartWidth/2, 22, "middle", " font-size=\"15\"", c.title)
-	for _, v := range x.ticks() {
-		at := x.pixel(v)
-		fmt.Fprintf(&b, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"#ddd\"/>\n", at, frameTop, at, frameBottom)
-		text(at, frameBottom+16, "middle", "", fmt.Sprintf("%.4g", v))
+	return v
+}
+
+// set gives an axis of a plot its label, ticks, and range, for values in its unit.
+func (a axis) set(to *plot.Axis, values []float64) {
+	to.Label.Text, to.Label.Padding = a.label, 4
+	to.Padding = 0
+	to.Tick.Marker = a
+	to.Min, to.Max = a.span(values)
+}
+
+// span is the range of some values, in the unit, with a margin. It starts at zero
+// where that is near.
+func (a axis) span(values []float64) (low, high float64) {
+	low, high = slices.Min(values), slices.Max(values)
+	if !a.log && low > 0 && low < high/2 {
+		low = 0
 	}
-	for _, v := range y.ticks() {
-		at := y.pixel(v)
-		fmt.Fprintf(&b, "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", frameLeft, at, frameRight, at)
-		text(frameLeft-6, at+4, "end", "", fmt.Sprintf("%.4g", v))
+	margin := 0.05 * (high - low)
+	if margin == 0 {
+		margin = 0.5
 	}
-	fmt.Fprintf(&b, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" stroke=\"#444\"/>\n",
-		frameLeft, frameTop, frameRight-frameLeft, frameBottom-frameTop)
-	text((frameLeft+frameRight)/2, frameBottom+36, "middle", "", c.x.label)
-	text(16, (frameTop+frameBottom)/2, "middle", fmt.Sprintf(" transform=\"rotate(-90 16 %d)\"", (frameTop+frameBottom)/2), c.y.label)
-	solid := 0
-	for i, curve := range c.curves {
-		dash := ""
-		if curve.dashed { // belongs to the one before
-			dash = " stroke-dasharray=\"6 4\""
-		} else {
-			solid++
+	return low - margin, high + margin
+}
+
+// Ticks implements plot.Ticker: the marks, or round numbers, as plain numbers. One
+// that is too near the next has no number.
+func (a axis) Ticks(low, high float64) []plot.Tick {
+	if a.marks == nil && !a.log {
+		return plot.DefaultTicks{}.Ticks(low, high)
+	}
+	marks := a.marks
+	if marks == nil {
+		marks = roundNumbers(low, high)
+	}
+	const apart = 0.035 // of the axis
+	var list []plot.Tick
+	next := math.Inf(1)
+	for _, v := range slices.Backward(marks) {
+		at := a.unit(v)
+		if at < low || at > high {
+			continue
 		}
-		colour := palette[(solid+len(palette)-1)%len(palette)]
-		var line bytes.Buffer
-		for _, p := range curve.points {
-			fmt.Fprintf(&line, "%.1f,%.1f ", x.pixel(p[0]), y.pixel(p[1]))
-			fmt.Fprintf(&b, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\" fill=\"%s\"/>\n", x.pixel(p[0]), y.pixel(p[1]), markerRadius, colour)
+		tick := plot.Tick{Value: at}
+		if next-at >= apart*(high-low) {
+			tick.Label, next = strconv.FormatFloat(v, 'f', -1, 64), at
 		}
-		fmt.Fprintf(&b, "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"%d\"%s/>\n", bytes.TrimSpace(line.Bytes()), colour, strokeWidth, dash)
-		down := float64(frameTop + 18 + legendLine*i)
-		fmt.Fprintf(&b, "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"%s\" stroke-width=\"%d\"%s/>\n",
-			frameLeft+10, down-4, frameLeft+10+legendSwatch, down-4, colour, strokeWidth, dash)
-		text(frameLeft+16+legendSwatch, down, "start", "", curve.name)
+		list = append(list, tick)
 	}
-	b.WriteString("</svg>\n")
-	return b.Bytes()
+	return list
+}
+
+// roundNumbers are 1, 2 and 5 times the powers of ten between two exponents; beyond
+// three decades 1 times.
+func roundNumbers(low, high float64) []float64 {
+	steps := []int{1, 2, 5}
+	if high-low > 3 {
+		steps = steps[:1]
+	}
+	var list []float64
+	for decade := int(math.Floor(low)); decade <= int(math.Floor(high)); decade++ {
+		for _, step := range steps {
+			if v, err := strconv.ParseFloat(fmt.Sprintf("%de%d", step, decade), 64); err == nil { // the nearest, unlike a product
+				list = append(list, v)
+			}
+		}
+	}
+	return list
 }
