@@ -86,7 +86,7 @@ func startOurs(j job, env ...string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return start(j, env, self, workerVerb)
+	return start(j, 0, env, self, workerVerb)
 }
 
 // side is what was measured of a process. Of one that is nil or has failed

@@ -38,5 +38,5 @@ func findONNXRuntime() (*onnxRuntime, error) {
 
 // start begins an evaluation.
 func (o *onnxRuntime) start(c *cache, j job) (*process, error) {
-	return start(j, []string{"NODE_PATH=" + o.modules}, "node", c.script("ort", "worker.js"))
+	return start(j, 0, []string{"NODE_PATH=" + o.modules}, "node", c.script("ort", "worker.js"))
 }

@@ -29,7 +29,7 @@ var peerWorkloads = []string{"mlp-small", "mlp-mnist", "mlp-large", "cnn", "tran
 
 // peerPatience is how long a peer may take over one command. Some need seconds
 // for a step.
-const peerPatience = 3 * time.Minute
+const peerPatience = 2 * time.Minute
 
 // peerPace is enough for ratios that are this far from one.
 var peerPace = pace{rounds: fewRounds, losses: firstSteps, limit: 15 * time.Second}
@@ -48,12 +48,7 @@ func (p *peer) start(c *cache, j job) (*process, error) {
 	if err := p.build(c); err != nil {
 		return nil, err
 	}
-	process, err := start(j, nil, p.program)
-	if err != nil {
-		return nil, err
-	}
-	process.patience = peerPatience
-	return process, nil
+	return start(j, peerPatience, nil, p.program)
 }
 
 // build makes the program from its sources, which are beside ours when bench is

@@ -24,14 +24,14 @@ type process struct {
 	patience time.Duration // for an answer; 0 is for ever
 }
 
-// start runs a program with a job, and waits until it has prepared it. env is
-// added to the environment.
-func start(j job, env []string, name string, args ...string) (*process, error) {
+// start runs a program with a job, and waits until it has prepared it, with the
+// patience that it needs for answers too. env is added to the environment.
+func start(j job, patience time.Duration, env []string, name string, args ...string) (*process, error) {
 	text, err := json.Marshal(j)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(name, append(args, string(text))...)}
+	p := &process{cmd: exec.Command(name, append(args, string(text))...), patience: patience}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = &p.errors
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
@@ -54,10 +54,6 @@ func start(j job, env []string, name string, args ...string) (*process, error) {
 
 // ask gives a command and returns the answer.
 func (p *process) ask(command string) (answer, error) {
-	if p.patience > 0 {
-		t := time.AfterFunc(p.patience, func() { _ = p.cmd.Process.Kill() })
-		defer t.Stop()
-	}
 	if _, err := fmt.Fprintln(p.in, command); err != nil {
 		return answer{}, err
 	}
@@ -65,6 +61,10 @@ func (p *process) ask(command string) (answer, error) {
 }
 
 func (p *process) answer() (answer, error) {
+	if p.patience > 0 {
+		t := time.AfterFunc(p.patience, func() { _ = p.cmd.Process.Kill() })
+		defer t.Stop()
+	}
 	var a answer
 	if !p.out.Scan() {
 		lines := strings.Split(strings.TrimSpace(p.errors.String()), "\n")

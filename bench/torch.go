@@ -66,7 +66,7 @@ var tuning = []string{
 
 // start begins a job in a state.
 func (t *torch) start(c *cache, j job, state string) (*process, error) {
-	return start(j, environment(state, j.Threads), t.python, c.script("torch", "worker.py"))
+	return start(j, 0, environment(state, j.Threads), t.python, c.script("torch", "worker.py"))
 }
 
 // export writes the model of a job to a folder.
