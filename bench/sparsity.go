@@ -69,8 +69,18 @@ var methods = []method{
 	{name: "magnitude, cubic", change: func(c *train.Config, level float64) {
 		c.Prune = along(level, train.Pruning{Global: true})
 	}},
-	{name: "magnitude, Erdős–Rényi", change: func(c *train.Config, level float64) {
-		c.Prune = along(level, train.Pruning{Kernel: true})
+	{name: "movement", change: func(c *train.Config, level float64) {
+		c.Prune = along(level, train.Pruning{Global: true, Score: optim.Movement})
+	}},
+	{name: "2:4", levels: []float64{0.5}, change: func(c *train.Config, _ float64) {
+		c.Prune = train.Pruning{Pattern: "2:4", End: 0.75}
+	}},
+	{name: "magnitude, cubic, BatchNorm trained", only: func(s subject) bool { return s.batchNorm }, change: func(c *train.Config, level float64) {
+		c.Prune = along(level, train.Pruning{Global: true})
+		c.BatchNorm = onnxload.BatchNormTrain
+	}},
+	{name: "filters", levels: []float64{0.5, 0.8, 0.9}, change: func(c *train.Config, level float64) {
+		c.Prune = along(level, train.Pruning{Pattern: "filters", DenseLast: true})
 	}},
 	{name: "proximal L1", change: func(c *train.Config, level float64) {
 		c.Prune = along(level, train.Pruning{Global: true})
@@ -79,24 +89,14 @@ var methods = []method{
 	{name: "magnitude, by layer", change: func(c *train.Config, level float64) {
 		c.Prune = along(level, train.Pruning{})
 	}},
-	{name: "movement", change: func(c *train.Config, level float64) {
-		c.Prune = along(level, train.Pruning{Global: true, Score: optim.Movement})
-	}},
 	{name: "SNIP", levels: []float64{0.9, 0.98}, change: func(c *train.Config, level float64) {
 		c.Prune = train.Pruning{Sparsity: optim.Set(level), Global: true, Score: optim.SNIP}
 	}},
+	{name: "magnitude, Erdős–Rényi", change: func(c *train.Config, level float64) {
+		c.Prune = along(level, train.Pruning{Kernel: true})
+	}},
 	{name: "random", levels: []float64{0.5, 0.9}, change: func(c *train.Config, level float64) {
 		c.Prune = along(level, train.Pruning{Score: optim.Random})
-	}},
-	{name: "2:4", levels: []float64{0.5}, change: func(c *train.Config, _ float64) {
-		c.Prune = train.Pruning{Pattern: "2:4", End: 0.75}
-	}},
-	{name: "filters", levels: []float64{0.5, 0.8, 0.9}, change: func(c *train.Config, level float64) {
-		c.Prune = along(level, train.Pruning{Pattern: "filters", DenseLast: true})
-	}},
-	{name: "magnitude, cubic, BatchNorm trained", only: func(s subject) bool { return s.batchNorm }, change: func(c *train.Config, level float64) {
-		c.Prune = along(level, train.Pruning{Global: true})
-		c.BatchNorm = onnxload.BatchNormTrain
 	}},
 }
 
@@ -287,12 +287,16 @@ func (sub subject) loader(corpus, half string) (*data.Loader, error) {
 }
 
 // The ways of PyTorch to prune, one shot.
-var torchMethods = []struct{ name, scope string }{
-	{"PyTorch, global", "global"},
-	{"PyTorch, by layer", "layer"},
+var torchMethods = []struct {
+	name, scope string
+	rate        float64
+}{
+	{"PyTorch, global", "global", train.PruningLR},
+	{"PyTorch, global, rate 1e-3", "global", 1e-3},
+	{"PyTorch, by layer", "layer", train.PruningLR},
 }
 
-// tryTorch makes the trials of PyTorch: at the rate of ours, as many epochs.
+// tryTorch makes the trials of PyTorch, as many epochs as ours.
 func (s *study) tryTorch(sub subject) error {
 	if s.python == nil {
 		return nil
@@ -304,7 +308,7 @@ func (s *study) tryTorch(sub subject) error {
 			if s.find(sub.name, m.name, level) != nil {
 				continue
 			}
-			out, err := exec.Command(s.python.python, script, s.corpus, sub.name, fmt.Sprint(level), fmt.Sprint(train.PruningLR), fmt.Sprint(sub.epochs), m.scope).Output()
+			out, err := exec.Command(s.python.python, script, s.corpus, sub.name, fmt.Sprint(level), fmt.Sprint(m.rate), fmt.Sprint(sub.epochs), m.scope).Output()
 			if err != nil {
 				return fmt.Errorf("%s, %s, %g: %w", sub.name, m.name, level, err)
 			}
