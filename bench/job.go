@@ -24,7 +24,8 @@ type job struct {
 	LR        float64 `json:"lr"`
 	L1        float64 `json:"l1"`
 	Decay     float64 `json:"decay"`
-	L1As      string  `json:"l1_as"` // how PyTorch is given L1: in the "loss" or as the "sign" added to gradients
+	L1As      string  `json:"l1_as"`   // how PyTorch is given L1: in the "loss", as the "sign" added to gradients, or not at all: "none"
+	Foreach   bool    `json:"foreach"` // PyTorch's AdamW takes all tensors at once
 
 	Cut      float64 `json:"cut"`      // weights of the optimizer below it are masked
 	Sparsity float64 `json:"sparsity"` // share of each layer's weights that is pruned before the first step

@@ -37,6 +37,7 @@ import (
 const (
 	workerVerb = "worker"
 	modelFile  = "model.onnx"
+	without    = "none" // as --l1-as
 )
 
 func main() {
@@ -67,6 +68,7 @@ type bench struct {
 	json    bool
 	rounds  int
 	l1As    string
+	foreach bool
 	profile int
 	page    string
 	part    string
@@ -89,7 +91,8 @@ func run(args []string, out, log io.Writer) error {
 	flags.StringVar(&b.torch, "torch", "", "compare with PyTorch in this `STATE`, tuned or installed (default both), or with a peer, onnx-gomlx or gorgonia")
 	flags.BoolVar(&b.json, "json", false, "print a line of JSON per row, and write no page")
 	flags.IntVar(&b.rounds, "rounds", 15, "take the median of `N` rounds, or more")
-	flags.StringVar(&b.l1As, "l1-as", "loss", "give L1 to PyTorch as a term of the loss, or as the sign of the weights added to the gradients: `HOW`, loss or sign")
+	flags.StringVar(&b.l1As, "l1-as", "loss", "give L1 to PyTorch as a term of the loss, or as the sign of the weights added to the gradients, or not at all, nor a mask to its optimizer: `HOW`, loss, sign or none; with none losses are not compared")
+	flags.BoolVar(&b.foreach, "foreach", false, "let PyTorch's AdamW take all tensors at once")
 	flags.IntVar(&b.profile, "profile", 0, "say where the time of `N` of our steps goes, instead of comparing")
 	flags.StringVar(&b.page, "page", "docs/benchmarks.md", "write the page to `FILE`, and what was measured to the folder benchmarks beside it")
 	flags.StringVar(&b.part, "part", "", "measure these `PARTS` of the page, and keep the others: "+strings.Join(partNames(), ",")+"; "+onlyPage+" is none")
@@ -139,8 +142,8 @@ func (b *bench) check(rest []string) error {
 		return fmt.Errorf("--rounds is %d, want 1 or more", b.rounds)
 	case b.profile < 0:
 		return fmt.Errorf("--profile is %d, want 1 or more", b.profile)
-	case b.l1As != "loss" && b.l1As != "sign":
-		return fmt.Errorf("--l1-as is %q, want loss or sign", b.l1As)
+	case b.l1As != "loss" && b.l1As != "sign" && b.l1As != without:
+		return fmt.Errorf("--l1-as is %q, want loss, sign or none", b.l1As)
 	}
 	return nil
 }
@@ -218,7 +221,7 @@ type setting struct {
 func (b *bench) row(w workload, s setting) row {
 	r := row{Workload: w.name, Batch: s.batch, Threads: s.threads, Torch: s.state}
 	j := w.job(s.size, s.batch, s.threads)
-	j.L1As, j.Sparsity = b.l1As, s.sparsity
+	j.L1As, j.Foreach, j.Sparsity = b.l1As, b.foreach, s.sparsity
 	if err := b.cache.prepare(&j, w.tokens, b.python); err != nil {
 		r.Note = err.Error()
 		return r

@@ -45,7 +45,7 @@ func (r *row) fill(j job, ours, theirs *side) {
 	common := min(len(ours.losses), len(theirs.losses))
 	diff := lossDifference(ours.losses[:common], theirs.losses[:common], j.Mode == "evaluate")
 	r.LossDiff = &diff
-	if !(diff <= agreement) {
+	if !(diff <= agreement) && j.L1As != without {
 		r.Note = join(r.Note, fmt.Sprintf("does not count: losses differ by %.1g", diff))
 		return
 	}

@@ -39,7 +39,7 @@ def weights_of(model):
 
 def optimizer(weights, rest):
     groups = [{"params": weights, "weight_decay": job["decay"]}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=job["lr"])
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=job["lr"], foreach=job["foreach"])
 
 
 def largest(w, sparsity):
@@ -82,6 +82,7 @@ class Training:
             (loss + job["l1"] * sum(w.abs().sum() for w in self.weights)).backward()
         else:
             loss.backward()
+        if job["l1_as"] == "sign":
             with torch.no_grad():
                 for w in self.weights:
                     w.grad.add_(w.sign(), alpha=job["l1"])
@@ -106,8 +107,9 @@ class Training:
 
 
 class Optimizer:
-    """The optimizer alone: L1, AdamW with decay, mask. The gradients are always
-    the same; putting them back is not timed. The loss is the mean of |w|."""
+    """The optimizer alone: L1, AdamW with decay, mask, or AdamW by itself if L1 is
+    "none". The gradients are always the same; putting them back is not timed. The
+    loss is the mean of |w|."""
 
     def __init__(self):
         values = read("inputs", np.float32, [2, job["batch"], -1])
@@ -121,11 +123,13 @@ class Optimizer:
     def step(self):
         if job["l1_as"] == "loss":
             (job["l1"] * sum(w.abs().sum() for w in self.weights)).backward()
-        else:
+        elif job["l1_as"] == "sign":
             with torch.no_grad():
                 for w in self.weights:
                     w.grad.add_(w.sign(), alpha=job["l1"])
         self.optimizer.step()
+        if job["l1_as"] == "none":
+            return
         with torch.no_grad():
             for w, m in zip(self.weights, self.masks):
                 w.mul_(m)
