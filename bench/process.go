@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -61,14 +62,18 @@ func (p *process) ask(command string) (answer, error) {
 }
 
 func (p *process) answer() (answer, error) {
+	var late atomic.Bool
 	if p.patience > 0 {
-		t := time.AfterFunc(p.patience, func() { _ = p.cmd.Process.Kill() })
+		t := time.AfterFunc(p.patience, func() {
+			late.Store(true)
+			_ = p.cmd.Process.Kill()
+		})
 		defer t.Stop()
 	}
 	var a answer
 	if !p.out.Scan() {
 		lines := strings.Split(strings.TrimSpace(p.errors.String()), "\n")
-		if p.patience > 0 && lines[0] == "" {
+		if late.Load() {
 			return a, fmt.Errorf("%s did not answer within %v", filepath.Base(p.cmd.Path), p.patience)
 		}
 		return a, fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), lines[len(lines)-1])
