@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -67,6 +68,9 @@ func (s *study) methodsOf(model string) []string {
 	return list
 }
 
+// pictured are the methods that a picture shows, as many as there are colours.
+var pictured = []string{"magnitude, cubic", "movement", "proximal L1", "magnitude, by layer", "PyTorch, global", "PyTorch, by layer"}
+
 func (s *study) section(b *bytes.Buffer, sub subject) error {
 	dense := s.find(sub.name, "dense", 0)
 	if dense == nil {
@@ -78,7 +82,7 @@ func (s *study) section(b *bytes.Buffer, sub subject) error {
 		fmt.Fprintf(b, " %g %% |", level*100)
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---:|", len(levels)) + "\n")
-	picture := chart{title: sub.name, x: axis{label: "zeros, %", marks: []float64{50, 80, 90, 95, 98}}, y: axis{label: "accuracy"}}
+	picture := chart{title: sub.name, x: axis{label: "zeros, %", marks: []float64{50, 80, 90, 95, 98}}, y: axis{label: "errors, %", log: true}}
 	for _, name := range s.methodsOf(sub.name) {
 		fmt.Fprintf(b, "| %s |", name)
 		line := curve{name: name}
@@ -89,15 +93,15 @@ func (s *study) section(b *bytes.Buffer, sub subject) error {
 				continue
 			}
 			fmt.Fprintf(b, " %.4f |", t.Accuracy)
-			line.points = append(line.points, [2]float64{level * 100, t.Accuracy})
+			line.points = append(line.points, [2]float64{level * 100, 100 * (1 - t.Accuracy)})
 		}
 		b.WriteString("\n")
-		if len(line.points) == len(levels) && len(picture.curves) < len(palette) {
+		if slices.Contains(pictured, name) {
 			picture.curves = append(picture.curves, line)
 		}
 	}
 	file := sub.name + ".svg"
-	fmt.Fprintf(b, "\n![Accuracy by the share of zeros](%s/%s)\n", filepath.Base(s.folder()), file)
+	fmt.Fprintf(b, "\n![Errors by the share of zeros](%s/%s)\n", filepath.Base(s.folder()), file)
 	if err := os.MkdirAll(s.folder(), 0o755); err != nil {
 		return err
 	}
