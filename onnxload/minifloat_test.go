@@ -34,7 +34,7 @@ func TestMinifloatRounding(t *testing.T) {
 	}{
 		{Float8E4M3FN, 1.0625, 1, 1},       // as near to 1 as to 1.125: the even one
 		{Float8E4M3FN, 1.1875, 1.25, 1.25}, // as near to 1.125 as to 1.25
-		{Float8E4M3FN, -0.0001, -0.0, 0},   // below half of the smallest
+		{Float8E4M3FN, -0.0001, 0, 0},      // below half of the smallest
 		{Float8E4M3FN, 460, 448, 448},      // less than half a step too large
 		{Float8E4M3FN, 500, 448, nan},      //
 		{Float8E4M3FN, -inf, -448, nan},    //

@@ -65,7 +65,3 @@ func gatherLoop(b *block, k *factors) {
 		u[i] = m[i]
 	}
 }
-
-func rmspropRates(x *tensor) rates {
-	return rates{slot: 0, lr: x.h.LR, eps: x.h.Eps}
-}

@@ -40,9 +40,6 @@ func (m *Machine) StartProfile() {
 	m.profile = p
 }
 
-// StopProfile makes later runs measure nothing. What was measured is dropped.
-func (m *Machine) StopProfile() { m.profile = nil }
-
 // Profile is what was measured since StartProfile, the most costly kind first,
 // and nil if nothing was.
 func (m *Machine) Profile() []ProfileRow {

@@ -118,7 +118,6 @@ type patchingGradientArgs struct {
 	scratch   []float32
 	shared    []float32
 	round     int
-	tile      tile // of a task
 }
 
 var (

@@ -18,9 +18,8 @@ type filling struct {
 	in     [][]float32
 	target []float32
 
-	workers []func()      // what each goroutine does
-	rows    [][][]float32 // room for a slice per input, of each goroutine
-	next    atomic.Int64  // the first example nobody has taken
+	workers []func()     // what each goroutine does
+	next    atomic.Int64 // the first example nobody has taken
 	wait    sync.WaitGroup
 
 	mu     sync.Mutex
