@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"gonum.org/v1/plot"
+
+	"finetune/bench/protocol"
 )
 
 // TestMain lets the program of the tests be our worker.
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // prepared is the job of a workload on a model made without PyTorch.
-func prepared(t *testing.T, name string) job {
+func prepared(t *testing.T, name string) protocol.Job {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	c, err := newCache()
@@ -50,9 +52,9 @@ func TestTraining(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.stop()
-	each, a, err := p.steps(firstSteps)
-	if err != nil || each <= 0 || len(a.Losses) != firstSteps {
-		t.Fatalf("got %v seconds, %d losses, %v, want some, %d, nil", each, len(a.Losses), err, firstSteps)
+	each, a, err := p.steps(protocol.FirstSteps)
+	if err != nil || each <= 0 || len(a.Losses) != protocol.FirstSteps {
+		t.Fatalf("got %v seconds, %d losses, %v, want some, %d, nil", each, len(a.Losses), err, protocol.FirstSteps)
 	}
 	for _, loss := range a.Losses { // of three classes, before much is learned
 		if math.Abs(loss-math.Log(3)) > 2 {
@@ -161,18 +163,18 @@ func TestFill(t *testing.T) {
 	}
 	var r row
 	ours, theirs := sides(1.0005)
-	r.fill(job{Mode: "train"}, ours, theirs)
+	r.fill(protocol.Job{Mode: "train"}, ours, theirs)
 	if r.Ratio == nil || *r.Ratio != 0.25 || *r.Ours != 2000 || *r.Theirs != 4000 {
 		t.Errorf("got ratio %v of %v and %v, want 0.25 of 2000 and 4000", number(r.Ratio, 2), number(r.Ours, 0), number(r.Theirs, 0))
 	}
 	r = row{}
 	ours, theirs = sides(1.01)
-	r.fill(job{Mode: "train"}, ours, theirs)
+	r.fill(protocol.Job{Mode: "train"}, ours, theirs)
 	if r.Ratio != nil || !strings.Contains(r.Note, "does not count") {
 		t.Errorf("got ratio %v and note %q, want none, and why", number(r.Ratio, 2), r.Note)
 	}
 	r = row{}
-	r.fill(job{Mode: "train"}, ours, newSide(nil))
+	r.fill(protocol.Job{Mode: "train"}, ours, newSide(nil))
 	if r.Ratio != nil || r.Ours == nil || r.Theirs != nil {
 		t.Errorf("got %+v, want ours alone", r)
 	}

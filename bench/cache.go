@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"finetune/bench/protocol"
 )
 
 // scripts are the programs of the other sides, and the models without their
@@ -66,9 +68,9 @@ func (c *cache) script(dir, name string) string { return filepath.Join(c.scripts
 
 // prepare makes what a job reads: its examples, and its model, by PyTorch if that
 // is there.
-func (c *cache) prepare(j *job, tokens int, t *torch) error {
+func (c *cache) prepare(j *protocol.Job, tokens int, t *torch) error {
 	j.Data = filepath.Join(c.dir, fmt.Sprintf("data-%s-%s-%d-%d-%d", j.Mode, j.Model, j.Size, j.Batch, j.Batches))
-	if _, err := os.Stat(filepath.Join(j.Data, inputsFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(j.Data, protocol.InputsFile)); err != nil {
 		if err := aside(j.Data, func(dir string) error { return writeExamples(*j, dir, tokens) }); err != nil {
 			return err
 		}

@@ -7,14 +7,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"finetune/bench/protocol"
 )
 
 const (
-	firstSteps = 20                     // whose losses have to agree
-	agreement  = 1e-3                   // at most this relative difference
-	gap        = 30 * time.Millisecond  // between the sides: threads that look for work give up
-	roundTime  = 100 * time.Millisecond // of one side in a round, or one step if that takes longer
-	mostSteps  = 5000                   // of a round
+	agreement = 1e-3                   // at most this relative difference
+	gap       = 30 * time.Millisecond  // between the sides: threads that look for work give up
+	roundTime = 100 * time.Millisecond // of one side in a round, or one step if that takes longer
+	mostSteps = 5000                   // of a round
 )
 
 // pace is how much is measured: so many rounds and so many steps whose losses are
@@ -41,7 +42,7 @@ func (p pace) enough(sides []*side, rounds int, start time.Time) bool {
 }
 
 // compare measures ours against theirs, side by side; theirs may be nil.
-func compare(r *row, j job, p pace, theirs func() (*process, error)) {
+func compare(r *row, j protocol.Job, p pace, theirs func() (*process, error)) {
 	ours, err := startOurs(j)
 	if err != nil {
 		r.Note = "ours: " + strings.ReplaceAll(err.Error(), j.Folder+string(filepath.Separator), "")
@@ -81,7 +82,7 @@ func compare(r *row, j job, p pace, theirs func() (*process, error)) {
 
 // startOurs begins a job in a process of this program, with env added to its
 // environment.
-func startOurs(j job, env ...string) (*process, error) {
+func startOurs(j protocol.Job, env ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (s *side) first(mode string) {
 	}
 	n := 2
 	if mode == "optimizer" {
-		n = firstSteps
+		n = protocol.FirstSteps
 	}
 	for {
 		each, ok := s.take(n)
@@ -134,7 +135,7 @@ func (s *side) take(n int) (each float64, ok bool) {
 	each, a, s.err = s.process.steps(n)
 	s.allocs = a.Allocs
 	s.losses = append(s.losses, a.Losses...)
-	s.losses = s.losses[:min(firstSteps, len(s.losses))]
+	s.losses = s.losses[:min(protocol.FirstSteps, len(s.losses))]
 	return each, s.err == nil
 }
 

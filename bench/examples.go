@@ -4,27 +4,23 @@ import (
 	"bufio"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 
+	"finetune/bench/protocol"
 	"finetune/train/data"
 )
 
 // The examples of a workload are random and the same each time. They lie in two
 // files of float32, which both sides read.
-const (
-	inputsFile = "inputs"
-	labelsFile = "labels"
-)
 
 // writeExamples makes the files of j. Token numbers are below tokens.
-func writeExamples(j job, dir string, tokens int) error {
+func writeExamples(j protocol.Job, dir string, tokens int) error {
 	random := rand.New(rand.NewPCG(1, 2))
 	n := j.Batches * j.Batch
-	err := writeFloats(filepath.Join(dir, inputsFile), n*product(j.Input), func() float32 {
+	err := writeFloats(filepath.Join(dir, protocol.InputsFile), n*product(j.Input), func() float32 {
 		if tokens > 0 {
 			return float32(random.IntN(tokens))
 		}
@@ -33,7 +29,7 @@ func writeExamples(j job, dir string, tokens int) error {
 	if err != nil || j.Classes == 0 {
 		return err
 	}
-	return writeFloats(filepath.Join(dir, labelsFile), n*product(j.Target), func() float32 {
+	return writeFloats(filepath.Join(dir, protocol.LabelsFile), n*product(j.Target), func() float32 {
 		return float32(random.IntN(j.Classes))
 	})
 }
@@ -58,32 +54,10 @@ func writeFloats(path string, n int, next func() float32) error {
 	return f.Close()
 }
 
-func readFloats(dir, name string) ([]float32, error) {
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	values := make([]float32, info.Size()/4)
-	r := bufio.NewReaderSize(f, 1<<16)
-	var b [4]byte
-	for i := range values {
-		if _, err := io.ReadFull(r, b[:]); err != nil {
-			return nil, err
-		}
-		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[:]))
-	}
-	return values, nil
-}
-
 // examples is a data.Source in memory: the batches of a job over and over again.
 // While rows is set, that is which of the rows an example is.
 type examples struct {
-	job            job
+	job            protocol.Job
 	len            int
 	rows           []int32
 	inputs, labels []float32
@@ -92,13 +66,13 @@ type examples struct {
 
 // readExamples reads what writeExamples wrote, as a source of the given number
 // of batches.
-func readExamples(j job, batches int) (*examples, error) {
+func readExamples(j protocol.Job, batches int) (*examples, error) {
 	e := &examples{job: j, len: batches * j.Batch}
 	var err error
-	if e.inputs, err = readFloats(j.Data, inputsFile); err != nil {
+	if e.inputs, err = protocol.ReadFloats(j.Data, protocol.InputsFile); err != nil {
 		return nil, err
 	}
-	e.labels, err = readFloats(j.Data, labelsFile)
+	e.labels, err = protocol.ReadFloats(j.Data, protocol.LabelsFile)
 	return e, err
 }
 

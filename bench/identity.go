@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"finetune/bench/protocol"
 )
 
 // identity is how the losses of our first steps depend on the instruction set
@@ -89,19 +91,19 @@ func (b *bench) identity(i *identity, w workload, size int) error {
 }
 
 // losses are those of our first steps.
-func losses(j job, isa string) ([]float64, error) {
+func losses(j protocol.Job, isa string) ([]float64, error) {
 	p, err := startOurs(j, "KERNEL_ISA="+isa)
 	if err != nil {
 		return nil, err
 	}
 	defer p.stop()
-	_, a, err := p.steps(firstSteps)
+	_, a, err := p.steps(protocol.FirstSteps)
 	return a.Losses, err
 }
 
 // identity prints the table.
 func (p *page) identity(b *bytes.Buffer) {
-	fmt.Fprintf(b, "\n## The same losses\n\nOf our first %d steps, on 1, 2 and 5 threads, and with other instructions (KERNEL_ISA):\nthe largest relative difference, of which the goal is %.0e.\n\n", firstSteps, apartGoal)
+	fmt.Fprintf(b, "\n## The same losses\n\nOf our first %d steps, on 1, 2 and 5 threads, and with other instructions (KERNEL_ISA):\nthe largest relative difference, of which the goal is %.0e.\n\n", protocol.FirstSteps, apartGoal)
 	fmt.Fprintf(b, "| workload | on any number of threads |")
 	for _, isa := range instructionSets[1:] {
 		fmt.Fprintf(b, " %s against %s |", isa, instructionSets[0])

@@ -14,6 +14,7 @@
 //
 //	workload.go     what is measured
 //	comparison.go   how, and row.go what comes of it
+//	protocol/       what a process is asked, and what it answers
 //	worker.go       our process: training.go; torch/worker.py is PyTorch's, and
 //	                ort/worker.js ONNX Runtime's, which evaluations are compared with
 //	peer.go         other libraries in Go: gomlx and gorgonia, modules of their own
@@ -32,6 +33,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"finetune/bench/protocol"
 )
 
 const (
@@ -185,7 +188,7 @@ func (b *bench) printTable() error {
 }
 
 // pace is that of the table.
-func (b *bench) pace() pace { return pace{rounds: b.rounds, losses: firstSteps} }
+func (b *bench) pace() pace { return pace{rounds: b.rounds, losses: protocol.FirstSteps} }
 
 const (
 	withONNXRuntime = "onnxruntime"

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"finetune/bench/protocol"
 )
 
 // onnxRuntime is ONNX Runtime for Node.js, as it was found.
@@ -37,6 +39,6 @@ func findONNXRuntime() (*onnxRuntime, error) {
 }
 
 // start begins an evaluation.
-func (o *onnxRuntime) start(c *cache, j job) (*process, error) {
+func (o *onnxRuntime) start(c *cache, j protocol.Job) (*process, error) {
 	return start(j, 0, []string{"NODE_PATH=" + o.modules}, "node", c.script("ort", "worker.js"))
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"finetune/bench/protocol"
 )
 
 // A peer is another library in Go that trains. Its side of the comparison is a
@@ -32,7 +34,7 @@ var peerWorkloads = []string{"mlp-small", "mlp-mnist", "mlp-large", "cnn", "tran
 const peerPatience = 2 * time.Minute
 
 // peerPace is enough for ratios that are this far from one.
-var peerPace = pace{rounds: fewRounds, losses: firstSteps, limit: 15 * time.Second}
+var peerPace = pace{rounds: fewRounds, losses: protocol.FirstSteps, limit: 15 * time.Second}
 
 func findPeer(name string) *peer {
 	for _, p := range peers {
@@ -44,7 +46,7 @@ func findPeer(name string) *peer {
 }
 
 // start begins a job, after building the program if that was not done.
-func (p *peer) start(c *cache, j job) (*process, error) {
+func (p *peer) start(c *cache, j protocol.Job) (*process, error) {
 	if err := p.build(c); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"finetune/bench/protocol"
 )
 
 // process is one side at work.
@@ -27,7 +29,7 @@ type process struct {
 
 // start runs a program with a job, and waits until it has prepared it, with the
 // patience that it needs for answers too. env is added to the environment.
-func start(j job, patience time.Duration, env []string, name string, args ...string) (*process, error) {
+func start(j protocol.Job, patience time.Duration, env []string, name string, args ...string) (*process, error) {
 	text, err := json.Marshal(j)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"finetune/bench/protocol"
 	"finetune/internal/kernel"
 )
 
@@ -42,7 +43,7 @@ func (b *bench) measureProducts() error {
 	return b.measure("products", "products", func(r *result) error {
 		r.Products = new(products)
 		for _, isa := range instructionSets {
-			p, err := startOurs(job{Mode: "products", Threads: 1}, "KERNEL_ISA="+isa)
+			p, err := startOurs(protocol.Job{Mode: "products", Threads: 1}, "KERNEL_ISA="+isa)
 			if err != nil && strings.Contains(err.Error(), "KERNEL_ISA") {
 				continue // this processor does not have it
 			}

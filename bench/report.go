@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"finetune/bench/protocol"
 )
 
 // page is docs/benchmarks.md.
@@ -88,7 +90,7 @@ threads (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS).
 `, p.results.took().Round(time.Minute), strings.Join(p.results.revisions(""), ", "), or(m.Processor, "unknown"), m.Cores, m.ISA, m.Peak/1e9,
 		or(m.Memory, "unknown"), m.System, m.Golang, p.versions(), p.bench.rounds, l1, decay, usualRate, lowRate,
 		map[string]string{"loss": "a term of the loss", "sign": "the sign of the weights, added to the gradients", without: "nothing"}[p.bench.l1As],
-		firstSteps, agreement, strings.Join(tuning, " \\\n    "))
+		protocol.FirstSteps, agreement, strings.Join(tuning, " \\\n    "))
 
 	b.WriteString("| workload (batch) | threads | ours, ms | PyTorch tuned, ms | ratio | goal | PyTorch installed, ms | ratio | goal | losses differ by |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|\n")

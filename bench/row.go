@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"finetune/bench/protocol"
 )
 
 // row is the comparison of one workload in one setting. Times are medians over
@@ -29,7 +31,7 @@ type row struct {
 }
 
 // fill sums up what was measured.
-func (r *row) fill(j job, ours, theirs *side) {
+func (r *row) fill(j protocol.Job, ours, theirs *side) {
 	if ours.works() {
 		r.Ours, r.OursMB, r.Allocs = pointer(1e3*median(ours.seconds)), pointer(ours.megabytes), pointer(ours.allocs)
 	}

@@ -12,12 +12,13 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"finetune/bench/protocol"
 	"finetune/internal/onnxpb"
 )
 
 // writeSkeleton makes the model of a job without PyTorch: the exported model is
 // here without its weights, which get random values. Only our side can use it.
-func writeSkeleton(_ *cache, j job, dir string) error {
+func writeSkeleton(_ *cache, j protocol.Job, dir string) error {
 	m, err := readSkeleton(fmt.Sprintf("skeletons/%s-%d.onnx.gz", j.Model, j.Size))
 	if err != nil {
 		return fmt.Errorf("PyTorch is needed to make %s of size %d: %w", j.Model, j.Size, err)

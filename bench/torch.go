@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+
+	"finetune/bench/protocol"
 )
 
 // torch is PyTorch as it was found.
@@ -65,12 +67,12 @@ var tuning = []string{
 }
 
 // start begins a job in a state.
-func (t *torch) start(c *cache, j job, state string) (*process, error) {
+func (t *torch) start(c *cache, j protocol.Job, state string) (*process, error) {
 	return start(j, 0, environment(state, j.Threads), t.python, c.script("torch", "worker.py"))
 }
 
 // export writes the model of a job to a folder.
-func (t *torch) export(c *cache, j job, dir string) error {
+func (t *torch) export(c *cache, j protocol.Job, dir string) error {
 	out, err := exec.Command(t.python, c.script("torch", "export.py"), j.Model, fmt.Sprint(j.Size), dir).CombinedOutput()
 	if err != nil {
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")

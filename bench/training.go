@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"finetune/bench/protocol"
 	"finetune/onnxload"
 	"finetune/optim"
 	"finetune/train"
@@ -13,7 +14,7 @@ import (
 
 // train runs train.Run as the command does, and holds it up between steps until
 // it is told to go on.
-func (w *worker) train(j job) error {
+func (w *worker) train(j protocol.Job) error {
 	m, err := open(j)
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func (w *worker) train(j job) error {
 
 // evaluate runs train.Evaluate: at first on its own, for the loss, and then on
 // examples that do not end, held up whenever the model has read its batches.
-func (w *worker) evaluate(j job) error {
+func (w *worker) evaluate(j protocol.Job) error {
 	m, err := open(j)
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ func (w *worker) evaluate(j job) error {
 		}
 		return train.Evaluate(context.Background(), m, loader, settings(j))
 	}
-	src, err := readExamples(j, firstSteps)
+	src, err := readExamples(j, protocol.FirstSteps)
 	if err != nil {
 		return err
 	}
@@ -118,8 +119,8 @@ func (w *worker) evaluate(j job) error {
 }
 
 // optimize makes steps of package optim alone.
-func (w *worker) optimize(j job) error {
-	values, err := readFloats(j.Data, inputsFile)
+func (w *worker) optimize(j protocol.Job) error {
+	values, err := protocol.ReadFloats(j.Data, protocol.InputsFile)
 	if err != nil {
 		return err
 	}
@@ -144,7 +145,7 @@ func (w *worker) optimize(j job) error {
 	for {
 		o.Step(1)
 		mean := 0.0
-		if w.made < firstSteps {
+		if w.made < protocol.FirstSteps {
 			mean = meanSize(params)
 		}
 		w.stepped(mean)
@@ -163,13 +164,15 @@ func meanSize(params []*optim.Param) float64 {
 	return sum / float64(n)
 }
 
-func open(j job) (*onnxload.Model, error) { return onnxload.Open(filepath.Join(j.Folder, modelFile)) }
+func open(j protocol.Job) (*onnxload.Model, error) {
+	return onnxload.Open(filepath.Join(j.Folder, modelFile))
+}
 
 func newLoader(src *examples) (*data.Loader, error) {
 	return data.NewLoader(src, data.LoaderOptions{Integer: []bool{src.job.Integer}})
 }
 
-func settings(j job) train.Config {
+func settings(j protocol.Job) train.Config {
 	cfg := train.DefaultConfig()
 	cfg.Epochs, cfg.Batch = 1<<20, j.Batch
 	cfg.Schedule = "constant"

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"finetune/bench/protocol"
 	"finetune/internal/kernel"
 )
 
@@ -31,16 +32,16 @@ type worker struct {
 
 // work is the whole process.
 func work(text string) error {
-	w := &worker{in: bufio.NewScanner(os.Stdin), out: json.NewEncoder(os.Stdout), losses: make([]float64, 0, firstSteps)}
+	w := &worker{in: bufio.NewScanner(os.Stdin), out: json.NewEncoder(os.Stdout), losses: make([]float64, 0, protocol.FirstSteps)}
 	err := w.do(text)
 	if err != nil {
-		_ = w.out.Encode(answer{Error: err.Error()})
+		_ = w.out.Encode(protocol.Answer{Error: err.Error()})
 	}
 	return err
 }
 
 func (w *worker) do(text string) error {
-	var j job
+	var j protocol.Job
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func (w *worker) do(text string) error {
 
 // ready says that the first command may come, and waits for it.
 func (w *worker) ready() {
-	w.say(answer{Version: "finetune, " + kernel.ISA()})
+	w.say(answer{Answer: protocol.Answer{Version: "finetune, " + kernel.ISA()}})
 	w.wait()
 }
 
@@ -73,13 +74,13 @@ func (w *worker) ready() {
 func (w *worker) stepped(loss float64) {
 	w.left--
 	w.made++
-	if w.made <= firstSteps {
+	if w.made <= protocol.FirstSteps {
 		w.losses = append(w.losses, loss)
 	}
 	if w.left > 0 {
 		return
 	}
-	a := answer{Seconds: time.Since(w.start).Seconds(), Losses: w.losses}
+	a := answer{Answer: protocol.Answer{Seconds: time.Since(w.start).Seconds(), Losses: w.losses}}
 	a.Allocs = float64(mallocs()-w.mallocs) / float64(w.steps)
 	w.say(a)
 	w.wait()
@@ -99,7 +100,7 @@ func (w *worker) wait() {
 			w.start = time.Now()
 			return
 		case "memory":
-			w.say(answer{Megabytes: peakMemory()})
+			w.say(answer{Answer: protocol.Answer{Megabytes: protocol.PeakMemory()}})
 		}
 	}
 	os.Exit(0)
@@ -115,20 +116,4 @@ func mallocs() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.Mallocs
-}
-
-// peakMemory is the most memory this process has had, in MiB; 0 where the system
-// does not tell.
-func peakMemory() float64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			return kb / 1024
-		}
-	}
-	return 0
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"finetune/bench/protocol"
 )
 
 // workload is a row of the table.
@@ -128,8 +130,8 @@ const (
 )
 
 // job is the work at a size and a batch.
-func (w workload) job(size, batch, threads int) job {
-	j := job{
+func (w workload) job(size, batch, threads int) protocol.Job {
+	j := protocol.Job{
 		Mode: w.mode, Model: w.model, Size: size, Threads: threads, Batch: batch,
 		Integer: w.tokens > 0, Target: []int{}, Classes: w.classes,
 		Train: w.train, BatchNorm: w.batchNorm, LR: w.rate, L1: l1, Decay: decay,

@@ -7,18 +7,9 @@
 package main
 
 import (
-	"bufio"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"math"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/gomlx/core/graph"
@@ -29,92 +20,35 @@ import (
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 	"github.com/gomlx/onnx-gomlx/onnx"
 	"github.com/gomlx/onnx-gomlx/onnx/parser"
+
+	"finetune/bench/protocol"
 )
 
-// job has what is read of the job in ../job.go.
-type job struct {
-	Mode, Folder, Data, Train string
-	Threads, Batch, Batches   int
-	Input, Target             []int
-	Integer                   bool
-	LR, L1, Decay             float64
-}
-
-type answer struct {
-	Version   string    `json:"version,omitempty"`
-	Seconds   float64   `json:"seconds,omitempty"`
-	Losses    []float64 `json:"losses,omitempty"`
-	Megabytes float64   `json:"megabytes,omitempty"`
-	Error     string    `json:"error,omitempty"`
-}
-
 func main() {
-	out := json.NewEncoder(os.Stdout)
-	os.Stdout = os.Stderr // GoMLX prints
-	if err := work(os.Args[len(os.Args)-1], out); err != nil {
-		_ = out.Encode(answer{Error: err.Error()})
-		os.Exit(1)
-	}
-}
-
-func work(text string, out *json.Encoder) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			first, _, _ := strings.Cut(fmt.Sprint(r), "\n")
-			err = fmt.Errorf("%s", first)
+	protocol.Peer("onnx-gomlx", func(j protocol.Job) (protocol.Step, error) {
+		t, err := newTraining(j)
+		if err != nil {
+			return nil, err
 		}
-	}()
-	var j job
-	if err := json.Unmarshal([]byte(text), &j); err != nil {
-		return err
-	}
-	if j.Mode != "train" || j.Train != "" {
-		return fmt.Errorf("only training of whole models is compared")
-	}
-	runtime.GOMAXPROCS(j.Threads)
-	t, err := newTraining(j)
-	if err != nil {
-		return err
-	}
-	if _, err := t.step(); err != nil { // compiles, and finds out what is not supported
-		return err
-	}
-	if t, err = newTraining(j); err != nil {
-		return err
-	}
-	_ = out.Encode(answer{Version: "onnx-gomlx"})
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		verb, number, _ := strings.Cut(in.Text(), " ")
-		var a answer
-		if verb == "run" {
-			n, _ := strconv.Atoi(number)
-			start := time.Now()
-			for range n {
-				l, err := t.step()
-				if err != nil {
-					return err
-				}
-				a.Losses = append(a.Losses, l)
-			}
-			a.Seconds = time.Since(start).Seconds()
-			a.Losses = a.Losses[:min(len(a.Losses), 20)]
-		} else {
-			a.Megabytes = peakMemory()
+		if _, err := t.step(); err != nil { // compiles, and finds out what is not supported
+			return nil, err
 		}
-		_ = out.Encode(a)
-	}
-	return nil
+		if t, err = newTraining(j); err != nil {
+			return nil, err
+		}
+		return t.step, nil
+	})
 }
 
 // training is a model and what it learns from.
 type training struct {
-	job            job
+	job            protocol.Job
 	trainer        *train.Trainer
 	inputs, labels []float32
 	made           int
 }
 
-func newTraining(j job) (*training, error) {
+func newTraining(j protocol.Job) (*training, error) {
 	network, err := parser.ParseFile(filepath.Join(j.Folder, "model.onnx"))
 	if err != nil {
 		return nil, err
@@ -128,10 +62,10 @@ func newTraining(j job) (*training, error) {
 		return nil, err
 	}
 	t := &training{job: j}
-	if t.inputs, err = readFloats(filepath.Join(j.Data, "inputs")); err != nil {
+	if t.inputs, err = protocol.ReadFloats(j.Data, protocol.InputsFile); err != nil {
 		return nil, err
 	}
-	if t.labels, err = readFloats(filepath.Join(j.Data, "labels")); err != nil {
+	if t.labels, err = protocol.ReadFloats(j.Data, protocol.LabelsFile); err != nil {
 		return nil, err
 	}
 	rule := optimizer.Adam().LearningRate(j.LR).Epsilon(1e-8).WeightDecay(j.Decay).Done()
@@ -192,31 +126,4 @@ func product(shape []int) int {
 		n *= d
 	}
 	return n
-}
-
-func readFloats(path string) ([]float32, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	values := make([]float32, len(b)/4)
-	for i := range values {
-		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-	}
-	return values, nil
-}
-
-// peakMemory is the most memory this process has had, in MiB.
-func peakMemory() float64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			return kb / 1024
-		}
-	}
-	return 0
 }

@@ -7,88 +7,29 @@
 package main
 
 import (
-	"bufio"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"math"
-	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
-	"strings"
-	"time"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"finetune/bench/protocol"
 	"finetune/onnxload"
 )
 
-// job has what is read of the job in ../job.go.
-type job struct {
-	Mode, Folder, Data, Train        string
-	Threads, Batch, Batches, Classes int
-	Input                            []int
-	LR, L1                           float64
-}
-
-type answer struct {
-	Version   string    `json:"version,omitempty"`
-	Seconds   float64   `json:"seconds,omitempty"`
-	Losses    []float64 `json:"losses,omitempty"`
-	Megabytes float64   `json:"megabytes,omitempty"`
-	Error     string    `json:"error,omitempty"`
-}
-
 func main() {
-	out := json.NewEncoder(os.Stdout)
-	if err := work(os.Args[len(os.Args)-1], out); err != nil {
-		_ = out.Encode(answer{Error: err.Error()})
-		os.Exit(1)
-	}
-}
-
-func work(text string, out *json.Encoder) error {
-	var j job
-	if err := json.Unmarshal([]byte(text), &j); err != nil {
-		return err
-	}
-	if j.Mode != "train" || j.Train != "" {
-		return fmt.Errorf("only training of whole models is compared")
-	}
-	runtime.GOMAXPROCS(j.Threads)
-	t, err := newTraining(j)
-	if err != nil {
-		return err
-	}
-	_ = out.Encode(answer{Version: "gorgonia"})
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		verb, number, _ := strings.Cut(in.Text(), " ")
-		var a answer
-		if verb == "run" {
-			n, _ := strconv.Atoi(number)
-			start := time.Now()
-			for range n {
-				l, err := t.step()
-				if err != nil {
-					return err
-				}
-				a.Losses = append(a.Losses, l)
-			}
-			a.Seconds = time.Since(start).Seconds()
-			a.Losses = a.Losses[:min(len(a.Losses), 20)]
-		} else {
-			a.Megabytes = peakMemory()
+	protocol.Peer("gorgonia", func(j protocol.Job) (protocol.Step, error) {
+		t, err := newTraining(j)
+		if err != nil {
+			return nil, err
 		}
-		_ = out.Encode(a)
-	}
-	return nil
+		return t.step, nil
+	})
 }
 
 // training is a graph and what it learns from.
 type training struct {
-	job            job
+	job            protocol.Job
 	x, y, loss     *G.Node
 	weights        []G.ValueGrad
 	machine        G.VM
@@ -97,16 +38,16 @@ type training struct {
 	made           int
 }
 
-func newTraining(j job) (*training, error) {
+func newTraining(j protocol.Job) (*training, error) {
 	m, err := onnxload.Open(filepath.Join(j.Folder, "model.onnx"))
 	if err != nil {
 		return nil, err
 	}
 	t := &training{job: j}
-	if t.inputs, err = readFloats(filepath.Join(j.Data, "inputs")); err != nil {
+	if t.inputs, err = protocol.ReadFloats(j.Data, protocol.InputsFile); err != nil {
 		return nil, err
 	}
-	if t.labels, err = readFloats(filepath.Join(j.Data, "labels")); err != nil {
+	if t.labels, err = protocol.ReadFloats(j.Data, protocol.LabelsFile); err != nil {
 		return nil, err
 	}
 	g := G.NewGraph()
@@ -230,31 +171,4 @@ func (t *training) step() (float64, error) {
 	err := t.solver.Step(t.weights)
 	t.machine.Reset()
 	return loss, err
-}
-
-func readFloats(path string) ([]float32, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	values := make([]float32, len(b)/4)
-	for i := range values {
-		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-	}
-	return values, nil
-}
-
-// peakMemory is the most memory this process has had, in MiB.
-func peakMemory() float64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			return kb / 1024
-		}
-	}
-	return 0
 }

@@ -1,5 +1,5 @@
 // ONNX Runtime's side of the comparison of evaluations. It is given a job as
-// JSON (job.go) and answers the commands that torch/worker.py does. Only the run
+// JSON (protocol/job.go) and answers the commands that torch/worker.py does. Only the run
 // of the model is timed; the loss is computed from its output afterwards.
 'use strict';
 const fs = require('fs');

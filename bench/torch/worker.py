@@ -1,4 +1,4 @@
-"""The PyTorch side of the comparison. It is given a job as JSON (job.go) and then
+"""The PyTorch side of the comparison. It is given a job as JSON (protocol/job.go) and then
 answers commands on its standard input, a line each, with a line of JSON:
 
     run K     makes K steps: seconds, and the losses of the first of them

@@ -36,7 +36,8 @@ var rooms = map[string][]string{
 	"models/dataset": {"models", "train/data"},
 	"models/gen":     {"internal/onnxpb", "models", "models/dataset", "onnxload", "optim", "train", "train/data"},
 
-	"bench": {"internal/kernel", "internal/onnxpb", "onnxload", "optim", "train", "train/data"},
+	"bench":          {"bench/protocol", "internal/kernel", "internal/onnxpb", "onnxload", "optim", "train", "train/data"},
+	"bench/protocol": {},
 
 	"cmd/finetune": {"export", "internal/kernel", "internal/nearest", "internal/recipe", "models", "models/dataset", "onnxload", "optim", "train", "train/data"},
 

@@ -1,10 +1,14 @@
-package main
+// Package protocol is what the processes of a comparison have in common: the job each
+// is given, what it answers, and the files of numbers it reads. Besides bench
+// itself, the programs of other libraries use it, which are modules of their own.
+//
+// A process gets its job as JSON on its command line, prepares it and says so. Then
+// it carries out the commands on its standard input, "run N" and "memory", and
+// gives an answer to each, a line of JSON.
+package protocol
 
-import "finetune/train"
-
-// job is what one process is asked to measure. The processes of both sides read
-// it as JSON from their command line.
-type job struct {
+// Job is what one process is asked to measure.
+type Job struct {
 	Mode   string `json:"mode"`   // "train", "evaluate", "optimizer" or, ours only, "products"
 	Model  string `json:"model"`  // its name in torch/models.py
 	Size   int    `json:"size"`   // side of the image, tokens or steps
@@ -32,16 +36,20 @@ type job struct {
 	Profile  int     `json:"profile"`  // make so many steps and say where the time goes; ours only
 }
 
-// answer is what a process says after a command.
-type answer struct {
+// Answer is what a process says when it is ready, and after a command.
+type Answer struct {
 	Version   string    `json:"version,omitempty"`
 	Seconds   float64   `json:"seconds,omitempty"`
 	Losses    []float64 `json:"losses,omitempty"` // of the first steps
-	Allocs    float64   `json:"allocs"`           // per step; ours only
 	Megabytes float64   `json:"megabytes,omitempty"`
 	Error     string    `json:"error,omitempty"`
-
-	Profile []train.Cost `json:"profile,omitempty"`
-	Peak    float64      `json:"peak,omitempty"`   // floating-point operations per second and thread
-	Shares  []float64    `json:"shares,omitempty"` // of the peak
 }
+
+// FirstSteps is the number of steps whose losses are told.
+const FirstSteps = 20
+
+// The files of Job.Data: float32, little-endian, one example after the other.
+const (
+	InputsFile = "inputs"
+	LabelsFile = "labels"
+)
