@@ -3,7 +3,6 @@ package optim
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -113,26 +112,31 @@ func (e errorTable) set(name string, worst float64) {
 }
 
 func (e errorTable) String() string {
-	columns := []string{"plain", "l2", "l1", "off defaults", "groups"}
+	const others = "others" // the largest of those without a column
+	columns := []string{"plain", "l2", "l1", "off defaults", "groups", others}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "\nrule\t%s\tothers\n", strings.Join(columns, "\t"))
+	fmt.Fprintf(w, "\nrule\t%s\n", strings.Join(columns, "\t"))
 	for _, r := range rules {
-		cases, ok := e[r.Name]
-		if !ok {
+		row := map[string]float64{}
+		for kind, worst := range e[r.Name] {
+			if !slices.Contains(columns, kind) {
+				kind = others
+			}
+			row[kind] = max(row[kind], worst)
+		}
+		if len(row) == 0 {
 			continue
 		}
 		fmt.Fprint(w, r.Name)
 		for _, c := range columns {
-			if v, ok := cases[c]; ok {
-				fmt.Fprintf(w, "\t%.1e", v)
+			if worst, ok := row[c]; ok {
+				fmt.Fprintf(w, "\t%.1e", worst)
 			} else {
 				fmt.Fprint(w, "\t-")
 			}
-			delete(cases, c)
 		}
-		rest := slices.Max(append(slices.Collect(maps.Values(cases)), 0))
-		fmt.Fprintf(w, "\t%.1e\n", rest)
+		fmt.Fprintln(w)
 	}
 	w.Flush()
 	return b.String()

@@ -56,7 +56,7 @@ def flat(t):
     return [float(f"{x:.9g}") for x in t.detach().reshape(-1).tolist()]
 
 
-def run(cls, l1=0.0, lr_bias=None, **kw):
+def run(cls, l1=0.0, l2=0.0, lr_bias=None, **kw):
     params = {k: v.clone().requires_grad_() for k, v in start.items()}
     groups = [{"params": [p]} for p in params.values()]
     if lr_bias is not None:
@@ -66,6 +66,8 @@ def run(cls, l1=0.0, lr_bias=None, **kw):
     for t in range(STEPS):
         for k, p in params.items():
             p.grad = noise[k][t] + 0.5 * p.detach()
+            if l2:
+                p.grad = p.grad.add(p.detach(), alpha=l2)
             if l1:
                 p.grad = p.grad.add(torch.sign(p.detach()), alpha=l1)
         opt.step()
@@ -98,8 +100,8 @@ def add(rule, case, cls, hidden={}, **kw):
             text["step-min"], text["step-max"] = [str(v[0])], [str(v[1])]
         elif k == "weight_decay":
             text["weight-decay" if rule == "adamw" else "l2"] = [f"*={v}"]
-        elif k == "l1":
-            text["l1"] = [f"*={v}"]
+        elif k in ("l1", "l2"):
+            text[k] = [f"*={v}"]
         elif k == "lr_bias":
             text["lr"].append(f"bias={v}")
         else:
@@ -109,11 +111,11 @@ def add(rule, case, cls, hidden={}, **kw):
     runs[f"{rule} {case}"] = {"rule": rule, "settings": text, **run(cls, **kw, **hidden)}
 
 
-def family(rule, cls, lr, off, hidden={}, decay=0.05):
-    """The cases that every rule has: off is everything off its default."""
+def family(rule, cls, lr, off, hidden={}, decay="weight_decay"):
+    """The cases that every rule has: off is everything off its default. A rule
+    without weight decay gets L2 as l2, which joins the gradient."""
     add(rule, "plain", cls, hidden)
-    if decay:
-        add(rule, "l2", cls, hidden, lr=lr, weight_decay=decay)
+    add(rule, "l2", cls, hidden, lr=lr, **{decay: 0.05})
     add(rule, "l1", cls, hidden, lr=lr, l1=0.02)
     add(rule, "off defaults", cls, hidden, lr=lr, **off)
     add(rule, "groups", cls, hidden, lr=lr, lr_bias=lr / 10)
@@ -123,7 +125,7 @@ add("sgd", "plain", O.SGD, lr=0.1)
 add("sgd", "l2", O.SGD, lr=0.1, weight_decay=0.05)
 add("sgd", "l1", O.SGD, lr=0.1, l1=0.02)
 add("sgd", "momentum", O.SGD, lr=0.05, momentum=0.9)
-add("sgd", "dampening", O.SGD, lr=0.05, momentum=0.8, dampening=0.3)
+add("sgd", "off defaults", O.SGD, lr=0.05, momentum=0.8, dampening=0.3)
 add("sgd", "nesterov", O.SGD, lr=0.05, momentum=0.9, nesterov=True)
 add("sgd", "momentum l1 l2", O.SGD, lr=0.05, momentum=0.9, weight_decay=0.05, l1=0.02)
 add("sgd", "groups", O.SGD, lr=0.1, lr_bias=0.01, momentum=0.9)
@@ -139,7 +141,7 @@ family("adadelta", O.Adadelta, 0.5, dict(rho=0.8, eps=1e-3))
 family("rmsprop", O.RMSprop, 0.01, dict(alpha=0.9, eps=1e-3, momentum=0.8, centered=True))
 add("rmsprop", "momentum", O.RMSprop, lr=0.01, momentum=0.9)
 add("rmsprop", "centered", O.RMSprop, lr=0.01, centered=True)
-family("rprop", O.Rprop, 0.02, dict(etas=(0.4, 1.3), step_sizes=(1e-3, 0.5)), decay=0)
+family("rprop", O.Rprop, 0.02, dict(etas=(0.4, 1.3), step_sizes=(1e-3, 0.5)), decay="l2")
 family("asgd", O.ASGD, 0.1, dict(lambd=0.01, alpha=0.6, t0=20))
 
 # L-BFGS on the squares of 12 linear equations of 6 unknowns and the fourth powers
