@@ -6,7 +6,8 @@ import (
 	"finetune/internal/onnxpb"
 )
 
-// TestInAxis reads off which axis of a weight the inputs lie along.
+// TestInAxis reads off which axis of a weight the inputs lie along, and which the
+// outputs.
 func TestInAxis(t *testing.T) {
 	type nodes = []*onnxpb.NodeProto
 	for _, test := range []struct {
@@ -22,7 +23,20 @@ func TestInAxis(t *testing.T) {
 	} {
 		m := parse(t, network(test.nodes, floats("w", []int64{8, 8})))
 		if got := m.Params[0].InAxis(); got != test.want {
-			t.Errorf("%s: got axis %d, want %d", test.name, got, test.want)
+			t.Errorf("%s: got inputs along axis %d, want %d", test.name, got, test.want)
 		}
+		if got := m.Params[0].OutAxis(); got != 1-test.want {
+			t.Errorf("%s: got outputs along axis %d, want %d", test.name, got, 1-test.want)
+		}
+	}
+}
+
+// TestGroups: the weights of a ConvTranspose lie group by group along its inputs.
+func TestGroups(t *testing.T) {
+	node := apply("ConvTranspose", "x", "w", "→", "y")
+	node.Attribute = append(node.Attribute, attr("group", 4))
+	p := parse(t, network([]*onnxpb.NodeProto{node}, floats("w", []int64{8, 2, 3, 3}))).Params[0]
+	if p.Groups != 4 || p.InAxis() != 0 {
+		t.Errorf("got %d groups and inputs along axis %d, want 4 and 0", p.Groups, p.InAxis())
 	}
 }

@@ -71,7 +71,7 @@ func (m *Model) readParams() {
 			m.quantized[p] = q
 			p.Value = q.Weights(toFloats(t.I))
 		}
-		p.InFirst = u.inFirst(p, by)
+		p.InFirst, p.Groups = u.inFirst(p, by), int(by.Attrs.Int("group", 1))
 		m.Params = append(m.Params, p)
 		readers = append(readers, by)
 	}

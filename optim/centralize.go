@@ -1,8 +1,7 @@
 package optim
 
-// Centralize takes the mean out of the gradient of each row of a matrix, that of
-// a filter of a filter bank. Vectors stay as they are, and pruned weights do not
-// count.
+// Centralize takes the mean out of the gradient of each unit, all weights of an
+// output. Vectors stay as they are, and pruned weights do not count.
 //
 // Yong, Huang, Hua and Zhang, "Gradient Centralization: A New Optimization
 // Technique for Deep Neural Networks", ECCV 2020,
@@ -12,17 +11,20 @@ func Centralize(params []*Param) {
 		if !p.Trainable || p.Rank() < 2 {
 			continue
 		}
-		p.eachRow(func(_, g []float32, kept []bool) {
-			sum, n := 0.0, 0
-			for i, v := range g {
-				if kept == nil || kept[i] {
-					sum += float64(v)
-					n++
+		units := Grouping("filters").tiling(p)
+		sums, counts := make([]float64, units.groups()), make([]int, units.groups())
+		units.each(func(unit, lo, hi int) {
+			for i := lo; i < hi; i++ {
+				if p.kept(i) {
+					sums[unit] += float64(p.Grad[i])
+					counts[unit]++
 				}
 			}
-			mean := float32(sum / float64(max(n, 1)))
-			for i := range g {
-				g[i] -= mean
+		})
+		units.each(func(unit, lo, hi int) {
+			mean := float32(sums[unit] / float64(max(counts[unit], 1)))
+			for i := lo; i < hi; i++ {
+				p.Grad[i] -= mean
 			}
 		})
 	}

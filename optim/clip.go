@@ -65,14 +65,12 @@ func GradNorm(params []*Param) float64 {
 	return math.Sqrt(sum)
 }
 
-// ClipAdaptive scales the gradient of each row of a matrix, and of each vector as
-// a whole, by
+// ClipAdaptive scales the gradient of each unit, all weights of an output, by
 //
 //	min(1, limit·max(‖w‖₂, 1e-3) / ‖g‖₂)
 //
-// so that no unit moves far in proportion to its weights. The rows of a filter
-// bank are the filters. Pruned weights do not count. It panics if limit is not
-// above 0.
+// so that none moves far in proportion to its weights. A vector is one unit.
+// Gradients of pruned weights do not count. It panics if limit is not above 0.
 //
 // Brock, De, Smith and Simonyan, "High-Performance Large-Scale Image Recognition
 // Without Normalization", ICML 2021, https://arxiv.org/abs/2102.06171.
@@ -81,42 +79,20 @@ func ClipAdaptive(params []*Param, limit float64) {
 		panic(fmt.Sprintf("optim: ClipAdaptive: limit %g is not above 0", limit))
 	}
 	for _, p := range params {
-		if p.Trainable {
-			p.eachRow(func(w, g []float32, kept []bool) {
-				norm := rowNorm(g, kept)
-				scale := limit * max(rowNorm(w, nil), 1e-3) / norm
-				if !(scale < 1) || math.IsInf(norm, 1) {
-					return
-				}
-				for i := range g {
-					g[i] *= float32(scale)
-				}
-			})
+		if !p.Trainable {
+			continue
 		}
-	}
-}
-
-// eachRow calls f with the weights, gradients and mask of each row, in parallel;
-// the mask is nil if there is none. A vector is one row.
-func (p *Param) eachRow(f func(w, g []float32, kept []bool)) {
-	rows, columns := p.matrix()
-	if p.Rank() < 2 {
-		rows, columns = 1, len(p.Value)
-	}
-	kernel.Parallel(rows, func(i int) {
-		lo, hi := i*columns, (i+1)*columns
-		var kept []bool
-		if p.Mask != nil {
-			kept = p.Mask[lo:hi]
+		units := Grouping("filters").tiling(p)
+		if p.Rank() < 2 {
+			units = tiling{rows: 1, columns: len(p.Value), high: 1, wide: max(1, len(p.Value))}
 		}
-		f(p.Value[lo:hi], p.Grad[lo:hi], kept)
-	})
-}
-
-// rowNorm is ‖x‖₂ of what is kept.
-func rowNorm(x []float32, kept []bool) float64 {
-	if kept == nil {
-		return math.Sqrt(kernel.SumSquares(x))
+		scales, norms := units.norms(p.Value, nil), units.norms(p.Grad, p.Mask)
+		for i, norm := range norms {
+			scales[i] = limit * max(scales[i], 1e-3) / norm
+			if math.IsInf(norm, 1) {
+				scales[i] = 1
+			}
+		}
+		units.shrink(p.Grad, scales)
 	}
-	return math.Sqrt(kernel.SumSquaresKept(x, kept))
 }

@@ -153,7 +153,7 @@ func (c Config) checkModes(r *rule) error {
 	if r.decay == within && (c.DecayMode == Absolute || c.DecayMode == Coupled) {
 		return fmt.Errorf("decay mode: %s is not for rule %s, in which decay is part of the step", c.DecayMode, r.Name)
 	}
-	if _, _, err := c.Groups.size(1, 1); err != nil {
+	if err := c.Groups.Check(); err != nil {
 		return err
 	}
 	if !(c.LayerDecay >= 0 && c.LayerDecay <= 1) {

@@ -29,9 +29,11 @@ type Param struct {
 	Layer string // name of the node that reads it
 	Depth int    // how many layers with weights lie between it and the inputs
 	Shape []int
-	// InFirst says that the inputs of a weight lie along its first axis, as in the
-	// matrix of MatMul, and not its second: see InAxis.
+	// InFirst says that the inputs of a weight lie along an axis before that of its
+	// outputs, as in the matrix of MatMul, and not behind it: see InAxis. Groups is
+	// that of a convolution, whose outputs each see a part of the inputs; 0 is 1.
 	InFirst bool
+	Groups  int
 	DType   string // element type in the file: "float32", "float16", "bfloat16", "float64"
 
 	Trainable bool // whether steps change it

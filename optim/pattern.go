@@ -10,15 +10,10 @@ import (
 // Pattern says which weights of a parameter are pruned together. The empty one
 // is each by itself. Others are
 //
-//	N:M       of M neighbours along the inputs, such as 4, N stay
-//	RxC       blocks of a matrix: 1x4, 4x1, 16x1
-//	rows, columns
-//	filters   all weights of an output
+//	N:M   of M neighbours along the inputs, such as 4, N stay: see Param.InAxis
+//	all that a [Grouping] may be: filters, rows, columns, blocks such as 1x4
 //
-// The matrix is the one that the first axis and all others make, as with
-// [Grouping]. A filter is a row of it or, where the inputs come first as in MatMul,
-// a column. Blocks at the edges may be smaller, and so may the last of the
-// neighbours: of fewer than M no more stay than of M.
+// Of fewer than M neighbours, at the edge, no more stay than of M.
 //
 // A group is as important as the Euclidean norm of the scores of its weights,
 // and of n groups exactly round(n·sparsity) are pruned. N:M means a sparsity of
@@ -50,7 +45,7 @@ func (pt Pattern) Check() error {
 	if _, _, ok := pt.neighbours(); ok || pt == "" {
 		return nil
 	}
-	if _, _, err := Grouping(pt).size(1, 1); err != nil {
+	if Grouping(pt).Check() != nil {
 		return fmt.Errorf("pattern: %q is not one of N:M such as 2:4, RxC such as 4x1, rows, columns, filters", string(pt))
 	}
 	return nil
@@ -64,40 +59,15 @@ func (pt Pattern) checkSparsity(sparsity float64) error {
 	return nil
 }
 
-// grouping is the pattern of groups for p.
-func (pt Pattern) grouping(p *Param) Grouping {
-	if pt == "filters" && p.InAxis() == 0 {
-		return "columns"
-	}
-	return Grouping(pt)
-}
-
-// InAxis is the axis of a weight along which its inputs lie: input channels of a
-// convolution, features of a matrix.
-func (p *Param) InAxis() int {
-	switch {
-	case p.Op == "RNN" || p.Op == "GRU" || p.Op == "LSTM":
-		return p.Rank() - 1
-	case p.InFirst && p.Op == "MatMul":
-		return max(0, p.Rank()-2)
-	case p.InFirst:
-		return 0
-	}
-	return min(1, p.Rank()-1)
-}
-
 // pruneNeighbours prunes all but so many of each m neighbours of p along its
 // inputs: the lowest scores first, of equal ones the first.
 func (p *Param) pruneNeighbours(score []float32, m int, sparsity float64) {
-	axis := p.InAxis()
-	if axis < 0 || len(p.Value) == 0 {
-		return
+	l := p.linear()
+	length, stride := l.inputs, l.kernel
+	if l.inFirst {
+		stride *= l.outputs
 	}
 	stay := m - int(float64(m)*sparsity+1e-6)
-	length, stride := p.Shape[axis], 1
-	for _, d := range p.Shape[axis+1:] {
-		stride *= d
-	}
 	p.needMask()
 	at := make([]int, 0, m)
 	for outer := 0; outer < len(p.Value); outer += length * stride {
@@ -135,29 +105,22 @@ func rankOf(score float32) uint32 { return math.Float32bits(score) &^ signBit }
 // pruneGroups prunes the groups of p with the smallest norms of scores until a
 // share sparsity of them is pruned, never the last.
 func (p *Param) pruneGroups(score []float32, g Grouping, sparsity float64) {
-	m, n := p.matrix()
-	rows, columns, err := g.size(m, n)
-	if err != nil {
-		panic("optim: " + err.Error())
+	groups := g.tiling(p)
+	all := &Param{Mask: make([]bool, groups.groups())} // a weight is a group
+	for _, norm := range groups.norms(score, nil) {
+		all.Value = append(all.Value, float32(norm))
 	}
-	if len(p.Value) == 0 {
-		return
-	}
-	across := (n + columns - 1) / columns
-	group := func(i int) int { return i/n/rows*across + i%n/columns }
-	sums := make([]float64, (m+rows-1)/rows*across)
-	all := &Param{Value: make([]float32, len(sums)), Mask: make([]bool, len(sums))} // a weight is a group
-	for i, s := range score {
-		sums[group(i)] += float64(s) * float64(s)
-		all.Mask[group(i)] = all.Mask[group(i)] || p.kept(i)
-	}
-	for i, s := range sums {
-		all.Value[i] = float32(math.Sqrt(s))
-	}
+	groups.each(func(group, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			all.Mask[group] = all.Mask[group] || p.kept(i)
+		}
+	})
 	PruneMagnitude(all, sparsity)
 	p.needMask()
-	for i := range p.Mask {
-		p.Mask[i] = p.Mask[i] && all.Mask[group(i)]
-	}
+	groups.each(func(group, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			p.Mask[i] = p.Mask[i] && all.Mask[group]
+		}
+	})
 	p.ApplyMask()
 }

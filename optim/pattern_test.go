@@ -57,6 +57,7 @@ func TestNeighbours(t *testing.T) {
 		{weight("MatMul", true, 16, 3), 0},
 		{weight("MatMul", true, 2, 16, 3), 1},
 		{weight("ConvTranspose", true, 8, 2, 2, 2), 0},
+		{weight("MatMul", false, 2, 3, 16), 2}, // from the left
 		{weight("LSTM", false, 2, 8, 10), 2},
 	} {
 		for _, pattern := range [][2]int{{2, 4}, {4, 8}, {1, 4}} {
@@ -139,7 +140,7 @@ func TestGroupPatterns(t *testing.T) {
 		for _, sparsity := range []float64{0.3, 0.5, 0.8} {
 			p := weight(test.p.Op, test.p.InFirst, test.p.Shape...)
 			prunedOnce(t, Pruning{Pattern: test.pattern, Sparsity: Set(sparsity)}, p)
-			m, n := p.matrix()
+			m, n := p.Shape[0], len(p.Value)/p.Shape[0]
 			groups, empty, zeros := 0, 0, 0
 			for r := 0; r < m; r += test.rows {
 				for c := 0; c < n; c += test.cols {

@@ -260,6 +260,6 @@ func (pr *Pruner) prunePattern(p *Param, sparsity float64) {
 	if _, m, ok := pr.cfg.Pattern.neighbours(); ok {
 		p.pruneNeighbours(pr.score(p), m, sparsity)
 	} else {
-		p.pruneGroups(pr.score(p), pr.cfg.Pattern.grouping(p), sparsity)
+		p.pruneGroups(pr.score(p), Grouping(pr.cfg.Pattern), sparsity)
 	}
 }

@@ -111,8 +111,8 @@ func (n *network) inputNorms(ctx context.Context, order []int, examples int, nor
 		}
 	}
 	for _, p := range n.model.Params {
-		if part, ok := readers[p.Name]; ok {
-			spread(norms[p.Name], p, part.Node, squares[p.Name])
+		if _, ok := readers[p.Name]; ok {
+			spread(norms[p.Name], p, squares[p.Name])
 		}
 	}
 	return nil
@@ -160,17 +160,14 @@ func addSquares(sums []float64, part onnxload.Part, x []float32) []float64 {
 
 // spread gives each weight the norm of the input that it multiplies. The inputs of
 // the groups of a convolution follow one another.
-func spread(norms []float32, p *optim.Param, n *onnxload.Node, squares []float64) {
+func spread(norms []float32, p *optim.Param, squares []float64) {
 	axis := p.InAxis()
 	length, inner := p.Shape[axis], product(p.Shape[axis+1:])
-	groups := 1
-	if n.Op == "Conv" {
-		groups = max(1, int(n.Attrs.Int("group", 1)))
-	}
+	groups := max(1, p.Groups)
 	outputs := max(1, p.Shape[0]/groups) // of a group
 	for i := range norms {
 		in := i / inner % length
-		if groups > 1 {
+		if axis > 0 && groups > 1 {
 			in += i / (inner * length) / outputs * length
 		}
 		norms[i] = float32(math.Sqrt(squares[in]))

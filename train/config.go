@@ -57,7 +57,7 @@ type Config struct {
 	Schedule string
 	Warmup   float64
 	Clip     Clip
-	// Centralize takes the mean out of the gradient of each row or filter.
+	// Centralize takes the mean out of the gradient of all weights of an output.
 	Centralize bool
 	Average    Average
 	Prune      Pruning
@@ -82,7 +82,7 @@ type Config struct {
 type Clip struct {
 	Norm     float64 // of all gradients together: g·min(1, Norm/‖g‖₂)
 	Value    float64 // of each element
-	Adaptive float64 // of each row or filter: g·min(1, Adaptive·‖w‖₂/‖g‖₂)
+	Adaptive float64 // of all weights of an output: g·min(1, Adaptive·‖w‖₂/‖g‖₂)
 }
 
 // Average says which mean of the weights a run ends with, and measures, in place

@@ -105,7 +105,9 @@ What goes together, --prune-pattern:
   4x1, 1x4, 16x1, …   blocks of the matrix that the first axis and all others
                       make
   rows, columns       of that matrix
-  filters             all weights of an output
+  filters             all weights of an output, along whichever axis these lie
+
+--groups of a group lasso are the same blocks, rows, columns and filters.
 
 Groups are as important as the norm of their scores. train prunes on the way,
 from --prune-begin to --prune-end; prune does at once, and knows magnitude and
