@@ -8,7 +8,7 @@ import (
 )
 
 // Pruning says what is pruned and when. A pruned weight is false in Param.Mask,
-// and zero from then on. A bare setting concerns the parameters that are
+// and zero from then on, unless it grows again: see [Regrowth]. A bare setting concerns the parameters that are
 // [Param.Decayed] and Trainable; biases, scales and frozen weights are pruned
 // only where a role or a whole name says so, the roles Running and Constant never.
 type Pruning struct {
@@ -18,7 +18,13 @@ type Pruning struct {
 
 	Score   Score   // what goes first, on the way to Sparsity
 	Pattern Pattern // what goes together
-	Seed    uint64  // of the score random
+
+	// Regrow lets other weights grow again in place of some that are left, a share
+	// RegrowFraction of them in (0, 1); 0 is DefaultRegrowFraction.
+	Regrow         Regrowth
+	RegrowFraction float64
+
+	Seed uint64 // of the score random, and of the regrowth set
 
 	// Global ranks the weights of all parameters with the same Sparsity
 	// together, instead of parameter by parameter.
@@ -61,6 +67,8 @@ type Pruner struct {
 	pools []pool
 	state map[string][]float32 // see State
 	ends  [2]int               // least and greatest depth of what is pruned by default
+	// pinned are masks of what never grows again: see Pin.
+	pinned map[*Param][]bool
 }
 
 // pool is a set of parameters that are ranked together.
@@ -104,8 +112,11 @@ func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
 	if !fraction.contains(cfg.Floor) {
 		return nil, outside("floor", "", cfg.Floor, fraction)
 	}
-	if err := cfg.Ramp.Check(); err != nil {
+	if err := errors.Join(cfg.Ramp.Check(), cfg.CheckRegrow()); err != nil {
 		return nil, err
+	}
+	if cfg.Regrow != NoRegrowth && cfg.Ramp.Begin == cfg.Ramp.End {
+		return nil, fmt.Errorf("regrow: pruning begins and ends at step %d, which leaves no time for it", cfg.Ramp.End)
 	}
 	pr := &Pruner{cfg: cfg, state: map[string][]float32{}, ends: ends(params)}
 	for _, p := range params {

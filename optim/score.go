@@ -120,16 +120,21 @@ func (pr *Pruner) score(p *Param) []float32 {
 		}
 		return list
 	case Random:
-		name := fnv.New64a()
-		name.Write([]byte(p.Name))
-		r := rand.New(rand.NewPCG(pr.cfg.Seed, name.Sum64()))
-		list := make([]float32, len(p.Value))
-		for i := range list {
-			list[i] = 1 + r.Float32()
-		}
-		return list
+		return chance(pr.cfg.Seed, p.Name, len(p.Value))
 	}
 	return p.Value
+}
+
+// chance draws n numbers from [1, 2): the same for the same seed and purpose.
+func chance(seed uint64, purpose string, n int) []float32 {
+	hash := fnv.New64a()
+	hash.Write([]byte(purpose))
+	r := rand.New(rand.NewPCG(seed, hash.Sum64()))
+	list := make([]float32, n)
+	for i := range list {
+		list[i] = 1 + r.Float32()
+	}
+	return list
 }
 
 // ranked is a parameter whose weights are the scores of p, to be pruned in its

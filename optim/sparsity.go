@@ -15,7 +15,7 @@ func (p *Param) Zeros() int {
 	return n
 }
 
-// Pruned counts the weights of p that are pruned: zero for good.
+// Pruned counts the weights of p that are pruned: zero, and kept so by the mask.
 func (p *Param) Pruned() int {
 	return kernel.CountFalse(p.Mask)
 }

@@ -169,6 +169,9 @@ func (c Config) Check() error {
 	if err := errors.Join(p.Score.Check(), p.Pattern.Check()); err != nil {
 		return fmt.Errorf("pruning: %w", err)
 	}
+	if err := p.checkRegrow(c.Optim.Rule); err != nil {
+		return err
+	}
 	if p.Every < 0 {
 		return fmt.Errorf("steps between prunings is %d, want 0 or more", p.Every)
 	}

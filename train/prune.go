@@ -1,6 +1,8 @@
 package train
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -27,11 +29,16 @@ type Pruning struct {
 	Score       optim.Score
 	Pattern     optim.Pattern
 	Calibration int
+	// Regrow lets weights grow again in place of others, each time that weights are
+	// pruned but the last. RegrowFraction is the share of those left that goes for
+	// them, (0, 1); 0 is optim.DefaultRegrowFraction.
+	Regrow         optim.Regrowth
+	RegrowFraction float64
 	// Kernel gives small layers a greater density than large ones: see
 	// optim.PruneKernel.
 	Kernel bool
 	// DenseFirst and DenseLast leave the first and the last layer alone, and
-	// KeepZeros keeps what is zero in the weights that come.
+	// KeepZeros keeps what is zero in the weights that come, from growing too.
 	DenseFirst, DenseLast, KeepZeros bool
 
 	// Threshold sets weights to zero, once and at the end, that are smaller;
@@ -52,9 +59,25 @@ func (c Pruning) Spec(seed uint64) (gradual, last optim.Pruning) {
 	gradual = optim.Pruning{
 		Sparsity: c.Sparsity, Score: c.Score, Pattern: c.Pattern, Seed: seed,
 		Global: c.Global, Floor: optim.DefaultFloor, Kernel: c.Kernel,
+		Regrow: c.Regrow, RegrowFraction: c.RegrowFraction,
 		DenseFirst: c.DenseFirst, DenseLast: c.DenseLast,
 	}
 	return gradual, last
+}
+
+// checkRegrow reports what weights cannot grow again with.
+func (c Pruning) checkRegrow(rule string) error {
+	way, _ := c.Spec(0)
+	if err := way.CheckRegrow(); err != nil || c.Regrow == optim.NoRegrowth {
+		return err
+	}
+	if c.Begin == c.End {
+		return fmt.Errorf("regrow: pruning begins and ends after %v of the run, which leaves no time for it", c.End)
+	}
+	if slices.ContainsFunc(optim.Rules(), func(r optim.Rule) bool { return r.Name == rule && r.Closure }) {
+		return fmt.Errorf("regrow: %s remembers steps of all weights at once, and cannot forget those that have grown", rule)
+	}
+	return nil
 }
 
 // pruners are for the sparsity that is approached while training, and for the
@@ -105,13 +128,36 @@ func planned(i int, pruners []*optim.Pruner) bool {
 	})
 }
 
-// keepZeros masks the zeros that weights come with, if they are to stay.
+// keepZeros masks the zeros that weights come with, if they are to stay. They, and
+// what is masked otherwise before the first step, never grow.
 func (r *run) keepZeros() {
-	if !r.cfg.Prune.KeepZeros {
-		return
+	if r.cfg.Prune.KeepZeros {
+		for _, p := range r.prunable {
+			optim.KeepZeros(p)
+		}
+		r.masksChanged()
 	}
-	for _, p := range r.prunable {
-		optim.KeepZeros(p)
+	r.gradual.Pin()
+}
+
+// prune sets weights to zero, and lets others grow, if it is time.
+func (r *run) prune(ctx context.Context, batch []int) error {
+	if !r.gradual.Due(r.at.Step) {
+		return nil
+	}
+	if err := r.gradual.Step(r.at.Step); err != nil {
+		return err
 	}
 	r.masksChanged()
+	if !r.gradual.Regrows(r.at.Step) {
+		return nil
+	}
+	if r.cfg.Prune.Regrow.NeedsGradients() {
+		if err := r.network.denseGradients(ctx, batch, r.at.Step+1); err != nil {
+			return err
+		}
+	}
+	r.gradual.Regrow(r.at.Step, r.optimizer)
+	r.masksChanged()
+	return nil
 }

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"context"
+
 	"finetune/internal/op"
 	"finetune/onnxload"
 	"finetune/optim"
@@ -43,16 +45,21 @@ func (n *network) masksChanged() {
 	}
 }
 
-// prune sets weights to zero if it is time.
-func (r *run) prune() error {
-	if !r.gradual.Due(r.at.Step) {
-		return nil
+// denseGradients leaves in Param.Grad the gradients of all weights, those that
+// masks hold at zero included, for the examples of a step that has been made.
+// Nothing may be left out while they are computed, and masks have changed after.
+func (n *network) denseGradients(ctx context.Context, idx []int, step int) error {
+	for p, pruned := range n.pruned {
+		if p.Mask != nil {
+			pruned.Set(nil)
+		}
 	}
-	if err := r.gradual.Step(r.at.Step); err != nil {
-		return err
-	}
-	r.masksChanged()
-	return nil
+	_, err := n.overChunks(idx, func(part []int, start int) (float64, error) {
+		_, loss, err := n.run(ctx, part, step, uint64(step)<<32|uint64(start))
+		return loss, err
+	})
+	n.masksChanged()
+	return err
 }
 
 func (r *run) masksChanged() {

@@ -91,7 +91,7 @@ func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cf
 			if err != nil {
 				return nil, err
 			}
-			if err := r.prune(); err != nil {
+			if err := r.prune(whole, batch); err != nil {
 				return nil, err
 			}
 			r.average.Step(r.at.Step)
@@ -220,6 +220,7 @@ func (r *run) stepsFor(examples int) int {
 // begin restores the checkpoint, or measures the model as it came.
 func (r *run) begin(ctx context.Context) error {
 	r.tell(Ready, nil)
+	r.keepZeros()
 	if r.cfg.Resume {
 		if err := r.restore(); err != nil {
 			return err
@@ -233,7 +234,6 @@ func (r *run) begin(ctx context.Context) error {
 		r.at.Before = &before
 	}
 	if !r.cfg.Resume {
-		r.keepZeros()
 		if err := r.calibrate(ctx); err != nil {
 			return err
 		}
