@@ -48,7 +48,7 @@ func (r *recipeCommand) addFlags(flags *pflag.FlagSet) {
 }
 
 func addRecipeFlag(flags *pflag.FlagSet) {
-	flags.String("recipe", "", "`FILE` in YAML with the values of flags, see `finetune help recipe`; flags given besides go first")
+	flags.String("recipe", "", "`FILE` in YAML with the values of flags, see `finetune help recipe`; flags on the command line win")
 	heading(flags, "General")
 }
 
@@ -80,7 +80,7 @@ func (r *recipeCommand) run(_ context.Context, c *console, args []string) error 
 	var headings []string
 	c.flags.VisitAll(func(f *pflag.Flag) {
 		texts := flagTexts(f)
-		if notTold[f.Name] || f.Name == "all" || !f.Changed && (!r.all || c.json) || len(texts) == 0 {
+		if notTold[f.Name] || f.Name == "all" || !f.Changed && (!r.all || c.json) {
 			return
 		}
 		argument, usage := pflag.UnquoteUsage(f)
@@ -88,7 +88,7 @@ func (r *recipeCommand) run(_ context.Context, c *console, args []string) error 
 		headings = append(headings, heading)
 		lines = append(lines, recipe.Line{
 			Heading: heading, Key: f.Name, Texts: texts, Bool: f.Value.Type() == "bool",
-			Comment: strings.TrimPrefix(usage, argument+": "), Off: !f.Changed,
+			Comment: strings.TrimPrefix(usage, argument+": ") + unseenDefault(f, texts), Off: !f.Changed,
 		})
 	})
 	slices.SortStableFunc(lines, func(a, b recipe.Line) int {
@@ -108,6 +108,14 @@ func (r *recipeCommand) run(_ context.Context, c *console, args []string) error 
 		}
 	}
 	return nil
+}
+
+// unseenDefault is the default of a flag, where that is not its value.
+func unseenDefault(f *pflag.Flag, texts []string) string {
+	if len(texts) > 0 || f.DefValue == "" || f.DefValue == "[]" {
+		return ""
+	}
+	return " (default " + f.DefValue + ")"
 }
 
 // flagTexts are the values of a flag, as they may be given again.
@@ -198,7 +206,7 @@ func setFlag(f *pflag.Flag, path string, e recipe.Entry) error {
 	}
 	list, many := f.Value.(pflag.SliceValue)
 	if e.List && !many {
-		return wrong(e.Line, "a list")
+		return wrong(e.Line, "a list or a map")
 	}
 	argument, _ := pflag.UnquoteUsage(f)
 	var texts []string
@@ -210,6 +218,9 @@ func setFlag(f *pflag.Flag, path string, e recipe.Entry) error {
 			return wrong(v.Line, fmt.Sprintf("%q, %s", v.Text, v.Kind))
 		}
 		texts = append(texts, v.Text)
+	}
+	if len(texts) == 0 {
+		return nil // an empty list says nothing
 	}
 	f.Changed = true
 	if f.Value.Type() == "stringArray" || f.Value.Type() == "stringSlice" {
@@ -232,23 +243,27 @@ func fits(flagType string, kind recipe.Kind) bool {
 	return kind != recipe.Bool
 }
 
-// placed says where in the recipe a value stands that is wrong.
+// placed says which flag a wrong value was given by, or in which line of the recipe
+// it stands, where the complaint begins with its name.
 func (c *console) placed(err error) error {
 	wrong, ok := errors.AsType[*usageError](err)
 	if !ok {
 		return err
 	}
 	text := strings.TrimPrefix(wrong.what, "--")
-	for key, line := range c.origin {
-		for _, name := range []string{key, strings.ReplaceAll(key, "-", " ")} {
+	c.flags.VisitAll(func(f *pflag.Flag) {
+		for _, name := range []string{f.Name, strings.ReplaceAll(f.Name, "-", " ")} {
 			rest, found := strings.CutPrefix(text, name)
 			if !found || !strings.HasPrefix(rest, ":") && !strings.HasPrefix(rest, " is ") && !strings.HasPrefix(rest, ` "`) {
 				continue
 			}
-			wrong.what = (&recipe.Error{Path: c.recipe, Line: line, What: text}).Error()
-			return err
+			wrong.what = "--" + f.Name + rest
+			if line, ok := c.origin[f.Name]; ok {
+				wrong.what = (&recipe.Error{Path: c.recipe, Line: line, What: f.Name + rest}).Error()
+			}
+			return
 		}
-	}
+	})
 	return err
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // byteSize is the value of a flag that takes a number of bytes, as in 500MB or
-// 1.5GiB.
+// 1.5GiB. Without a text it is 0.
 type byteSize struct {
 	bytes int64
 	text  string
@@ -23,6 +23,10 @@ var byteUnits = []struct {
 }
 
 func (s *byteSize) Set(text string) error {
+	if text == "" {
+		*s = byteSize{}
+		return nil
+	}
 	number, unit := text, 1.0
 	for _, u := range byteUnits {
 		if len(text) > len(u.name) && strings.EqualFold(text[len(text)-len(u.name):], u.name) {

@@ -122,6 +122,10 @@ func wantedValue(f *pflag.Flag) string {
 		return "a length of time such as 30s or 10m"
 	case "bool":
 		return "true or false"
+	case "size":
+		return "a size such as 500MB or 2GB"
+	case "string":
+		return "a text"
 	}
 	return "a " + f.Value.Type()
 }

@@ -12,7 +12,7 @@ import (
 type Line struct {
 	Heading string // printed where it differs from that of the line before
 	Key     string
-	Texts   []string // at least one
+	Texts   []string
 	Bool    bool     // true and false are no texts
 	Comment string
 	Off     bool // written as a comment
@@ -34,7 +34,11 @@ func Write(lines []Line) string {
 		if l.Comment != "" {
 			fmt.Fprintf(&b, "# %s\n", strings.ReplaceAll(l.Comment, "\n", " "))
 		}
-		if len(l.Texts) == 1 {
+		switch len(l.Texts) {
+		case 0:
+			fmt.Fprintf(&b, "%s%s: []\n", off, l.Key)
+			continue
+		case 1:
 			fmt.Fprintf(&b, "%s%s: %s\n", off, l.Key, l.scalar(l.Texts[0]))
 			continue
 		}
