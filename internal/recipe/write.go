@@ -13,7 +13,7 @@ type Line struct {
 	Heading string // printed where it differs from that of the line before
 	Key     string
 	Texts   []string
-	Bool    bool     // true and false are no texts
+	Bool    bool // true and false are no texts
 	Comment string
 	Off     bool // written as a comment
 }
