@@ -99,8 +99,8 @@ type Hyper struct {
 	Group, L1SP, L2SP                  float64
 }
 
-// fields lists what the rule uses, in the order in which it is explained.
-func (c Config) fields(r *rule) ([]Field, error) {
+// fields lists what the rule uses for params, in the order in which it is explained.
+func (c Config) fields(r *rule, params []*Param) ([]Field, error) {
 	var used []Field
 	for _, f := range fields {
 		switch {
@@ -111,6 +111,8 @@ func (c Config) fields(r *rule) ([]Field, error) {
 			continue
 		case f.Name == "weight-decay" && c.DecayMode == Absolute:
 			f.span = fraction
+		case f.Name == "ns-steps":
+			f.in = hidden(params)
 		case f.Name == "rho" && r.Name == "adadelta":
 			f.span = fraction
 		}

@@ -78,7 +78,7 @@ var fields = []Field{
 		func(c *Config, h *Hyper) place { return place{&c.Beta2Decay, &h.Beta2Decay} }},
 	{"clip-threshold", "largest root mean square of an update", positive, everywhere,
 		func(c *Config, h *Hyper) place { return place{&c.ClipThreshold, &h.ClipThreshold} }},
-	{"ns-steps", "steps towards an orthogonal update", span{lo: 1, hi: 100, whole: true}, everywhere,
+	{"ns-steps", "steps towards an orthogonal update; 0 is adamw", span{lo: 0, hi: 100, whole: true}, everywhere,
 		func(c *Config, h *Hyper) place { return place{&c.NSSteps, &h.NSSteps} }},
 	{"iterations", "iterations for each batch", span{lo: 1, hi: 1e6, whole: true}, everywhere,
 		func(c *Config, h *Hyper) place { return place{&c.Iterations, &h.Iterations} }},

@@ -46,7 +46,7 @@ func Resolve(params []*Param, cfg Config) ([]Plan, error) {
 	if err := cfg.checkModes(r); err != nil {
 		return nil, err
 	}
-	fields, err := cfg.fields(r)
+	fields, err := cfg.fields(r, params)
 	if err != nil {
 		return nil, err
 	}

@@ -216,7 +216,7 @@ var rules = []rule{
 	{
 		Rule: Rule{
 			Name:     "muon",
-			Summary:  "orthogonal updates of matrices, adamw for the rest (Jordan et al., 2024)",
+			Summary:  "orthogonal updates of hidden matrices, adamw for the rest (Jordan et al., 2024)",
 			Fields:   append([]string{"momentum", "nesterov", "ns-steps"}, moments...),
 			Defaults: Hyper{LR: 1e-3, Momentum: 0.95, Nesterov: 1, NSSteps: 5, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.1},
 		},
