@@ -33,10 +33,28 @@ func (r Ramp) Check() error {
 		return fmt.Errorf("prune every: %d steps is not in [0, inf)", r.Every)
 	case !belowOne.contains(r.Initial):
 		return outside("initial sparsity", "", r.Initial, belowOne)
-	case r.Shape.HasWarmup() || r.Shape.Plateau != nil:
-		return fmt.Errorf("prune schedule: %q is not one that falls with the steps from 1 on", r.Shape)
+	case !r.falls():
+		return fmt.Errorf("prune schedule: %q is not one that only falls", r.Shape)
 	}
 	return nil
+}
+
+// falls reports whether the shape never rises, in a run of some length.
+func (r Ramp) falls() bool {
+	if r.Shape.IsZero() {
+		return true
+	}
+	if r.Shape.HasWarmup() || r.Shape.Plateau != nil {
+		return false
+	}
+	const steps = 1000
+	fall := r.Shape.Schedule(Run{Steps: steps, PerEpoch: steps / 10}, 0)
+	for t := range steps {
+		if fall(t+1, steps) > fall(t, steps) {
+			return false
+		}
+	}
+	return true
 }
 
 // Due reports whether pruning happens at step t.

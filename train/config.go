@@ -85,6 +85,18 @@ type Clip struct {
 	Adaptive float64 // of all weights of an output: g·min(1, Adaptive·‖w‖₂/‖g‖₂)
 }
 
+func (c Clip) check() error {
+	for _, limit := range []struct {
+		name  string
+		value float64
+	}{{"norm", c.Norm}, {"value", c.Value}, {"adaptive", c.Adaptive}} {
+		if !(limit.value >= 0) {
+			return fmt.Errorf("clip %s is %v, want more than 0, or 0 for no limit", limit.name, limit.value)
+		}
+	}
+	return nil
+}
+
 // Average says which mean of the weights a run ends with, and measures, in place
 // of the weights of the last step: see optim.Average.
 type Average struct {
@@ -97,13 +109,13 @@ type Average struct {
 // averaging is c in steps.
 func (c Average) averaging(run optim.Run) (optim.Averaging, error) {
 	if !(c.From >= 0 && c.From <= 1) {
-		return optim.Averaging{}, fmt.Errorf("averaging begins after %v of the run, want 0 to 1", c.From)
+		return optim.Averaging{}, fmt.Errorf("average from is %v, want a share of the run, 0 to 1", c.From)
 	}
 	every := optim.Length{N: 1, Epochs: true}
 	if c.Every != "" {
 		var err error
 		if every, err = optim.ParseLength(c.Every); err != nil {
-			return optim.Averaging{}, fmt.Errorf("time between averages: %w", err)
+			return optim.Averaging{}, fmt.Errorf("average every: %w", err)
 		}
 	}
 	a := optim.Averaging{Kind: c.Kind, Decay: c.Decay, From: int(c.From * float64(run.Steps)), Every: every.Steps(run)}
@@ -161,39 +173,37 @@ func (c Config) Check() error {
 	}
 	p := c.Prune
 	if !(0 <= p.Begin && p.Begin <= p.End && p.End <= 1) {
-		return fmt.Errorf("pruning begins at %v and ends at %v of the run, want 0 ≤ begin ≤ end ≤ 1", p.Begin, p.End)
+		return fmt.Errorf("prune begin is %v and prune end is %v of the run, want 0 ≤ begin ≤ end ≤ 1", p.Begin, p.End)
 	}
 	if p.Calibration < 0 {
-		return fmt.Errorf("examples for calibration is %d, want 0 or more", p.Calibration)
+		return fmt.Errorf("prune examples is %d, want 0 or more", p.Calibration)
 	}
 	if err := errors.Join(p.Score.Check(), p.Pattern.Check()); err != nil {
-		return fmt.Errorf("pruning: %w", err)
+		return fmt.Errorf("prune %w", err)
 	}
 	if err := p.checkRegrow(c.Optim.Rule); err != nil {
 		return err
 	}
 	if p.Every < 0 {
-		return fmt.Errorf("steps between prunings is %d, want 0 or more", p.Every)
+		return fmt.Errorf("prune every is %d, want 0 or more", p.Every)
 	}
-	if p.Schedule != "" {
-		if _, err := optim.ParseCourse(p.Schedule); err != nil {
-			return fmt.Errorf("pruning: %w", err)
-		}
+	if err := p.checkSchedule(); err != nil {
+		return err
 	}
 	if !(c.Temperature >= 0 && c.Temperature <= math.MaxFloat32) {
 		return fmt.Errorf("temperature is %v, want a number above 0, or 0 to fit it", c.Temperature)
 	}
-	if !(c.Clip.Norm >= 0) || !(c.Clip.Value >= 0) || !(c.Clip.Adaptive >= 0) {
-		return fmt.Errorf("clip is %v by norm, %v by value and %v adaptively, want 0 or more", c.Clip.Norm, c.Clip.Value, c.Clip.Adaptive)
+	if err := c.Clip.check(); err != nil {
+		return err
 	}
 	if _, err := c.Average.averaging(optim.Run{Steps: 1, PerEpoch: 1}); err != nil {
 		return err
 	}
 	if !(c.Warmup >= 0 && c.Warmup <= math.MaxInt32) {
-		return fmt.Errorf("warm-up is %v, want a number of steps or a share of the run below 1", c.Warmup)
+		return fmt.Errorf("warmup is %v, want a number of steps or a share of the run below 1", c.Warmup)
 	}
 	if c.CheckpointEvery < 0 {
-		return fmt.Errorf("time between checkpoints is %v, want 0 or more", c.CheckpointEvery)
+		return fmt.Errorf("checkpoint every is %v, want 0 or more", c.CheckpointEvery)
 	}
 	if c.Resume && c.Checkpoint == "" {
 		return fmt.Errorf("there is no checkpoint to resume from")
@@ -208,6 +218,18 @@ func (c Config) Check() error {
 	return fmt.Errorf("batch normalisation: %q is not one of %s, %s", c.BatchNorm, onnxload.BatchNormFrozen, onnxload.BatchNormTrain)
 }
 
+// checkSchedule reports a Schedule that is none, or does not fall.
+func (c Pruning) checkSchedule() error {
+	if c.Schedule == "" {
+		return nil
+	}
+	shape, err := optim.ParseCourse(c.Schedule)
+	if err != nil {
+		return fmt.Errorf("prune %w", err)
+	}
+	return optim.Ramp{Shape: shape}.Check()
+}
+
 // schedule is the course of the learning rates over a run, and what it has to be
 // told at the end of an epoch, if anything.
 func (c Config) schedule(run optim.Run) (optim.Schedule, *optim.Plateau, error) {
@@ -217,7 +239,7 @@ func (c Config) schedule(run optim.Run) (optim.Schedule, *optim.Plateau, error) 
 	}
 	if c.Warmup > 0 {
 		if course.HasWarmup() {
-			return nil, nil, fmt.Errorf("warm-up is given twice: %v, and in schedule %q", c.Warmup, c.Schedule)
+			return nil, nil, fmt.Errorf("warmup is given twice: %v, and in schedule %q", c.Warmup, c.Schedule)
 		}
 		course = course.Warmed(optim.Length{N: c.Warmup})
 	}
