@@ -200,7 +200,7 @@ type finishArgs struct {
 }
 
 var finishParts = split(func(a *finishArgs, lo, hi int) {
-	if a.then.empty() {
+	if a.then.Empty() {
 		return
 	}
 	for i := lo; i < hi; i++ {

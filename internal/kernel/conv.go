@@ -9,82 +9,70 @@ type Conv struct {
 	N, C, M, Groups int
 	Window
 
-	stencil *stencil // nil where it is not one
-	mixing  *mixing  // the same
-	patches struct { // nil where the others are faster
-		forward, backward *patching
-		weights           *patchingGradient
-	}
-	forward, backward *sweep // nil where others or plain loops do it
-	correlation       *correlation
+	forward, backward convPass // outputs from inputs, gradients of inputs from those of outputs
+	gradient          convGradient
 }
+
+// A convPass computes results y from a source x under weights w. Rows of the
+// epilogue are channels of results.
+type convPass interface {
+	run(x, w, y []float32, ep Epilogue)
+}
+
+// A convGradient computes the gradient dw of the weights from inputs x and
+// gradients dy of outputs. Its run needs as many elements as scratch says.
+type convGradient interface {
+	scratch() int
+	run(x, dy, dw, scratch []float32)
+}
+
+// The ways to compute a convolution: a function for each that plans it, and returns
+// nil for what that cannot do, or not faster than those below. The last can do all.
+var (
+	convPasses = []planPass{
+		newStencilPass,  // small kernels, each channel by itself
+		newMixingPass,   // kernels of one element
+		newFastPatching, // many channels, with Winograd's transforms or none
+		newSweep,        // what vectors can do at all
+		newPlainPass,
+	}
+	convGradients = []planGradient{
+		newStencilGradient,
+		newMixingGradient,
+		newFastPatchingGradient,
+		newCorrelation,
+		newPlainGradient,
+	}
+)
+
+type (
+	planPass     func(c *Conv, backward bool) convPass
+	planGradient func(c *Conv) convGradient
+)
 
 // NewConv plans a convolution of n images of c channels to m channels.
 func NewConv(n, c, m, groups int, w Window) *Conv {
 	v := &Conv{N: n, C: c, M: m, Groups: groups, Window: w}
-	if v.stencil = newStencil(active, v); v.stencil != nil {
-		return v
-	}
-	if v.mixing = newMixing(&active.sweep, v); v.mixing != nil {
-		if v.mixing.parts == 0 {
-			v.correlation = newCorrelation(&active.sweep, v)
-		}
-		return v
-	}
-	v.choosePatches()
-	v.planSweeps()
+	v.plan(convPasses, convGradients)
 	return v
 }
 
-// planSweeps plans what patches do not do.
-func (c *Conv) planSweeps() {
-	if c.patches.forward == nil {
-		c.forward = newSweep(&active.sweep, c, false)
-	}
-	if c.patches.backward == nil {
-		c.backward = newSweep(&active.sweep, c, true)
-	}
-	if c.patches.weights == nil {
-		c.correlation = newCorrelation(&active.sweep, c)
-	}
-}
-
-// choosePatches makes patches do what they do faster, by measurements.
-func (c *Conv) choosePatches() {
-	if active.winograd.lanes < 8 {
-		return
-	}
-	p := &c.patches
-	if c.winograds() {
-		if c.patchGain(patchCost) > 1 {
-			p.forward, p.backward = newWinograd(c, false), newWinograd(c, true)
+// plan takes the first way there is for each part.
+func (c *Conv) plan(passes []planPass, gradients []planGradient) {
+	c.forward, c.backward, c.gradient = nil, nil, nil
+	for _, plan := range passes {
+		if c.forward == nil {
+			c.forward = plan(c, false)
 		}
-		if c.patchGain(patchGradientCost) > 1 {
-			p.weights = newWinogradGradient(c)
+		if c.backward == nil {
+			c.backward = plan(c, true)
 		}
-		return
 	}
-	if fewest := min(c.C, c.M); !c.plain() && fewest >= 64 && fewest*c.taps() >= 128 {
-		p.forward, p.backward, p.weights = newDirectPatching(c, false), newDirectPatching(c, true), newDirectGradient(c)
+	for _, plan := range gradients {
+		if c.gradient == nil {
+			c.gradient = plan(c)
+		}
 	}
-}
-
-// What it takes to transform a patch, for each channel, in cycles in which 16
-// lanes multiply.
-const patchCost, patchGradientCost = 20, 25
-
-// patchGain estimates how many times as fast as direct sums patches are: 1 where
-// they are not transformed.
-func (c *Conv) patchGain(transform int) float64 {
-	if !c.winograds() {
-		return 1
-	}
-	patches := c.N * blocks(c.Out[1], patchStep) * blocks(c.Out[2], patchStep)
-	products := c.C * c.M
-	lanes := active.winograd.lanes
-	channels := (blocks(c.C, lanes) + blocks(c.M, lanes)) * lanes
-	direct := 6 * products * c.N * c.outputs() / (patchStep * patchStep)
-	return float64(direct) / float64(patches*(products*5/4+transform*channels)+9*products)
 }
 
 // weights is the number of weights of one output channel.
@@ -109,36 +97,13 @@ func (c *Conv) checkEpilogue(ep *Epilogue, elements, channels int) {
 	}
 }
 
-// empty tells whether the epilogue does nothing.
-func (e *Epilogue) empty() bool {
-	return e.Row == nil && e.Col == nil && e.Add == nil && e.Gate == nil && !e.Clamp
-}
-
 // Forward computes the output y of input x (N, C, spatial) under weights w
 // (M, C/Groups, kernel). Rows of the epilogue are output channels: its Row is
 // the bias.
 func (c *Conv) Forward(x, w, y []float32, ep Epilogue) {
 	c.check(x, w, y)
 	c.checkEpilogue(&ep, len(y), c.M)
-	if c.stencil != nil {
-		c.stencil.run(&c.stencil.forward, x, w, y, ep)
-		return
-	}
-	if c.mixing != nil {
-		c.mixing.forward.run(x, w, y, ep)
-		return
-	}
-	if c.patches.forward != nil {
-		c.patches.forward.run(x, w, y, ep)
-		return
-	}
-	if c.forward != nil {
-		c.forward.run(x, w, y, ep)
-		return
-	}
-	c.plainForward(x, w, ep.Row, y)
-	ep.Row = nil
-	ep.finish(y)
+	c.forward.run(x, w, y, ep)
 }
 
 // BackwardData computes the gradient dx of the input from the gradient dy of
@@ -146,78 +111,15 @@ func (c *Conv) Forward(x, w, y []float32, ep Epilogue) {
 func (c *Conv) BackwardData(dy, w, dx []float32, ep Epilogue) {
 	c.check(dx, w, dy)
 	c.checkEpilogue(&ep, len(dx), c.C)
-	if c.stencil != nil {
-		c.stencil.run(&c.stencil.backward, dy, w, dx, ep)
-		return
-	}
-	if c.mixing != nil {
-		c.mixing.backward.run(dy, w, dx, ep)
-		return
-	}
-	if c.patches.backward != nil {
-		c.patches.backward.run(dy, w, dx, ep)
-		return
-	}
-	if c.backward != nil {
-		c.backward.run(dy, w, dx, ep)
-		return
-	}
-	c.plainBackwardData(dy, w, dx)
-	for i, v := range ep.Row {
-		for n := range c.N {
-			plane := dx[(n*c.C+i)*c.pixels():][:c.pixels()]
-			for j := range plane {
-				plane[j] += v
-			}
-		}
-	}
-	ep.Row = nil
-	ep.finish(dx)
-}
-
-// finish applies an epilogue without Row to a whole result.
-func (e *Epilogue) finish(y []float32) {
-	if !e.empty() {
-		e.apply(y, 0, 0, 0)
-	}
+	c.backward.run(dy, w, dx, ep)
 }
 
 // Scratch is the number of elements of scratch that BackwardWeights needs.
-func (c *Conv) Scratch() int {
-	if c.stencil != nil {
-		return 0
-	}
-	if c.patches.weights != nil {
-		return c.patches.weights.scratch()
-	}
-	if c.mixing != nil && c.mixing.parts > 0 {
-		return c.mixing.scratch()
-	}
-	if c.correlation != nil {
-		return c.correlation.scratch()
-	}
-	return c.plainScratch()
-}
+func (c *Conv) Scratch() int { return c.gradient.scratch() }
 
 // BackwardWeights computes the gradient dw of the weights from the input and
 // the gradient dy of the output. Scratch has at least Scratch elements.
 func (c *Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	c.check(x, dw, dy)
-	if c.stencil != nil {
-		c.stencil.gradient(x, dy, dw)
-		return
-	}
-	if c.patches.weights != nil {
-		c.patches.weights.run(x, dy, dw, scratch)
-		return
-	}
-	if c.mixing != nil && c.mixing.parts > 0 {
-		c.mixing.gradient(x, dy, dw, scratch)
-		return
-	}
-	if c.correlation != nil {
-		c.correlation.run(x, dy, dw, scratch)
-		return
-	}
-	c.plainBackwardWeights(x, dy, dw, scratch)
+	c.gradient.run(x, dy, dw, scratch)
 }

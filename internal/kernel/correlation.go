@@ -7,6 +7,7 @@ package kernel
 // planes, so that both can be read in step, with zeros where a row has padding.
 type correlation struct {
 	planes
+	partialSums
 	images  int
 	groups  int
 	sources int // channels of a group
@@ -19,10 +20,9 @@ type correlation struct {
 	// A chunk: so many frames, which are images at one depth, rows and columns.
 	set, rows, cols int
 
-	// A task has so many channels of inputs and of outputs, and one of several
-	// parts of the frames, the sums of which are added up at the end.
+	// A task has so many channels of inputs and of outputs, and one of the parts of
+	// the frames.
 	sourceBlock, resultBlock int
-	parts                    int
 
 	channel int     // distance between the inputs of two channels
 	row     int     // distance between the gradients of two channels
@@ -38,7 +38,8 @@ const (
 
 // newCorrelation plans the gradient of weights. It returns nil if plain loops
 // must do it.
-func newCorrelation(isa *sweepLoops, c *Conv) *correlation {
+func newCorrelation(c *Conv) convGradient {
+	isa := &active.sweep
 	if isa.lanes == 0 || c.N*c.C*c.M*c.pixels()*c.outputs() == 0 {
 		return nil
 	}
@@ -46,6 +47,7 @@ func newCorrelation(isa *sweepLoops, c *Conv) *correlation {
 		images: c.N, groups: c.Groups, sources: c.C / c.Groups, results: c.M / c.Groups,
 		taps: c.taps(), flat: c.plain(),
 	}
+	s.weights = c.M * c.weights()
 	w := c.Window
 	if s.flat {
 		w = w.line()
@@ -129,27 +131,13 @@ func (s *correlation) place(w *Window) {
 
 func (s *correlation) need() int { return s.sizeX + s.sizeY }
 
-// scratch is how many elements the sums of parts need.
-func (s *correlation) scratch() int {
-	if s.parts == 1 {
-		return 0
-	}
-	return s.parts * s.weights()
-}
-
-// weights is the number of weights of all groups.
-func (s *correlation) weights() int { return s.groups * s.results * s.sources * s.taps }
-
 type correlationArgs struct {
 	s         *correlation
 	x, dy, dw []float32
 	sparse    *sparseCorrelation // if only some weights are wanted
 }
 
-var (
-	correlationParts = split(correlationPart)
-	correlationSums  = split(correlationSum)
-)
+var correlationParts = split(correlationPart)
 
 // run computes the gradient dw of the weights from inputs x and gradients dy of
 // the outputs.
@@ -157,10 +145,7 @@ func (s *correlation) run(x, dy, dw, scratch []float32) { s.compute(x, dy, dw, s
 
 // compute is run for all weights, or for those that sparse wants.
 func (s *correlation) compute(x, dy, dw, scratch []float32, sparse *sparseCorrelation) {
-	sums := dw
-	if s.parts > 1 {
-		sums = scratch[:s.scratch()]
-	}
+	sums := s.of(dw, scratch)
 	if sparse != nil {
 		clear(sums)
 	}
@@ -168,20 +153,7 @@ func (s *correlation) compute(x, dy, dw, scratch []float32, sparse *sparseCorrel
 	frames := blocks(s.images*s.axes[0].result, s.parts)
 	work := frames * s.axes[1].result * s.axes[2].result * s.resultBlock * s.sourceBlock * s.taps
 	correlationParts.do(tasks, min(1+(1<<20)/work, blocks(tasks, 2*wantedTasks)), correlationArgs{s, x, dy, sums, sparse})
-	if s.parts > 1 {
-		correlationSums.do(len(dw), chunk, correlationArgs{s: s, x: sums, dw: dw})
-	}
-}
-
-// correlationSum adds up what the parts have summed up.
-func correlationSum(a *correlationArgs, lo, hi int) {
-	dw := a.dw[lo:hi]
-	copy(dw, a.x[lo:])
-	for p := 1; p < a.s.parts; p++ {
-		for i, v := range a.x[p*len(a.dw)+lo:][:len(dw)] {
-			dw[i] += v
-		}
-	}
+	s.addTo(dw, sums)
 }
 
 func correlationPart(a *correlationArgs, lo, hi int) {
@@ -220,7 +192,7 @@ func (t *correlationTask) run(task int) {
 	sets, rows, cols := blocks(frames, s.set), blocks(h, s.rows), blocks(w, s.cols)
 	chunks := sets * rows * cols
 	t.part = task
-	dw := t.dw[task*s.weights()+((t.group*s.results+t.result)*s.sources+t.source)*s.taps:]
+	dw := t.dw[task*s.weights+((t.group*s.results+t.result)*s.sources+t.source)*s.taps:]
 	t.more = 0
 	for i := task * chunks / s.parts; i < (task+1)*chunks/s.parts; i++ {
 		frame, row, col := i/cols/rows*s.set, i/cols%rows*s.rows, i%cols*s.cols

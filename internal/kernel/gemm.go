@@ -426,22 +426,3 @@ func (t *tile) setA(a []float32, lda int, trans bool, i, k0 int) {
 	}
 	t.a = a
 }
-
-// from is the part of an epilogue that begins at row i and column j, which is
-// element at.
-func (e *Epilogue) from(i, j, at int) Epilogue {
-	part := *e
-	if e.Row != nil {
-		part.Row = e.Row[i:]
-	}
-	if e.Col != nil {
-		part.Col = e.Col[j:]
-	}
-	if e.Add != nil {
-		part.Add = e.Add[at:]
-	}
-	if e.Gate != nil {
-		part.Gate = e.Gate[at:]
-	}
-	return part
-}

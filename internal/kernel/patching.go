@@ -43,10 +43,37 @@ const (
 	weightsAtOnce = 32        // sources whose weights are moved before they are transformed, while they are in the cache
 )
 
-// newPatching starts a plan. It returns nil for convolutions that are not of two
-// dimensions and one group.
-func newPatching(c *Conv, backward bool) *patching {
-	if c.Groups != 1 || c.In[0] != 1 || c.Out[0] != 1 || c.Kernel[0] != 1 || c.Pad[0] != 0 || c.N*c.C*c.M*c.pixels()*c.outputs() == 0 {
+// patches tells whether a convolution is one of patches: of two dimensions and one
+// group.
+func (c *Conv) patches() bool {
+	return c.Groups == 1 && c.In[0] == 1 && c.Out[0] == 1 && c.Kernel[0] == 1 && c.Pad[0] == 0 && c.N*c.C*c.M*c.pixels()*c.outputs() > 0
+}
+
+// patchesPay tells whether patches are the fastest way, by measurements, if their
+// transforms take so long.
+func (c *Conv) patchesPay(transform int) bool {
+	if active.winograd.lanes < 8 || !c.patches() {
+		return false
+	}
+	if c.winograds() {
+		return c.patchGain(transform) > 1
+	}
+	fewest := min(c.C, c.M)
+	return !c.plain() && fewest >= 64 && fewest*c.taps() >= 128
+}
+
+// newFastPatching is newPatching where that pays.
+func newFastPatching(c *Conv, backward bool) convPass {
+	if !c.patchesPay(patchCost) {
+		return nil
+	}
+	return newPatching(c, backward)
+}
+
+// newPatching plans the outputs of a convolution or, backward, the gradients of its
+// inputs. It returns nil where that is not possible or needs too much memory.
+func newPatching(c *Conv, backward bool) convPass {
+	if !c.patches() {
 		return nil
 	}
 	s := &patching{images: c.N, sources: c.C, results: c.M, taps: c.taps(), backward: backward}
@@ -55,11 +82,20 @@ func newPatching(c *Conv, backward bool) *patching {
 		s.sources, s.results = s.results, s.sources
 		s.source.size, s.result.size = s.result.size, s.source.size
 	}
+	if c.winograds() {
+		s.cutWinograd(c)
+	} else {
+		s.cutDirect(c)
+	}
+	s.place()
+	if s.large() {
+		return nil
+	}
 	return s
 }
 
-// finish ends a plan. It returns nil if that needs too much memory.
-func (s *patching) finish() *patching {
+// place plans the memory.
+func (s *patching) place() {
 	points := s.read.to
 	wanted := max(patchWanted, patchElements/(points*s.sources))
 	s.groups = patchGroups(s.images, &s.source, &s.result, wanted)
@@ -87,23 +123,20 @@ func (s *patching) finish() *patching {
 		}
 		s.order = append(s.order, int32(4*panelCols*i))
 	}
-	if max(s.v.size, s.m.size, s.pixels) > sweepLimit || !s.imagesFirst && s.u.size*blocks(s.results, panelCols) > sweepLimit {
-		return nil
-	}
-	return s
+}
+
+// large tells whether that is too much.
+func (s *patching) large() bool {
+	return max(s.v.size, s.m.size, s.pixels) > sweepLimit || !s.imagesFirst && s.u.size*blocks(s.results, panelCols) > sweepLimit
 }
 
 // panels is how many of them the sources fill.
 func (s *patching) panels() int { return blocks(s.sources, panelCols) }
 
-// newDirectPatching has patches of one result each or, backward, of one from each
-// phase of the stride.
-func newDirectPatching(c *Conv, backward bool) *patching {
-	s := newPatching(c, backward)
-	if s == nil {
-		return nil
-	}
-	if backward {
+// cutDirect makes patches of one result each or, backward, of one from each phase
+// of the stride, which are copied.
+func (s *patching) cutDirect(c *Conv) {
+	if s.backward {
 		s.cutBackward(c)
 	} else {
 		s.source, s.result = directGrids(c)
@@ -114,7 +147,6 @@ func newDirectPatching(c *Conv, backward bool) *patching {
 	s.read = patchMove{nil, s.source.elements(), s.source.elements()}
 	s.weights = patchMove{nil, s.taps, s.taps}
 	s.write = patchMove{nil, s.result.elements(), s.result.elements()}
-	return s.finish()
 }
 
 // directGrids are the inputs that outputs meet, and the outputs, one by one.

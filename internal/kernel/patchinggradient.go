@@ -28,44 +28,47 @@ type patchingGradient struct {
 
 var gradientRound = 2 << 20 // elements of patches in a round
 
-// newDirectGradient plans the gradient of the weights with patches of one output.
-// It returns nil where that is not possible.
-func newDirectGradient(c *Conv) *patchingGradient {
-	if newPatching(c, false) == nil {
+// newFastPatchingGradient is newPatchingGradient where that pays.
+func newFastPatchingGradient(c *Conv) convGradient {
+	if !c.patchesPay(patchGradientCost) {
 		return nil
 	}
-	s := &patchingGradient{}
+	return newPatchingGradient(c)
+}
+
+// newPatchingGradient plans the gradient of the weights. It returns nil where that
+// is not possible or needs too much memory.
+func newPatchingGradient(c *Conv) convGradient {
+	if !c.patches() {
+		return nil
+	}
+	s := &patchingGradient{sources: c.C, results: c.M, taps: c.taps()}
+	if c.winograds() {
+		s.cutWinograd(c)
+	} else {
+		s.cutDirect(c)
+	}
+	s.place(c.N)
+	if max(s.room(), s.scratch(), s.pixels) > sweepLimit {
+		return nil
+	}
+	return s
+}
+
+// cutDirect makes patches of one output each, which are copied.
+func (s *patchingGradient) cutDirect(c *Conv) {
 	s.source, s.gradient = directGrids(c)
-	s.readX, s.readY = patchMove{nil, c.taps(), c.taps()}, patchMove{nil, 1, 1}
-	s.weights = patchMove{nil, c.taps(), c.taps()}
-	for i := range c.taps() {
+	s.readX, s.readY = patchMove{nil, s.taps, s.taps}, patchMove{nil, 1, 1}
+	s.weights = patchMove{nil, s.taps, s.taps}
+	for i := range s.taps {
 		s.terms = append(s.terms, patchTerm{source: i, weights: i})
 	}
-	return s.finish(c)
 }
 
-// newWinogradGradient plans the gradient of the weights. It returns nil where that
-// is not possible.
-func newWinogradGradient(c *Conv) *patchingGradient {
-	if newPatching(c, false) == nil || !c.winograds() {
-		return nil
-	}
-	s := &patchingGradient{}
-	s.source, s.gradient = winogradGrids(c)
-	l := &active.winograd
-	s.readX, s.readY = patchMove{l.source, patchPoints, patchPoints}, patchMove{l.gradient, patchStep * patchStep, patchPoints}
-	s.weights = patchMove{l.weightGradient, patchPoints, c.taps()}
-	for i := range patchPoints {
-		s.terms = append(s.terms, patchTerm{i, i, i})
-	}
-	return s.finish(c)
-}
-
-// finish ends a plan. It returns nil if that needs too much memory.
-func (s *patchingGradient) finish(c *Conv) *patchingGradient {
-	s.sources, s.results, s.taps = c.C, c.M, c.taps()
-	s.sourcePanels, s.resultPanels = blocks(c.C, panelCols), blocks(c.M, panelCols)
-	s.groups = patchGroups(c.N, &s.source, &s.gradient, max(patchWanted, patchElements/(s.readX.to*s.sources)))
+// place plans the memory.
+func (s *patchingGradient) place(images int) {
+	s.sourcePanels, s.resultPanels = blocks(s.sources, panelCols), blocks(s.results, panelCols)
+	s.groups = patchGroups(images, &s.source, &s.gradient, max(patchWanted, patchElements/(s.readX.to*s.sources)))
 	perPatch := panelCols * (s.sourcePanels*s.readX.to + s.resultPanels*s.readY.to)
 	rounds := min(blocks(s.patches([2]int{0, len(s.groups)})*perPatch, gradientRound), len(s.groups))
 	patches := 0
@@ -84,10 +87,6 @@ func (s *patchingGradient) finish(c *Conv) *patchingGradient {
 		s.pixels = max(s.pixels, s.source.room(g.source), s.gradient.room(g.result))
 	}
 	s.pixels = max(s.pixels, panelCols*s.taps*panelCols)
-	if max(s.room(), s.scratch(), s.pixels) > sweepLimit {
-		return nil
-	}
-	return s
 }
 
 // patches is how many of them the groups of a round have.

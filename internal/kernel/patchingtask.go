@@ -178,21 +178,6 @@ func (t *patchingTask) results(panel int, g *patchGroup, m []float32) {
 		s.write.do(t.pixels, g.result.at, 0, s.write.to, m[f*g.patches*s.m.item:], s.m.at, s.m.item, 0, t.room, results, g.patches)
 		y := ((g.image+f)*s.results+first)*plane + from
 		transposeTile(t.y[y:], t.pixels, 0, results, n, plane, panelCols)
-		t.finish(first, results, y, plane, n)
+		t.ep.finish(first, t.y, y, plane, results, n)
 	}
-}
-
-// finish applies the epilogue to n results, at y, of some channels.
-func (t *patchingTask) finish(first, channels, y, plane, n int) {
-	if t.ep.empty() {
-		return
-	}
-	if active.sweep.lanes == 0 {
-		for c := range channels {
-			at := y + c*plane
-			t.ep.apply(t.y[at:][:n], first+c, 0, at)
-		}
-		return
-	}
-	active.sweep.finish(&t.ep, first, t.y, y, plane, t.y[y:], plane, channels, n)
 }

@@ -1,12 +1,28 @@
 package kernel
 
-// The plain way of a convolution: blocks of a product of matrices, of which one
-// reads the images line by line.
+// plainForward, plainBackward and plainGradient compute any convolution in plain
+// Go: as blocks of a product of matrices, of which one reads the images line by
+// line, or without a product where that is too thin (see direct).
+type (
+	plainForward  struct{ c *Conv }
+	plainBackward struct{ c *Conv }
+	plainGradient struct {
+		c *Conv
+		partialSums
+	}
+)
+
+// newPlainPass does without a plan.
+func newPlainPass(c *Conv, backward bool) convPass {
+	if backward {
+		return plainBackward{c}
+	}
+	return plainForward{c}
+}
 
 type convArgs struct {
 	c          *Conv
 	x, w, b, y []float32
-	partial    []float32
 	grid       grid
 	parts      int
 }
@@ -21,15 +37,18 @@ var (
 	convBackDirectParts = split(convBackWeightPlanes)
 )
 
-// plainForward is Forward without an Epilogue, but for the bias b.
-func (c *Conv) plainForward(x, w, b, y []float32) {
-	args := convArgs{c: c, x: x, w: w, b: b, y: y}
+// run computes outputs. Blocks start from the bias.
+func (p plainForward) run(x, w, y []float32, ep Epilogue) {
+	c := p.c
+	args := convArgs{c: c, x: x, w: w, b: ep.Row, y: y}
 	if c.direct() {
 		convForwardDirect.do(c.N*c.M, c.grain(), args)
-		return
+	} else {
+		args.grid = newGrid(c.M/c.Groups, c.outputs())
+		convForward.do(c.N*c.Groups*args.grid.count(), 1, args)
 	}
-	args.grid = newGrid(c.M/c.Groups, c.outputs())
-	convForward.do(c.N*c.Groups*args.grid.count(), 1, args)
+	ep.Row = nil
+	ep.apply(y, 0, 0, 0)
 }
 
 // convForwardBlocks multiplies the weights of a group by the lines of an image.
@@ -64,8 +83,9 @@ func fill(x []float32, v float32) {
 	}
 }
 
-// plainBackwardData is BackwardData without an Epilogue.
-func (c *Conv) plainBackwardData(dy, w, dx []float32) {
+// run computes gradients dx of inputs from those of outputs.
+func (p plainBackward) run(dy, w, dx []float32, ep Epilogue) {
+	c := p.c
 	args := convArgs{c: c, x: dx, w: w, y: dy}
 	switch {
 	case c.direct():
@@ -76,6 +96,10 @@ func (c *Conv) plainBackwardData(dy, w, dx []float32) {
 	default:
 		args.parts = blocks(c.C/c.Groups, c.channelBlock())
 		convBackData.do(c.N*c.Groups*args.parts, 1, args)
+	}
+	for i := range c.N * c.C {
+		at := i * c.pixels()
+		ep.apply(dx[at:][:c.pixels()], i%c.C, 0, at)
 	}
 }
 
@@ -134,44 +158,29 @@ func convBackDataBlocks(a *convArgs, lo, hi int) {
 // images enough: it has a sum over images to share out.
 const wantedTasks = 8
 
-// imageParts is in how many parts the images are summed up apart.
-func (c *Conv) imageParts() int {
-	if c.direct() {
-		return 1
+// newPlainGradient chooses the parts that images are summed up in.
+func newPlainGradient(c *Conv) convGradient {
+	p := &plainGradient{c, partialSums{1, c.M * c.weights()}}
+	if !c.direct() {
+		g := newGrid(c.M/c.Groups, c.weights())
+		p.parts = max(1, min(c.N, blocks(wantedTasks, max(1, c.Groups*g.count()))))
 	}
-	g := newGrid(c.M/c.Groups, c.weights())
-	return max(1, min(c.N, blocks(wantedTasks, c.Groups*g.count())))
+	return p
 }
 
-// plainScratch is how many elements the sums of parts need.
-func (c *Conv) plainScratch() int {
-	if parts := c.imageParts(); parts > 1 {
-		return parts * c.M * c.weights()
-	}
-	return 0
-}
-
-// plainBackwardWeights is BackwardWeights.
-func (c *Conv) plainBackwardWeights(x, dy, dw, scratch []float32) {
-	args := convArgs{c: c, x: x, w: dw, y: dy, partial: dw}
+// run computes the gradient dw of the weights from inputs x and gradients dy of
+// the outputs.
+func (p *plainGradient) run(x, dy, dw, scratch []float32) {
+	c := p.c
+	sums := p.of(dw, scratch)
+	args := convArgs{c: c, x: x, w: sums, y: dy, parts: p.parts}
 	if c.direct() {
 		convBackDirectParts.do(c.M, 1, args)
-		return
+	} else {
+		args.grid = newGrid(c.M/c.Groups, c.weights())
+		convBackWeight.do(p.parts*c.Groups*args.grid.count(), 1, args)
 	}
-	args.grid = newGrid(c.M/c.Groups, c.weights())
-	args.parts = c.imageParts()
-	if args.parts > 1 {
-		args.partial = scratch[:c.plainScratch()]
-	}
-	convBackWeight.do(args.parts*c.Groups*args.grid.count(), 1, args)
-	if args.parts > 1 {
-		copy(dw, args.partial)
-		for p := 1; p < args.parts; p++ {
-			for i, v := range args.partial[p*len(dw):][:len(dw)] {
-				dw[i] += v
-			}
-		}
-	}
+	p.addTo(dw, sums)
 }
 
 // convBackWeightBlocks multiplies gradients of outputs by the lines of the
@@ -186,7 +195,7 @@ func convBackWeightBlocks(a *convArgs, lo, hi int) {
 		r := a.grid.region(task % a.grid.count())
 		group := task / a.grid.count() % c.Groups
 		part := task / a.grid.count() / c.Groups
-		dw := a.partial[part*c.M*k+(group*filters+r.i0)*k+r.j0:]
+		dw := a.w[part*c.M*k+(group*filters+r.i0)*k+r.j0:]
 		beta := float32(0)
 		for n := part * c.N / a.parts; n < (part+1)*c.N/a.parts; n++ {
 			image := n*c.Groups + group

@@ -215,36 +215,9 @@ var sparseParts = split(func(a *sparseArgs, lo, hi int) {
 		for r := 0; r < rows; r += tileEdge {
 			transposeTile(c[r*p.n:], room, r, min(tileEdge, rows-r), cols, p.n, pitch)
 		}
-		then.finishBlock(c, rows, cols, p.n)
+		then.finish(0, c, 0, p.n, rows, cols)
 	}
 })
-
-// Empty tells whether the epilogue does nothing.
-func (e Epilogue) Empty() bool { return e.empty() }
-
-// finishBlock applies an epilogue without Col to rows of so many columns.
-func (e *Epilogue) finishBlock(c []float32, rows, cols, stride int) {
-	if e.empty() {
-		return
-	}
-	if active.sweep.lanes == 0 {
-		for r := range rows {
-			e.apply(c[r*stride:][:cols], r, 0, r*stride)
-		}
-		return
-	}
-	first := func(x []float32) *float32 {
-		if x == nil {
-			return nil
-		}
-		return &x[0]
-	}
-	clamp := 0
-	if e.Clamp {
-		clamp = 1
-	}
-	active.sweep.finishRows(&c[0], 4*stride, &c[0], 4*stride, rows, cols, first(e.Row), first(e.Add), first(e.Gate), clamp, e.Lo, e.Hi)
-}
 
 // SparseGradient computes c = aᵀ·b, the gradient of weights of which many are
 // zero: where they are, c is zero too. a is k by m, b is k by n.

@@ -15,11 +15,11 @@ type SparseConv struct {
 // NewSparseConv prepares a convolution like c.
 func NewSparseConv(c *Conv) *SparseConv {
 	v := &SparseConv{conv: c}
-	if c.stencil != nil || active.sweep.lanes == 0 || c.N*c.C*c.M*c.pixels()*c.outputs() == 0 || c.M*c.weights() >= sparseLimit {
+	if newStencil(c) != nil || active.sweep.lanes == 0 || c.N*c.C*c.M*c.pixels()*c.outputs() == 0 || c.M*c.weights() >= sparseLimit {
 		return v
 	}
 	v.forward, v.backward = newSparseSweep(c, false), newSparseSweep(c, true)
-	if s := newCorrelation(&active.sweep, c); s != nil {
+	if s, ok := newCorrelation(c).(*correlation); ok {
 		v.gradient = &sparseCorrelation{correlation: s, lists: lists{isa: &active.sparse}}
 	}
 	return v
@@ -31,7 +31,7 @@ func (v *SparseConv) ForwardCost(z *Pruned) float64 {
 	if v.forward == nil {
 		return math.Inf(1)
 	}
-	return z.share() / active.sparse.convPays * v.gain(v.conv.patches.forward != nil, patchCost)
+	return z.share() / active.sparse.convPays * v.gain(v.conv.forward, patchCost)
 }
 
 // BackwardDataCost is ForwardCost for BackwardData.
@@ -39,7 +39,7 @@ func (v *SparseConv) BackwardDataCost(z *Pruned) float64 {
 	if v.backward == nil {
 		return math.Inf(1)
 	}
-	return z.share() / active.sparse.convPays * v.gain(v.conv.patches.backward != nil, patchCost)
+	return z.share() / active.sparse.convPays * v.gain(v.conv.backward, patchCost)
 }
 
 // BackwardWeightsCost is ForwardCost for BackwardWeights.
@@ -47,15 +47,17 @@ func (v *SparseConv) BackwardWeightsCost(z *Pruned) float64 {
 	if v.gradient == nil {
 		return math.Inf(1)
 	}
-	return z.share() / active.sparse.correlationPays * v.gain(v.conv.patches.weights != nil, patchGradientCost)
+	return z.share() / active.sparse.correlationPays * v.gain(v.conv.gradient, patchGradientCost)
 }
 
-// gain is how many times as fast as a direct sum the dense convolution is.
-func (v *SparseConv) gain(patches bool, cost int) float64 {
-	if !patches {
-		return 1
+// gain is how many times as fast as a direct sum the dense convolution is: what
+// transforms of patches make of it.
+func (v *SparseConv) gain(dense any, transform int) float64 {
+	switch dense.(type) {
+	case *patching, *patchingGradient:
+		return max(1, v.conv.patchGain(transform))
 	}
-	return max(1, v.conv.patchGain(cost))
+	return 1
 }
 
 // Forward is that of Conv. z are the zeros of w.
@@ -242,7 +244,7 @@ func (s *sparseCorrelation) update(z *Pruned) {
 
 // add adds the products of a chunk to the weights that are wanted.
 func (s *sparseCorrelation) add(t *correlationTask, x, dy []float32, frames, n, nextX, nextY int) {
-	dw := t.dw[t.part*s.weights():]
+	dw := t.dw[t.part*s.weights:]
 	first := t.source/s.sourceBlock*s.groups*s.results + t.group*s.results + t.result
 	for m := range t.results {
 		row := first + m

@@ -69,7 +69,8 @@ const (
 
 // newSweep plans the outputs of a convolution or, backward, the gradients of its
 // inputs. It returns nil if plain loops must do it.
-func newSweep(isa *sweepLoops, c *Conv, backward bool) *sweep {
+func newSweep(c *Conv, backward bool) convPass {
+	isa := &active.sweep
 	if isa.lanes == 0 || c.N*c.C*c.M*c.pixels()*c.outputs() == 0 {
 		return nil
 	}

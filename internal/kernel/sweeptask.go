@@ -211,7 +211,7 @@ func (t *sweepTask) finish(panel, panels int) {
 	from, to := panel*tile, (panel+panels)*tile
 	if t.inPlace(panel) {
 		end := min(to, t.cols/tile*tile)
-		if !t.ep.empty() {
+		if !t.ep.Empty() {
 			at := t.result(0, 0) + t.col + from
 			t.apply(at, t.y[at:], w.result, end-from)
 		}
@@ -249,7 +249,7 @@ func (t *sweepTask) finish(panel, panels int) {
 func (t *sweepTask) apply(y int, from []float32, pitch, n int) {
 	s := t.s
 	stride := s.axes[0].result * s.axes[1].result * s.axes[2].result
-	if t.ep.empty() {
+	if t.ep.Empty() {
 		s.isa.copyRows(&t.y[y], 4*stride, &from[0], 4*pitch, t.count, n)
 		return
 	}
@@ -286,7 +286,7 @@ func (t *sweepTask) interleave(y, frame, ph, row, lo, hi, origin int) {
 			}
 		}
 	}
-	if !t.ep.empty() {
+	if !t.ep.Empty() {
 		t.apply(y, t.y[y:], stride, n)
 	}
 }

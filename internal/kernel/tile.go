@@ -37,14 +37,3 @@ type tile struct {
 	last bool // there are no more terms: do what ep says
 	ep   Epilogue
 }
-
-// Epilogue is what a product does to an element of the result before it stores
-// it, in the order of the fields. Empty fields do nothing.
-type Epilogue struct {
-	Row    []float32 // added: an element for each row
-	Col    []float32 // added: an element for each column
-	Add    []float32 // added: an element for each element, laid out like the result
-	Clamp  bool      // limits it to Lo to Hi; NaN stays NaN, and -0 becomes 0
-	Lo, Hi float32
-	Gate   []float32 // laid out like the result: makes it 0 where the gate is 0
-}

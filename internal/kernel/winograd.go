@@ -37,14 +37,27 @@ func winogradGrids(c *Conv) (inputs, outputs patchGrid) {
 	return inputs, outputs
 }
 
-// newWinograd plans the outputs of a convolution or, backward, the gradients of
-// its inputs. It returns nil where that is not possible.
-func newWinograd(c *Conv, backward bool) *patching {
-	s := newPatching(c, backward)
-	if s == nil || !c.winograds() {
-		return nil
+// What it takes to transform a patch, for each channel, in cycles in which 16
+// lanes multiply.
+const patchCost, patchGradientCost = 20, 25
+
+// patchGain estimates how many times as fast as direct sums patches are: 1 where
+// they are not transformed.
+func (c *Conv) patchGain(transform int) float64 {
+	if !c.winograds() {
+		return 1
 	}
-	if backward { // the same with gradients for inputs, and taps in reverse order
+	patches := c.N * blocks(c.Out[1], patchStep) * blocks(c.Out[2], patchStep)
+	products := c.C * c.M
+	lanes := active.winograd.lanes
+	channels := (blocks(c.C, lanes) + blocks(c.M, lanes)) * lanes
+	direct := 6 * products * c.N * c.outputs() / (patchStep * patchStep)
+	return float64(direct) / float64(patches*(products*5/4+transform*channels)+9*products)
+}
+
+// cutWinograd makes patches that are transformed.
+func (s *patching) cutWinograd(c *Conv) {
+	if s.backward { // the same with gradients for inputs, and taps in reverse order
 		back := *c
 		back.In, back.Out = c.Out, c.In
 		back.Pad = [3]int{0, 2 - c.Pad[1], 2 - c.Pad[2]}
@@ -58,5 +71,15 @@ func newWinograd(c *Conv, backward bool) *patching {
 	for i := range patchPoints {
 		s.terms = append(s.terms, patchTerm{i, i, i})
 	}
-	return s.finish()
+}
+
+// cutWinograd makes patches that are transformed.
+func (s *patchingGradient) cutWinograd(c *Conv) {
+	s.source, s.gradient = winogradGrids(c)
+	l := &active.winograd
+	s.readX, s.readY = patchMove{l.source, patchPoints, patchPoints}, patchMove{l.gradient, patchStep * patchStep, patchPoints}
+	s.weights = patchMove{l.weightGradient, patchPoints, s.taps}
+	for i := range patchPoints {
+		s.terms = append(s.terms, patchTerm{i, i, i})
+	}
 }

@@ -20,17 +20,12 @@ func randomWinograd(random *rand.Rand) *Conv {
 
 // byPatches makes patches do all they can.
 func (c *Conv) byPatches() {
-	if c.winograds() {
-		c.patches.forward, c.patches.backward, c.patches.weights = newWinograd(c, false), newWinograd(c, true), newWinogradGradient(c)
-		return
-	}
-	c.patches.forward, c.patches.backward, c.patches.weights = newDirectPatching(c, false), newDirectPatching(c, true), newDirectGradient(c)
+	c.plan([]planPass{newPatching, newSweep, newPlainPass}, []planGradient{newPatchingGradient, newCorrelation, newPlainGradient})
 }
 
 // bySums makes patches do nothing.
 func (c *Conv) bySums() {
-	c.patches.forward, c.patches.backward, c.patches.weights = nil, nil, nil
-	c.planSweeps()
+	c.plan([]planPass{newSweep, newPlainPass}, []planGradient{newCorrelation, newPlainGradient})
 }
 
 // Transforms do what plain Go does, and touch nothing else.
@@ -145,7 +140,7 @@ func checkRounds(t *testing.T, c *Conv, random *rand.Rand, error float64) {
 	defer func(n int) { gradientRound = n }(gradientRound)
 	gradientRound = 1 << 14
 	c.byPatches()
-	if rounds := len(c.patches.weights.rounds); rounds < 2 {
+	if rounds := len(c.gradient.(*patchingGradient).rounds); rounds < 2 {
 		t.Fatalf("%s: got %d rounds, want several", name(c), rounds)
 	}
 	checkConv(t, c, random, error)
@@ -168,7 +163,8 @@ func TestPatching(t *testing.T) {
 			if c.winograds() {
 				continue
 			}
-			if c.byPatches(); c.patches.forward != nil {
+			c.byPatches()
+			if _, ok := c.forward.(*patching); ok {
 				checkConv(t, c, random, 1)
 				i++
 			}

@@ -22,7 +22,7 @@ func chain(m *machine) {
 	if m.wide() {
 		vectors = 4
 	}
-	r := readRecord("../link.go", "Update")
+	r := readRecord("Update", "../link.go")
 	p := r.function(m.Context, "update"+m.isa, "update%s does Update.Run for the first elements, Update.whole of them, a multiple of %d and not 0.", m.isa, vectors*m.lanes)
 	field := func(name string) reg.GPVirtual {
 		v := m.GP64()

@@ -19,16 +19,21 @@ type record struct {
 	pkg  *types.Package
 }
 
-// readRecord finds a struct in a file, which must import nothing.
-func readRecord(file, name string) record {
+// readRecord finds a struct in files, which must import nothing.
+func readRecord(name string, files ...string) record {
 	set := token.NewFileSet()
-	tree, err := parser.ParseFile(set, file, nil, 0)
-	if err != nil {
-		panic(err)
+	var trees []*ast.File
+	for _, file := range files {
+		tree, err := parser.ParseFile(set, file, nil, 0)
+		if err != nil {
+			panic(err)
+		}
+		trees = append(trees, tree)
 	}
 	sizes := types.SizesFor("gc", "amd64")
-	config := types.Config{Sizes: sizes}
-	pkg, err := config.Check("kernel", set, []*ast.File{tree}, nil)
+	// Methods in these files may use what is declared in others.
+	config := types.Config{Sizes: sizes, IgnoreFuncBodies: true}
+	pkg, err := config.Check("kernel", set, trees, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -48,7 +53,7 @@ func readRecord(file, name string) record {
 	}
 	o := pkg.Scope().Lookup(name)
 	if o == nil {
-		panic(fmt.Sprintf("%s: no %s", file, name))
+		panic(fmt.Sprintf("%v: no %s", files, name))
 	}
 	walk("", 0, o.Type().Underlying().(*types.Struct))
 	return record{name, offsets, pkg}

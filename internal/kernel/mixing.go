@@ -1,21 +1,10 @@
 package kernel
 
-// A mixing computes a convolution with a kernel of one element: each pixel of a
-// result is a sum of the same pixel of all channels of the source. So images are
-// the columns of a matrix as they are.
-type mixing struct {
-	forward, backward *mixingPass
-
-	// The gradient of the weights is a product for each image: as many parts are
-	// summed up apart.
-	parts   int
-	x, dy   []int // where images begin
-	weights int
-}
-
-// mixingPass computes results from a source. A task copies a piece of the source,
-// in long runs, into panels that stay in the L2 cache, and multiplies these by the
-// weights. Pieces do not end where images do.
+// A mixingPass computes a convolution with a kernel of one element, or the gradient
+// of its inputs: each pixel of a result is a sum of the same pixel of all channels
+// of the source, so that images are the columns of a matrix as they are. A task
+// copies a piece of the source, in long runs, into panels that stay in the L2
+// cache, and multiplies these by the weights. Pieces do not end where images do.
 type mixingPass struct {
 	isa              *sweepLoops
 	images, area     int // pixels of an image
@@ -45,25 +34,17 @@ const (
 // streamed is so many elements of results that no cache is expected to hold them.
 var streamed = 2 << 20
 
-// newMixing plans a convolution, if it is of this kind.
-func newMixing(isa *sweepLoops, c *Conv) *mixing {
-	if isa.lanes == 0 || c.Groups != 1 || !c.plain() || c.N*c.C*c.M == 0 || c.pixels() < panelCols {
-		return nil
-	}
-	s := &mixing{forward: newMixingPass(isa, c, false), backward: newMixingPass(isa, c, true), weights: c.C * c.M}
-	for i := range c.N {
-		s.x, s.dy = append(s.x, i*c.C*c.pixels()), append(s.dy, i*c.M*c.pixels())
-	}
-	products := max(1, c.M/minRows) * max(1, c.C/minCols)
-	for s.parts = 1; s.parts < c.N && (c.N%s.parts > 0 || s.parts*products < 2*mixingTasks); s.parts++ {
-	}
-	if s.parts*products < mixingTasks && c.N*c.pixels()*s.weights > taskWork {
-		s.parts = 0 // threads would have nothing to do
-	}
-	return s
+// mixes tells whether a convolution is of this kind.
+func (c *Conv) mixes() bool {
+	return active.sweep.lanes > 0 && c.Groups == 1 && c.plain() && c.N*c.C*c.M > 0 && c.pixels() >= panelCols
 }
 
-func newMixingPass(isa *sweepLoops, c *Conv, backward bool) *mixingPass {
+// newMixingPass plans a pass. It returns nil for convolutions of another kind.
+func newMixingPass(c *Conv, backward bool) convPass {
+	if !c.mixes() {
+		return nil
+	}
+	isa := &active.sweep
 	s := &mixingPass{isa: isa, images: c.N, area: c.pixels(), sources: c.C, results: c.M, backward: backward}
 	if backward {
 		s.sources, s.results = s.results, s.sources
@@ -99,10 +80,7 @@ type mixingArgs struct {
 	ep      Epilogue
 }
 
-var (
-	mixingPieces = split(mixingPiece)
-	mixingSums   = split(mixingSum)
-)
+var mixingPieces = split(mixingPiece)
 
 // run computes the results y of source x under weights w.
 func (s *mixingPass) run(x, w, y []float32, ep Epilogue) {
@@ -219,43 +197,10 @@ func (t *mixingTask) finish(first, rows int, c []float32) {
 	}
 	t.runs(func(image, pixel, at, n int) {
 		y := (image*s.results+first)*s.area + pixel
-		if t.ep.empty() {
+		if t.ep.Empty() {
 			move(&t.y[y], 4*s.area, &c[at], 4*s.pitchC, rows, n)
 			return
 		}
 		s.isa.finish(&t.ep, first, t.y, y, s.area, c[at:], s.pitchC, rows, n)
 	})
-}
-
-// scratch is how many elements the sums of parts need.
-func (s *mixing) scratch() int {
-	if s.parts == 1 {
-		return 0
-	}
-	return s.parts * s.weights
-}
-
-// gradient computes the gradient dw of the weights from inputs x and gradients dy
-// of the outputs.
-func (s *mixing) gradient(x, dy, dw, scratch []float32) {
-	f := s.forward
-	sums := dw
-	if s.parts > 1 {
-		sums = scratch[:s.scratch()]
-	}
-	GemmBatch(false, true, f.results, f.sources, f.area, 1, dy, s.dy, x, s.x, sums)
-	if s.parts > 1 {
-		mixingSums.do(len(dw), chunk, mixingArgs{x: sums, y: dw})
-	}
-}
-
-// mixingSum adds up the sums of parts.
-func mixingSum(a *mixingArgs, lo, hi int) {
-	n, dw := len(a.y), a.y[lo:hi]
-	copy(dw, a.x[lo:])
-	for part := n; part < len(a.x); part += n {
-		for i, v := range a.x[part+lo:][:len(dw)] {
-			dw[i] += v
-		}
-	}
 }
