@@ -18,8 +18,9 @@ import (
 // Wilson, "Averaging Weights Leads to Wider Optima and Better Generalization", UAI
 // 2018, https://arxiv.org/abs/1803.05407.
 //
-// Pruned weights are zero in the mean too. Batch normalisation that learns its
-// statistics has those of the weights, not of their mean.
+// Pruned weights are zero in the mean too. The running statistics of batch
+// normalisation are no weights, and those of the weights do not fit their mean:
+// where they are learned, package train computes them anew.
 type Average struct {
 	cfg    Averaging
 	params []*Param
