@@ -12,7 +12,7 @@ import (
 // of a mask: without it, what is pruned stays so.
 //
 //	rigl   those grow whose gradient is largest, which the loss asks for most
-//	set    those that chance picks, by Pruning.Seed
+//	set    those that chance picks, by Pruning.Seed, of all that have a gradient
 //
 // Each time that pruning is due, but for the last, a share of the weights that each
 // parameter has left is dropped, those of least magnitude, and as many grow among
@@ -23,14 +23,16 @@ import (
 // The share is Pruning.RegrowFraction: with set all the time, with rigl along half a
 // cosine, from that at Ramp.Begin to 0 at Ramp.End.
 //
-// A weight that grew and never gets a gradient, such as one of a pixel that is
-// always black, is zero without being pruned: [Param.Zeros] is then greater than
-// [Param.Pruned]. With rigl that takes a layer that has hardly any gradients.
+// A weight that has no gradient does not grow, as those of pixels in a corner that
+// are always black: it would be zero without being pruned. Where too few have one,
+// fewer are exchanged. One that has grown may lose its gradient in the step after, by
+// what was dropped; [Param.Zeros] is then greater than [Param.Pruned]. With rigl such
+// are dropped again while hardly any grow any more, with set a few may remain.
 //
 // Mocanu, Mocanu, Stone, Nguyen, Gibescu and Liotta, "Scalable training of
 // artificial neural networks with adaptive sparse connectivity inspired by network
 // science", Nature Communications 9, 2018, who drop positive and negative weights
-// apart, and give new ones random values; Evci, Gale, Menick, Castro and Elsen,
+// apart, give new ones random values, and do not look at gradients; Evci, Gale, Menick, Castro and Elsen,
 // "Rigging the Lottery: Making All Tickets Winners", ICML 2020, from whose code the
 // details are. Both keep to one sparsity from the first step to the last. While it
 // rises, this is the regeneration of Liu et al., "Sparse Training via Boosting
@@ -49,10 +51,6 @@ var Regrowths = []Regrowth{RigL, SET}
 
 // DefaultRegrowFraction is the share that both papers settled on.
 const DefaultRegrowFraction = 0.3
-
-// NeedsGradients reports whether weights grow by gradients: those of all weights,
-// with those that are pruned at zero.
-func (g Regrowth) NeedsGradients() bool { return g == RigL }
 
 // Check reports a way that is none.
 func (g Regrowth) Check() error {
@@ -113,10 +111,13 @@ func (pr *Pruner) Regrows(t int) bool {
 	return pr.cfg.Regrow != NoRegrowth && pr.Due(t) && t < pr.cfg.Ramp.End
 }
 
-// Regrow drops weights and lets others grow, if that is due at step t: after Step,
-// and in parameters with a sparsity that o trains. With rigl, Grad has to hold the
-// gradient of all weights. It panics if there is none, or if the rule of o is one
-// with a Closure, whose memory is not of single weights.
+// Regrow drops weights and lets others grow, if that is due at step t, in parameters
+// with a sparsity that o trains. It comes after Step and before the next step of o,
+// with Grad the gradient of all weights, those that are pruned at zero. Where the
+// next step is for the same examples, what has grown leaves zero with it.
+//
+// It panics if there is no gradient, or if the rule of o is one with a Closure, whose
+// memory is not of single weights.
 func (pr *Pruner) Regrow(t int, o *Optimizer) {
 	if !pr.Regrows(t) {
 		return
@@ -131,12 +132,17 @@ func (pr *Pruner) Regrow(t int, o *Optimizer) {
 		if pruned == 0 || !slices.ContainsFunc(pr.plans, func(plan PrunePlan) bool { return plan.Param == p && plan.Sparsity > 0 }) {
 			continue
 		}
+		if len(p.Grad) != len(p.Value) {
+			panic(fmt.Sprintf("optim: Regrow: parameter %q has a gradient of length %d, want %d", p.Name, len(p.Grad), len(p.Value)))
+		}
 		score := p.Grad
 		if pr.cfg.Regrow == SET {
 			score = chance(pr.cfg.Seed, fmt.Sprintf("%s, regrown at step %d", p.Name, t), len(p.Value))
-		}
-		if len(score) != len(p.Value) {
-			panic(fmt.Sprintf("optim: Regrow: parameter %q has a gradient of length %d, want %d", p.Name, len(score), len(p.Value)))
+			for i, g := range p.Grad {
+				if g == 0 {
+					score[i] = 0
+				}
+			}
 		}
 		k := int(share * float64(len(p.Value)-pruned))
 		x.forget(p.exchange(k, score, pr.pinned[p]))
@@ -144,14 +150,22 @@ func (pr *Pruner) Regrow(t int, o *Optimizer) {
 }
 
 // exchange drops the k smallest weights of p and lets the k of the greatest scores
-// grow, of equal ones the last, but none that pinned has false. It returns which
-// are new.
+// grow, of equal ones the last, but none that pinned has false. Where fewer that are
+// pruned have a score, so many are exchanged. It returns which are new.
 func (p *Param) exchange(k int, score []float32, pinned []bool) []int {
+	free := func(i int) bool { return pinned == nil || pinned[i] }
+	able := 0
+	for i, kept := range p.Mask {
+		if !kept && free(i) && score[i] != 0 {
+			able++
+		}
+	}
+	k = min(k, able)
 	stay := &Param{Value: slices.Clone(p.Value), Mask: slices.Clone(p.Mask)}
 	stay.pruneSmallest(p.Pruned() + k)
 	grow := &Param{Value: slices.Clone(score), Mask: make([]bool, len(score))}
 	for i, left := range stay.Mask {
-		grow.Mask[i] = !left && (pinned == nil || pinned[i])
+		grow.Mask[i] = !left && free(i)
 	}
 	grow.pruneSmallest(len(score) - k)
 	var grown []int

@@ -140,8 +140,8 @@ func (r *run) keepZeros() {
 	r.gradual.Pin()
 }
 
-// prune sets weights to zero, and lets others grow, if it is time.
-func (r *run) prune(ctx context.Context, batch []int) error {
+// prune sets weights to zero if it is time.
+func (r *run) prune() error {
 	if !r.gradual.Due(r.at.Step) {
 		return nil
 	}
@@ -149,15 +149,20 @@ func (r *run) prune(ctx context.Context, batch []int) error {
 		return err
 	}
 	r.masksChanged()
-	if !r.gradual.Regrows(r.at.Step) {
+	return nil
+}
+
+// regrow exchanges weights if some were pruned at the step before. The batch that
+// says which ones grow is that of the step to come, which moves them from zero.
+func (r *run) regrow(ctx context.Context, batch []int) error {
+	pruned := r.at.Step - 1
+	if !r.gradual.Regrows(pruned) {
 		return nil
 	}
-	if r.cfg.Prune.Regrow.NeedsGradients() {
-		if err := r.network.denseGradients(ctx, batch, r.at.Step+1); err != nil {
-			return err
-		}
+	if err := r.network.denseGradients(ctx, batch, r.at.Step+1); err != nil {
+		return err
 	}
-	r.gradual.Regrow(r.at.Step, r.optimizer)
+	r.gradual.Regrow(pruned, r.optimizer)
 	r.masksChanged()
 	return nil
 }

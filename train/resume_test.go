@@ -98,8 +98,17 @@ func TestResumeIsUninterrupted(t *testing.T) {
 			c.Prune.Deviations = optim.Set(0.1)
 		}},
 		{"pruning of neighbours", func(c *Config) { c.Prune.Pattern, c.Prune.KeepZeros = "2:4", true }},
+		{"regrowth by gradients", func(c *Config) {
+			c.Prune.Sparsity, c.Prune.End, c.Prune.Regrow = optim.Set(0.6), 0.9, optim.RigL
+			c.MicroBatch, c.BatchNorm = 3, onnxload.BatchNormTrain
+		}},
+		{"regrowth at random", func(c *Config) {
+			c.Prune.Sparsity, c.Prune.End, c.Prune.Regrow = optim.Set(0.6), 0.9, optim.SET
+			c.Prune.KeepZeros, c.Prune.RegrowFraction = true, 0.5
+			c.Average = Average{Kind: optim.EMA, Decay: 0.9}
+		}},
 		{"mean of the weights", func(c *Config) {
-			c.Average, c.BatchNorm = Average{Kind: optim.EMA, Decay: 0.9}, onnxload.BatchNormTrain
+			c.Average = Average{Kind: optim.EMA, Decay: 0.9}
 			c.Clip, c.Centralize = Clip{Adaptive: 0.01}, true
 			c.Prune.Sparsity = optim.Set(0.5)
 		}},
@@ -175,15 +184,8 @@ func TestResumeIsUninterrupted(t *testing.T) {
 // A run may be stopped where nothing is left of an epoch but to measure it, and
 // TestResumeInTheEnd stops while the mean of the weights is measured for good.
 func TestResumeInTheEnd(t *testing.T) {
-	for _, mode := range []onnxload.BatchNormMode{onnxload.BatchNormFrozen, onnxload.BatchNormTrain} {
-		t.Run(string(mode), func(t *testing.T) { testResumeInTheEnd(t, mode) })
-	}
-}
-
-func testResumeInTheEnd(t *testing.T, mode onnxload.BatchNormMode) {
 	l := labelled(20, 3, 1, 6, 6).loader(t)
 	cfg := DefaultConfig()
-	cfg.BatchNorm = mode
 	cfg.Epochs, cfg.Batch = 2, 8
 	cfg.Average = Average{Kind: optim.SWA, Every: "1"}
 	cfg.Prune.Threshold = optim.Set(0.05)

@@ -46,8 +46,7 @@ func (n *network) masksChanged() {
 }
 
 // denseGradients leaves in Param.Grad the gradients of all weights, those that
-// masks hold at zero included, for the examples of a step that has been made.
-// Nothing may be left out while they are computed, and masks have changed after.
+// masks hold at zero included. No weight is left out while they are computed.
 func (n *network) denseGradients(ctx context.Context, idx []int, step int) error {
 	for p, pruned := range n.pruned {
 		if p.Mask != nil {

@@ -65,6 +65,8 @@ type rampFlags struct {
 	begin, end  float64
 	every       int
 	schedule    string
+	regrow      string
+	share       float64
 	calibration int
 	keepZeros   bool
 }
@@ -75,21 +77,28 @@ func (f *rampFlags) addFlags(flags *pflag.FlagSet) {
 	flags.Float64Var(&f.end, "prune-end", d.End, "have pruned all after this `SHARE` of the run")
 	flags.IntVar(&f.every, "prune-every", d.Every, "prune every `N` steps; 0 is a hundredth of the run")
 	flags.StringVar(&f.schedule, "prune-schedule", "", "`COURSE` of what is left to prune, from 1 to 0: linear, cosine, …; without it polynomial:power=3")
+	flags.StringVar(&f.regrow, "regrow", "", "each time, let weights come back in place of others, as `WAY` says: rigl, by the largest gradients, or set, at random")
+	flags.Float64Var(&f.share, "regrow-fraction", optim.DefaultRegrowFraction, "exchange this `SHARE` of the weights that are left; with rigl it falls to 0 until all is pruned")
 	flags.IntVar(&f.calibration, "prune-examples", train.DefaultCalibration, "make the scores snip and wanda from `N` examples")
 	flags.BoolVar(&f.keepZeros, "keep-zeros", false, "keep the zeros that the weights come with")
 	heading(flags, "Pruning")
 }
 
-func (f *rampFlags) config(p *train.Pruning) {
+func (f *rampFlags) config(p *train.Pruning) error {
+	if f.share == 0 { // which would be the default
+		return &usageError{what: "--regrow-fraction is 0, want more than 0 and less than 1"}
+	}
 	p.Begin, p.End, p.Every, p.Schedule = f.begin, f.end, f.every, f.schedule
+	p.Regrow, p.RegrowFraction = optim.Regrowth(f.regrow), f.share
 	p.Calibration, p.KeepZeros = f.calibration, f.keepZeros
+	return nil
 }
 
-const pruningHelp = `Pruning sets weights to zero for good. How many is --sparsity, a share: of n
-weights exactly n times that go, the same in every layer, unless --global ranks
-all layers together or --erdos-renyi gives each a density by its shape: the sum
-of its axes over their product. --dense-first and --dense-last leave the ends of
-the network alone, where no selector names them.
+const pruningHelp = `Pruning sets weights to zero, for good unless --regrow says otherwise. How many
+is --sparsity, a share: of n weights exactly n times that go, the same in every
+layer, unless --global ranks all layers together or --erdos-renyi gives each a
+density by its shape: the sum of its axes over their product. --dense-first and
+--dense-last leave the ends of the network alone, where no selector names them.
 
 What goes first, --prune-score:
 
@@ -113,4 +122,17 @@ Groups are as important as the norm of their scores. train prunes on the way,
 from --prune-begin to --prune-end; prune does at once, and knows magnitude and
 random, for the others need examples. --prune-threshold and --prune-deviations
 set weights below a size to zero at the end, whatever their number.
+
+What comes back, --regrow. After each time that train prunes, but for the last,
+a share of the weights that a layer has left goes too, the smallest, and as
+many that were gone come back, starting from zero:
+
+  rigl   those with the largest gradients
+  set    any that have a gradient
+
+The number of pruned weights stays the same; with set, a few of those that came
+back may still be zero in the end. With --prune-schedule linear:from=0 all that
+is to go goes at the begin, and is exchanged from then on, as RigL and SET were
+published, with the densities of --erdos-renyi. With --keep-zeros the zeros of
+the model do not come back.
 `

@@ -162,7 +162,9 @@ func (t *trainCommand) settled() (train.Config, error) {
 	if err := t.pruneFlags.config(&cfg.Prune); err != nil {
 		return cfg, err
 	}
-	t.rampFlags.config(&cfg.Prune)
+	if err := t.rampFlags.config(&cfg.Prune); err != nil {
+		return cfg, err
+	}
 	if err := cfg.Check(); err != nil {
 		return cfg, usageOf("", err)
 	}
