@@ -108,7 +108,7 @@ func TestResumeIsUninterrupted(t *testing.T) {
 			c.Average = Average{Kind: optim.EMA, Decay: 0.9}
 		}},
 		{"mean of the weights", func(c *Config) {
-			c.Average = Average{Kind: optim.EMA, Decay: 0.9}
+			c.Average, c.BatchNorm = Average{Kind: optim.EMA, Decay: 0.9}, onnxload.BatchNormTrain
 			c.Clip, c.Centralize = Clip{Adaptive: 0.01}, true
 			c.Prune.Sparsity = optim.Set(0.5)
 		}},
@@ -184,8 +184,15 @@ func TestResumeIsUninterrupted(t *testing.T) {
 // A run may be stopped where nothing is left of an epoch but to measure it, and
 // TestResumeInTheEnd stops while the mean of the weights is measured for good.
 func TestResumeInTheEnd(t *testing.T) {
+	for _, mode := range []onnxload.BatchNormMode{onnxload.BatchNormFrozen, onnxload.BatchNormTrain} {
+		t.Run(string(mode), func(t *testing.T) { testResumeInTheEnd(t, mode) })
+	}
+}
+
+func testResumeInTheEnd(t *testing.T, mode onnxload.BatchNormMode) {
 	l := labelled(20, 3, 1, 6, 6).loader(t)
 	cfg := DefaultConfig()
+	cfg.BatchNorm = mode
 	cfg.Epochs, cfg.Batch = 2, 8
 	cfg.Average = Average{Kind: optim.SWA, Every: "1"}
 	cfg.Prune.Threshold = optim.Set(0.05)

@@ -26,6 +26,7 @@
 //	prune.go       what becomes zero, and what grows again, when; calibrate.go
 //	               scores from examples
 //	curvature.go   gradients for the rules that estimate curvature
+//	statistics.go  batch normalisation for the mean of the weights
 //	profile.go     where the time goes
 //	interrupt.go   stopping a run
 //	resume.go      what a checkpoint holds; checkpoint.go is the file
@@ -110,27 +111,28 @@ func Run(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cf
 
 // run is a Run at work.
 type run struct {
-	cfg       Config
-	model     *onnxload.Model
-	training  *data.Loader
-	held      *data.Loader
-	network   *network // on training examples
-	judge     *network // on held-out examples; nil without any
-	space     engine.Space
-	optimizer *optim.Optimizer
-	average   *optim.Average
-	gradual   *optim.Pruner
-	last      *optim.Pruner
-	prunable  []*optim.Param
-	changing  []*optim.Param // what the run may change, so what a checkpoint holds
-	origin    origin
-	schedule  optim.Schedule
-	plateau   *optim.Plateau // if the schedule follows the loss
-	steps     int            // of the whole run
-	at        position
-	started   time.Time
-	saved     time.Time
-	result    Result
+	cfg        Config
+	model      *onnxload.Model
+	training   *data.Loader
+	held       *data.Loader
+	network    *network // on training examples
+	judge      *network // on held-out examples; nil without any
+	space      engine.Space
+	optimizer  *optim.Optimizer
+	average    *optim.Average
+	statistics *statistics // of that mean; nil without batch normalisation that trains
+	gradual    *optim.Pruner
+	last       *optim.Pruner
+	prunable   []*optim.Param
+	changing   []*optim.Param // what the run may change, so what a checkpoint holds
+	origin     origin
+	schedule   optim.Schedule
+	plateau    *optim.Plateau // if the schedule follows the loss
+	steps      int            // of the whole run
+	at         position
+	started    time.Time
+	saved      time.Time
+	result     Result
 }
 
 func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader, cfg Config) (*run, error) {
@@ -176,6 +178,11 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	}
 	if r.average, err = optim.NewAverage(m.Params, averaging); err != nil {
 		return nil, err
+	}
+	if averaging.Kind != optim.NoAverage {
+		if r.statistics, err = newStatistics(r.network, &r.space); err != nil {
+			return nil, err
+		}
 	}
 	if r.gradual, r.last, err = cfg.Prune.pruners(m.Params, r.length(), cfg.Seed); err != nil {
 		return nil, err
@@ -330,9 +337,9 @@ func (r *run) advance(examples int, loss float64) {
 func (r *run) endEpoch(ctx context.Context) error {
 	var held *Metrics
 	if r.judge != nil {
-		r.average.Swap()
-		m, err := r.judge.evaluate(ctx)
-		r.average.Swap()
+		r.enterMean()
+		m, err := r.measure(ctx)
+		r.leaveMean()
 		if err != nil {
 			return r.stopped(err)
 		}
@@ -363,10 +370,18 @@ func (r *run) meanLoss() float64 {
 	return r.at.Loss / float64(r.at.Done)
 }
 
+// measure evaluates the weights, or the mean that is in their place.
+func (r *run) measure(ctx context.Context) (Metrics, error) {
+	if err := r.fitStatistics(ctx); err != nil {
+		return Metrics{}, err
+	}
+	return r.judge.evaluate(ctx)
+}
+
 // finish takes the mean of the weights, if there is one, prunes by threshold and
 // sums up.
 func (r *run) finish(ctx context.Context) (*Result, error) {
-	r.average.Swap()
+	r.enterMean()
 	if err := r.checkParameters(); err != nil {
 		return nil, err
 	}
@@ -374,10 +389,14 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	r.masksChanged()
+	if err := r.fitStatistics(ctx); err != nil {
+		r.leaveMean() // the checkpoint has weights and mean apart
+		return nil, r.stopped(err)
+	}
 	if r.judge != nil && (r.cfg.Prune.atEnd() || r.result.After == nil) {
 		after, err := r.judge.evaluate(ctx)
 		if err != nil {
-			r.average.Swap() // the checkpoint has weights and mean apart
+			r.leaveMean()
 			return nil, r.stopped(err)
 		}
 		r.result.After = &after
