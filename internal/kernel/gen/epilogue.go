@@ -10,138 +10,163 @@ import (
 // What a tile of a product does with its sums: factors, the epilogue, and the way
 // to memory.
 
+// finish applies factors and epilogue to the sums and stores them.
+func (g *product) finish() {
+	e := ending{product: g, x: g.spare[0], y: g.spare[1], bits: g.GP32(), cRow: g.stride("cRow")}
+	e.offset = g.load("i")
+	g.IMULQ(e.cRow, e.offset)
+	e.j = g.load("j")
+	g.LEAQ(operand.Mem{Base: e.offset, Index: e.j, Scale: 4}, e.offset)
+	e.scale()
+	g.CMPB(g.field("last"), operand.Imm(0))
+	g.JE(operand.LabelRef("store"))
+	e.add()
+	e.limit()
+	e.gate()
+	g.Label("store")
+	e.store()
+}
+
+// ending is the end of a function, with what its parts have in common.
+type ending struct {
+	*product
+	x, y            reg.VecPhysical // spare
+	bits            reg.Register    // spare
+	cRow, offset, j reg.Register    // offset is that of the first element of the tile in C
+}
+
 // each calls f for all sums; mem is the place of their rows in what is laid out
 // like C and begins at the given field.
-func (g *product) each(slice string, offset, cRow reg.Register, f func(mem operand.Mem, v int, sum reg.VecPhysical)) {
-	p := g.load(slice)
-	g.ADDQ(offset, p)
-	for r, row := range g.sum {
+func (e *ending) each(slice string, f func(mem operand.Mem, v int, sum reg.VecPhysical)) {
+	p := e.load(slice)
+	e.ADDQ(e.offset, p)
+	for r, row := range e.sum {
 		for v, sum := range row {
 			f(operand.Mem{Base: p}, v, sum)
 		}
-		if r < g.rows-1 {
-			g.ADDQ(cRow, p)
+		if r < e.rows-1 {
+			e.ADDQ(e.cRow, p)
 		}
 	}
 }
 
 // all calls f for all sums.
-func (g *product) all(f func(v int, sum reg.VecPhysical)) {
-	for _, row := range g.sum {
-		for v, sum := range row {
-			f(v, sum)
+func (e *ending) all(f func(sum reg.VecPhysical)) {
+	for _, row := range e.sum {
+		for _, sum := range row {
+			f(sum)
 		}
 	}
 }
 
-// finish applies factors and epilogue to the sums and stores them.
-func (g *product) finish() {
-	x, y := g.spare[0], g.spare[1]
-	bits := g.GP32()
-	cRow := g.stride("cRow")
-	offset := g.load("i") // of the first element of the tile in C
-	g.IMULQ(cRow, offset)
-	j := g.load("j")
-	g.LEAQ(operand.Mem{Base: offset, Index: j, Scale: 4}, offset)
+// scale multiplies by alpha and adds beta times C.
+func (e *ending) scale() {
+	e.MOVL(e.field("alpha"), e.bits)
+	e.CMPL(e.bits, operand.U32(math.Float32bits(1)))
+	e.JE(operand.LabelRef("whole"))
+	e.VBROADCASTSS(e.field("alpha"), e.x)
+	e.all(func(sum reg.VecPhysical) { e.VMULPS(e.x, sum, sum) })
+	e.Label("whole")
 
-	g.MOVL(g.field("alpha"), bits)
-	g.CMPL(bits, operand.U32(math.Float32bits(1)))
-	g.JE(operand.LabelRef("whole"))
-	g.VBROADCASTSS(g.field("alpha"), x)
-	g.all(func(v int, sum reg.VecPhysical) { g.VMULPS(x, sum, sum) })
-	g.Label("whole")
-
-	g.MOVL(g.field("beta"), bits)
-	g.ADDL(bits, bits) // the sign does not count
-	g.JZ(operand.LabelRef("unscaled"))
-	g.VBROADCASTSS(g.field("beta"), x)
-	g.each("c", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) {
-		g.read(mem, v, true, y)
-		g.VFMADD231PS(x, y, sum)
+	e.MOVL(e.field("beta"), e.bits)
+	e.ADDL(e.bits, e.bits) // the sign does not count
+	e.JZ(operand.LabelRef("unscaled"))
+	e.VBROADCASTSS(e.field("beta"), e.x)
+	e.each("c", func(mem operand.Mem, v int, sum reg.VecPhysical) {
+		e.read(mem, v, true, e.y)
+		e.VFMADD231PS(e.x, e.y, sum)
 	})
-	g.Label("unscaled")
+	e.Label("unscaled")
+}
 
-	g.CMPB(g.field("last"), operand.Imm(0))
-	g.JE(operand.LabelRef("store"))
-
-	p := g.load("ep.Row")
-	g.TESTQ(p, p)
-	g.JZ(operand.LabelRef("col"))
-	i := g.load("i")
-	g.LEAQ(operand.Mem{Base: p, Index: i, Scale: 4}, p)
-	for r, row := range g.sum {
-		g.VBROADCASTSS(operand.Mem{Base: p, Disp: 4 * r}, x)
+// add adds Row, Col and Add.
+func (e *ending) add() {
+	p := e.load("ep.Row")
+	e.TESTQ(p, p)
+	e.JZ(operand.LabelRef("col"))
+	i := e.load("i")
+	e.LEAQ(operand.Mem{Base: p, Index: i, Scale: 4}, p)
+	for r, row := range e.sum {
+		e.VBROADCASTSS(operand.Mem{Base: p, Disp: 4 * r}, e.x)
 		for _, sum := range row {
-			g.VADDPS(x, sum, sum)
+			e.VADDPS(e.x, sum, sum)
 		}
 	}
 
-	g.Label("col")
-	p = g.load("ep.Col")
-	g.TESTQ(p, p)
-	g.JZ(operand.LabelRef("add"))
-	g.LEAQ(operand.Mem{Base: p, Index: j, Scale: 4}, p)
-	for v := range g.vectors {
-		g.read(operand.Mem{Base: p}, v, true, x)
-		for r := range g.rows {
-			g.VADDPS(x, g.sum[r][v], g.sum[r][v])
+	e.Label("col")
+	p = e.load("ep.Col")
+	e.TESTQ(p, p)
+	e.JZ(operand.LabelRef("add"))
+	e.LEAQ(operand.Mem{Base: p, Index: e.j, Scale: 4}, p)
+	for v := range e.vectors {
+		e.read(operand.Mem{Base: p}, v, true, e.x)
+		for r := range e.rows {
+			e.VADDPS(e.x, e.sum[r][v], e.sum[r][v])
 		}
 	}
 
-	g.Label("add")
-	g.CMPQ(g.field("ep.Add"), operand.Imm(0))
-	g.JE(operand.LabelRef("clamp"))
-	g.each("ep.Add", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) {
-		g.read(mem, v, true, x)
-		g.VADDPS(x, sum, sum)
+	e.Label("add")
+	e.CMPQ(e.field("ep.Add"), operand.Imm(0))
+	e.JE(operand.LabelRef("clamp"))
+	e.each("ep.Add", func(mem operand.Mem, v int, sum reg.VecPhysical) {
+		e.read(mem, v, true, e.x)
+		e.VADDPS(e.x, sum, sum)
 	})
+}
 
-	g.Label("clamp")
-	g.CMPB(g.field("ep.Clamp"), operand.Imm(0))
-	g.JE(operand.LabelRef("gate"))
-	g.VBROADCASTSS(g.field("ep.Lo"), x)
-	g.VBROADCASTSS(g.field("ep.Hi"), y)
+// limit keeps the sums between Lo and Hi.
+func (e *ending) limit() {
+	e.Label("clamp")
+	e.CMPB(e.field("ep.Clamp"), operand.Imm(0))
+	e.JE(operand.LabelRef("gate"))
+	e.VBROADCASTSS(e.field("ep.Lo"), e.x)
+	e.VBROADCASTSS(e.field("ep.Hi"), e.y)
 	// Of a NaN and a number, the first operand is the result.
-	g.all(func(v int, sum reg.VecPhysical) { g.VMAXPS(sum, x, sum) })
-	g.all(func(v int, sum reg.VecPhysical) { g.VMINPS(sum, y, sum) })
-	g.VXORPS(x, x, x)
-	g.all(func(v int, sum reg.VecPhysical) { g.VADDPS(x, sum, sum) }) // -0 + 0 is 0
+	e.all(func(sum reg.VecPhysical) { e.VMAXPS(sum, e.x, sum) })
+	e.all(func(sum reg.VecPhysical) { e.VMINPS(sum, e.y, sum) })
+	e.VXORPS(e.x, e.x, e.x)
+	e.all(func(sum reg.VecPhysical) { e.VADDPS(e.x, sum, sum) }) // -0 + 0 is 0
+}
 
-	g.Label("gate")
-	g.CMPQ(g.field("ep.Gate"), operand.Imm(0))
-	g.JE(operand.LabelRef("store"))
-	g.VXORPS(x, x, x)
-	g.each("ep.Gate", offset, cRow, func(mem operand.Mem, v int, sum reg.VecPhysical) {
+// gate makes the sums 0 where Gate is.
+func (e *ending) gate() {
+	e.Label("gate")
+	e.CMPQ(e.field("ep.Gate"), operand.Imm(0))
+	e.JE(operand.LabelRef("store"))
+	e.VXORPS(e.x, e.x, e.x)
+	e.each("ep.Gate", func(mem operand.Mem, v int, sum reg.VecPhysical) {
 		const notEqual = 4 // or not a number
-		g.read(mem, v, true, y)
-		if g.wide() {
-			g.VCMPPS(operand.Imm(notEqual), x, y, reg.K2)
-			g.VMOVUPS_Z(sum, reg.K2, sum)
+		e.read(mem, v, true, e.y)
+		if e.wide() {
+			e.VCMPPS(operand.Imm(notEqual), e.x, e.y, reg.K2)
+			e.VMOVUPS_Z(sum, reg.K2, sum)
 		} else {
-			g.VCMPPS(operand.Imm(notEqual), x, y, y)
-			g.VANDPS(y, sum, sum)
+			e.VCMPPS(operand.Imm(notEqual), e.x, e.y, e.y)
+			e.VANDPS(e.y, sum, sum)
 		}
 	})
+}
 
-	g.Label("store")
-	masked := func(mem operand.Mem, v int, sum reg.VecPhysical) { g.write(sum, mem, v) }
+// store writes the sums to C.
+func (e *ending) store() {
+	masked := func(mem operand.Mem, v int, sum reg.VecPhysical) { e.write(sum, mem, v) }
 	full := func(mem operand.Mem, v int, sum reg.VecPhysical) {
-		mem.Disp += v * g.lanes * 4
-		g.VMOVUPS(sum, mem)
+		mem.Disp += v * e.lanes * 4
+		e.VMOVUPS(sum, mem)
 	}
 	switch {
-	case g.cols == g.vectors*g.lanes:
-		g.each("c", offset, cRow, full)
-	case g.cols > 0 || g.wide():
-		g.each("c", offset, cRow, masked)
+	case e.cols == e.vectors*e.lanes:
+		e.each("c", full)
+	case e.cols > 0 || e.wide():
+		e.each("c", masked)
 	default: // with AVX2, masked stores are slow
-		cols := g.load("cols")
-		g.CMPQ(cols, operand.Imm(uint64(g.vectors*g.lanes)))
-		g.JNE(operand.LabelRef("masked"))
-		g.each("c", offset, cRow, full)
-		g.JMP(operand.LabelRef("stored"))
-		g.Label("masked")
-		g.each("c", offset, cRow, masked)
-		g.Label("stored")
+		cols := e.load("cols")
+		e.CMPQ(cols, operand.Imm(uint64(e.vectors*e.lanes)))
+		e.JNE(operand.LabelRef("masked"))
+		e.each("c", full)
+		e.JMP(operand.LabelRef("stored"))
+		e.Label("masked")
+		e.each("c", masked)
+		e.Label("stored")
 	}
 }

@@ -119,21 +119,18 @@ func (m *machine) blocks(most int, body func(rows int)) {
 	}
 }
 
-// slide computes results: a block of them takes each row of inputs once.
-func (s *stencil) slide() {
-	k := s.kernel
-	s.begin(fmt.Sprintf("slide%ds%d", k, s.stride), "func("+stencilArgs+", weights *float32, masks *uint32, whole int)",
-		"is stencilSlide for kernels of %d by %d and a stride of %d.", k, k, s.stride)
+// readMasks reads those of the loads for a row, and returns that of the columns of
+// y.
+func (s *stencil) readMasks() operand.Op {
 	table := s.integer("masks")
 	s.masks = s.masksAt(table, 0, s.loads())
-	store := s.masksAt(table, s.loads(), 1)[0]
-	weights := s.integer("weights")
-	w := make([]vec, k*k) // nil if there are not enough registers
-	for i := range w {
-		if s.wide() || k == 3 {
-			w[i] = s.splat(weights, i)
-		}
-	}
+	return s.masksAt(table, s.loads(), 1)[0]
+}
+
+// frames writes a loop over frames and, in each, over blocks of at most so many
+// rows of y. body gets where such a block begins, where the row of x does that it
+// meets first, and the number of that.
+func (s *stencil) frames(most int, body func(rows int, y, x, number reg.GPVirtual)) {
 	x, y := s.integer("x"), s.integer("y")
 	s.ADDQ(s.address(s.Param("col")), x)
 	frames := s.integer("frames")
@@ -144,7 +141,27 @@ func (s *stencil) slide() {
 	s.IMULQ(number, from)
 	s.ADDQ(x, from)
 	s.ahead = s.integer("aheadX")
-	s.blocks(4, func(rows int) {
+	s.blocks(most, func(rows int) { body(rows, to, from, number) })
+	s.ADDQ(s.address(s.Param("frameX")), x)
+	s.ADDQ(s.address(s.Param("frameY")), y)
+	s.DECQ(frames)
+	s.JNZ(operand.LabelRef("frame"))
+}
+
+// slide computes results: a block of them takes each row of inputs once.
+func (s *stencil) slide() {
+	k := s.kernel
+	s.begin(fmt.Sprintf("slide%ds%d", k, s.stride), "func("+stencilArgs+", weights *float32, masks *uint32, whole int)",
+		"is stencilSlide for kernels of %d by %d and a stride of %d.", k, k, s.stride)
+	store := s.readMasks()
+	weights := s.integer("weights")
+	w := make([]vec, k*k) // nil if there are not enough registers
+	for i := range w {
+		if s.wide() || k == 3 {
+			w[i] = s.splat(weights, i)
+		}
+	}
+	s.frames(4, func(rows int, to, from, number reg.GPVirtual) {
 		sum := make([]vec, rows)
 		for r := range sum {
 			sum[r] = s.splat(weights, k*k)
@@ -179,10 +196,6 @@ func (s *stencil) slide() {
 			s.ADDQ(s.address(s.Param("rowY")), to)
 		}
 	})
-	s.ADDQ(s.address(s.Param("frameX")), x)
-	s.ADDQ(s.address(s.Param("frameY")), y)
-	s.DECQ(frames)
-	s.JNZ(operand.LabelRef("frame"))
 	s.end()
 }
 
@@ -212,28 +225,16 @@ func (s *stencil) correlate() {
 	}
 	s.begin(fmt.Sprintf("correlate%ds%d", k, s.stride), "func("+stencilArgs+", sums *float32, masks *uint32)",
 		"is stencilCorrelate for kernels of %d by %d and a stride of %d.", height, k, s.stride)
-	table := s.integer("masks")
-	s.masks = s.masksAt(table, 0, s.loads())
-	part := s.masksAt(table, s.loads(), 1)[0]
+	part := s.readMasks()
 	sum := make([]vec, height*k)
 	for i := range sum {
 		sum[i] = s.zero()
 	}
-	x, y := s.integer("x"), s.integer("y")
-	s.ADDQ(s.address(s.Param("col")), x)
-	frames := s.integer("frames")
-	s.Label("frame")
-	at, from, number := s.GP64(), s.GP64(), s.integer("first")
-	s.MOVQ(y, at)
-	s.MOVQ(s.address(s.Param("rowX")), from)
-	s.IMULQ(number, from)
-	s.ADDQ(x, from)
 	most := 4
 	if k > 3 {
 		most = 2
 	}
-	s.ahead = s.integer("aheadX")
-	s.blocks(most, func(rows int) {
+	s.frames(most, func(rows int, at, from, number reg.GPVirtual) {
 		dy := make([]vec, rows)
 		aheadY := s.integer("aheadY")
 		for r := range dy {
@@ -265,10 +266,6 @@ func (s *stencil) correlate() {
 		s.ADDQ(step, from)
 		s.ADDQ(operand.I8(s.stride-height), number)
 	})
-	s.ADDQ(s.address(s.Param("frameX")), x)
-	s.ADDQ(s.address(s.Param("frameY")), y)
-	s.DECQ(frames)
-	s.JNZ(operand.LabelRef("frame"))
 	to := s.integer("sums")
 	for i, v := range sum {
 		old := s.copy(operand.Mem{Base: to, Disp: 4 * s.lanes * i})
@@ -276,73 +273,4 @@ func (s *stencil) correlate() {
 		s.VMOVUPS(v, operand.Mem{Base: to, Disp: 4 * s.lanes * i})
 	}
 	s.end()
-}
-
-// spread computes gradients of inputs of kernels with a stride of 2: each place
-// makes two rows and two columns of results, each with a kernel of its own.
-func spread(m *machine, k int) {
-	m.begin(fmt.Sprintf("spread%d", k), "func("+stencilArgs+", weights *float32, masks *uint32, whole int)",
-		"is stencilSpread for kernels of %d by %d.", k, k)
-	table := m.integer("masks")
-	masks := m.masksAt(table, 0, k)
-	store := m.masksAt(table, k, 2)
-	weights := m.integer("weights")
-	pairs := m.weave()
-	x, y := m.integer("x"), m.integer("y")
-	m.ADDQ(m.address(m.Param("col")), x)
-	frames := m.integer("frames")
-	m.Label("frame")
-	to, from, number, left := m.GP64(), m.GP64(), m.integer("first"), m.integer("rows")
-	m.MOVQ(y, to)
-	m.MOVQ(m.address(m.Param("rowX")), from)
-	m.IMULQ(number, from)
-	m.ADDQ(x, from)
-	m.Label("pair")
-	var sum [4]vec // row 0 even and odd columns, row 1 even and odd columns
-	for i := range sum {
-		sum[i] = m.splat(weights, 4*k*k)
-	}
-	for kh := range k {
-		skip := m.label("skip")
-		m.CMPQ(number, m.address(m.Param("height")))
-		m.JCC(operand.LabelRef(skip))
-		if kh == k-1 {
-			ahead := m.integer("aheadX")
-			m.PREFETCHT1(operand.Mem{Base: from, Index: ahead, Scale: 1})
-		}
-		for kw := range k {
-			v := m.part(operand.Mem{Base: from, Disp: 4 * kw}, masks[kw])
-			for i := range sum {
-				m.VFMADD231PS(m.splat(weights, (i*k+kh)*k+kw), v, sum[i])
-			}
-		}
-		m.Label(skip)
-		m.INCQ(number)
-		m.ADDQ(m.address(m.Param("rowX")), from)
-	}
-	back := m.GP64()
-	m.MOVQ(m.address(m.Param("rowX")), back)
-	m.IMUL3Q(operand.I8(k-1), back, back)
-	m.SUBQ(back, from)
-	m.SUBQ(operand.U8(k-1), number)
-	for row := range 2 {
-		a, b := pairs.together(sum[2*row], sum[2*row+1])
-		ahead := m.integer("aheadY")
-		m.PREFETCHT1(operand.Mem{Base: to, Index: ahead, Scale: 1})
-		if m.wide() {
-			m.PREFETCHT1(operand.Mem{Base: to, Index: ahead, Scale: 1, Disp: 64})
-		}
-		m.putWhole(a, store[0], operand.Mem{Base: to})
-		m.putWhole(b, store[1], operand.Mem{Base: to, Disp: 4 * m.lanes})
-		m.ADDQ(m.address(m.Param("rowY")), to)
-		m.DECQ(left)
-		m.JZ(operand.LabelRef("done"))
-	}
-	m.JMP(operand.LabelRef("pair"))
-	m.Label("done")
-	m.ADDQ(m.address(m.Param("frameX")), x)
-	m.ADDQ(m.address(m.Param("frameY")), y)
-	m.DECQ(frames)
-	m.JNZ(operand.LabelRef("frame"))
-	m.end()
 }
