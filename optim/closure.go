@@ -29,8 +29,8 @@ func (o *Optimizer) StepClosure(scale float64, closure func() (float64, error)) 
 // WantsClosure reports whether the rule asks for gradients itself.
 func (o *Optimizer) WantsClosure() bool { return o.rule.Closure }
 
-// newLBFGS prepares L-BFGS for the parameters of o. It reports what the rule does
-// not do: several learning rates, or penalties other than L2.
+// newLBFGS prepares L-BFGS for the parameters of o. It reports settings that differ
+// between them, which the rule cannot do.
 func newLBFGS(o *Optimizer) (*LBFGS, error) {
 	h := o.groups[0].Hyper
 	var params []*Param
@@ -39,9 +39,6 @@ func newLBFGS(o *Optimizer) (*LBFGS, error) {
 		own := x.plan.Hyper
 		if own.LR != h.LR || own.Iterations != h.Iterations || own.History != h.History || own.LineSearch != h.LineSearch {
 			return nil, errors.New("rule lbfgs has one learning rate, history and line-search for all parameters")
-		}
-		if own.L1 != 0 || own.Group != 0 || own.L1SP != 0 || own.L2SP != 0 || own.WeightDecay != 0 && o.cfg.DecayMode != Coupled {
-			return nil, fmt.Errorf("parameter %q: rule lbfgs has no penalty but l2", x.Name)
 		}
 		l2[x.Param] = own.L2 + own.WeightDecay
 		params = append(params, x.Param)

@@ -68,7 +68,9 @@ func TestClosureErrors(t *testing.T) {
 		return s
 	}
 	for want, cfg := range map[string]Config{
-		`parameter "features.0.weight": rule lbfgs has no penalty but l2`:              {Rule: "lbfgs", L1: Set(1)},
+		`l1: rule lbfgs has none; all other rules do`:                                  {Rule: "lbfgs", L1: Set(1)},
+		`group-lasso: rule lbfgs has none; all other rules do`:                         {Rule: "lbfgs", Group: Set(1)},
+		`weight-decay: rule lbfgs has none but coupled, which is l2`:                   {Rule: "lbfgs", WeightDecay: Set(1)},
 		"rule lbfgs has one learning rate, history and line-search for all parameters": {Rule: "lbfgs", LR: settings("role:bias=0.5")},
 		`momentum: rule lbfgs has none; it belongs to sgd, rmsprop, lars, muon`:        {Rule: "lbfgs", Momentum: Set(0.9)},
 		`history: 0 is not in [1, 10000] without fractions`:                            {Rule: "lbfgs", History: Set(0)},

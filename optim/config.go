@@ -2,6 +2,7 @@ package optim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -99,6 +100,39 @@ type Hyper struct {
 	Group, L1SP, L2SP                  float64
 }
 
+// Check reports what no parameters can be trained with: an unknown rule or mode, a
+// field that the rule does not use, a value outside its range. [Resolve] does the
+// same, and looks at the parameters.
+func (c Config) Check() error {
+	_, _, err := c.used(nil)
+	return err
+}
+
+// used finds the rule, and the fields that it uses for params, with values in their
+// ranges.
+func (c Config) used(params []*Param) (*rule, []Field, error) {
+	r, err := ruleByName(c.Rule)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.checkModes(r); err != nil {
+		return nil, nil, err
+	}
+	fields, err := c.fields(r, params)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range fields {
+		if err := f.Settings(&c).checkValues(f.Name, f.span); err != nil {
+			return nil, nil, err
+		}
+	}
+	if r.Closure && len(c.WeightDecay) > 0 && c.DecayMode != Coupled {
+		return nil, nil, fmt.Errorf("weight-decay: rule %s has none but coupled, which is l2", r.Name)
+	}
+	return r, fields, nil
+}
+
 // fields lists what the rule uses for params, in the order in which it is explained.
 func (c Config) fields(r *rule, params []*Param) ([]Field, error) {
 	var used []Field
@@ -122,6 +156,9 @@ func (c Config) fields(r *rule, params []*Param) ([]Field, error) {
 }
 
 func whoUses(field string) string {
+	if slices.Contains(common, field) {
+		return "all other rules do"
+	}
 	var names []string
 	for i := range rules {
 		if rules[i].uses(field) {

@@ -100,8 +100,12 @@ var fields = []Field{
 		func(c *Config, h *Hyper) place { return place{&c.L2SP, &h.L2SP} }},
 }
 
-// common are the fields that every rule has.
-var common = []string{"lr", "l1", "l2", "weight-decay", "group-lasso", "l1-sp", "l2-sp"}
+// common are the fields that every rule has, but for those of [Rule.Closure],
+// which know no penalty that has no gradient of its own.
+var (
+	common          = []string{"lr", "l1", "l2", "weight-decay", "group-lasso", "l1-sp", "l2-sp"}
+	commonOfClosure = []string{"lr", "l2", "weight-decay"}
+)
 
 // Fields lists every hyperparameter of any rule.
 func Fields() []Field { return slices.Clone(fields) }

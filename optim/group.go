@@ -39,19 +39,12 @@ type Group struct {
 // range, a selector that selects nothing. Parameters that are not Trainable
 // keep zero hyperparameters.
 func Resolve(params []*Param, cfg Config) ([]Plan, error) {
-	r, err := ruleByName(cfg.Rule)
-	if err != nil {
-		return nil, err
-	}
-	if err := cfg.checkModes(r); err != nil {
-		return nil, err
-	}
-	fields, err := cfg.fields(r, params)
+	r, fields, err := cfg.used(params)
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range fields {
-		if err := f.Settings(&cfg).check(f.Name, f.span, f.in, params); err != nil {
+		if err := f.Settings(&cfg).checkSelectors(f.Name, f.in, params); err != nil {
 			return nil, err
 		}
 	}

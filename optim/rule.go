@@ -265,5 +265,9 @@ func ruleByName(name string) (*rule, error) {
 }
 
 func (r *rule) uses(field string) bool {
-	return slices.Contains(common, field) || slices.Contains(r.Fields, field)
+	shared := common
+	if r.Closure {
+		shared = commonOfClosure
+	}
+	return slices.Contains(shared, field) || slices.Contains(r.Fields, field)
 }

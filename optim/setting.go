@@ -167,10 +167,15 @@ func (r span) String() string {
 // check reports a value outside r, or a selector that selects nothing that the
 // field is for.
 func (list Settings) check(field string, r span, in scope, params []*Param) error {
+	if err := list.checkValues(field, r); err != nil {
+		return err
+	}
+	return list.checkSelectors(field, in, params)
+}
+
+// checkSelectors reports a selector that selects nothing that the field is for.
+func (list Settings) checkSelectors(field string, in scope, params []*Param) error {
 	for _, s := range list {
-		if !r.contains(s.Value) {
-			return outside(field, s.String(), s.Value, r)
-		}
 		if s.Select.IsZero() {
 			continue
 		}
@@ -180,6 +185,16 @@ func (list Settings) check(field string, r span, in scope, params []*Param) erro
 		if !slices.ContainsFunc(params, func(p *Param) bool { return s.concerns(p, in) }) {
 			return fmt.Errorf("%s: selector %q selects no weights, and %s is for weights unless the selector is a role or a whole name, such as role:bias or fc1.bias",
 				field, s.Select, field)
+		}
+	}
+	return nil
+}
+
+// checkValues reports a value outside r.
+func (list Settings) checkValues(field string, r span) error {
+	for _, s := range list {
+		if !r.contains(s.Value) {
+			return outside(field, s.String(), s.Value, r)
 		}
 	}
 	return nil

@@ -125,6 +125,9 @@ func TestEveryRange(t *testing.T) {
 				if f.Name == "nesterov" {
 					cfg.Momentum = Set(0.9)
 				}
+				if r.Closure {
+					cfg.DecayMode = Coupled
+				}
 				*f.Settings(&cfg) = Set(v)
 				_, err := Resolve(network(), cfg)
 				return err

@@ -171,6 +171,9 @@ func (c Config) Check() error {
 	if c.Epochs < 1 {
 		return fmt.Errorf("epochs is %d, want at least 1", c.Epochs)
 	}
+	if err := c.Update().Check(); err != nil {
+		return err
+	}
 	p := c.Prune
 	if !(0 <= p.Begin && p.Begin <= p.End && p.End <= 1) {
 		return fmt.Errorf("prune begin is %v and prune end is %v of the run, want 0 ≤ begin ≤ end ≤ 1", p.Begin, p.End)
