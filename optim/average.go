@@ -32,7 +32,7 @@ type Averaging struct {
 	Kind  AverageKind
 	Decay float64 // of EMA, [0, 1)
 	From  int     // first step that counts, from 0
-	Every int     // steps between two that count, of SWA; 0 is 1
+	Every int     // of SWA: each so many steps the last of them counts; 0 is 1
 }
 
 // AverageKind names a mean.
@@ -96,7 +96,7 @@ func (a *Average) Step(step int) {
 		if n > 0 {
 			share = 1 - min(a.cfg.Decay, (1+n)/(10+n))
 		}
-	} else if (step-a.cfg.From)%max(1, a.cfg.Every) != 0 {
+	} else if (step+1)%max(1, a.cfg.Every) != 0 {
 		return
 	}
 	a.state.Count++

@@ -13,7 +13,8 @@ func TestAverage(t *testing.T) {
 		want []float64 // after each step, of weights 1, 2, 3, …
 	}{
 		{"swa", Averaging{Kind: SWA}, []float64{1, 1.5, 2, 2.5, 3}},
-		{"swa of every second from the third", Averaging{Kind: SWA, From: 2, Every: 2}, []float64{0, 0, 3, 3, 4}},
+		{"swa of every second from the fourth", Averaging{Kind: SWA, From: 3, Every: 2}, []float64{0, 0, 0, 4, 4, 5}},
+		{"swa of more steps than there are", Averaging{Kind: SWA, Every: 9}, []float64{0, 0, 0}},
 		{"ema", Averaging{Kind: EMA, Decay: 0.1}, []float64{1, 1.9, 2.89, 3.889, 4.8889}},
 		{"ema, slow start", Averaging{Kind: EMA, Decay: 0.99}, []float64{1, 1 + 9./11, 2.704545, 3.601399, 4.5004996}},
 		{"none", Averaging{}, []float64{0, 0, 0}},
