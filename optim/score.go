@@ -12,6 +12,8 @@ import (
 // Score says which weights are pruned first: those whose score is the lowest.
 //
 //	magnitude   |w|
+//	lamp        |w|/√Σv² over the weights v of the layer with |v| ≥ |w|: magnitude
+//	            for ranking layers with each other, whatever their scale
 //	movement    Σ|w·g| over the steps, what the loss loses with w to the first
 //	            order; older steps count less, a hundredth from one to the next
 //	snip        |w·Σg|, the same at the start, over examples for calibration
@@ -22,17 +24,20 @@ import (
 // is pruned but not trained. A sum is plain data, one number for each weight:
 // [Pruner.State].
 //
-// Han et al., NIPS 2015; Molchanov, Tyree, Karras, Aila and Kautz, "Pruning
-// Convolutional Neural Networks for Resource Efficient Inference", ICLR 2017,
-// whose first-order criterion movement is; Sanh, Wolf and Rush, "Movement Pruning",
-// NeurIPS 2020, who take −w·g without the absolute value; Lee, Ajanthan and Torr,
-// "SNIP", ICLR 2019; Sun, Liu, Bair and Kolter, "A Simple and Effective Pruning
-// Approach for Large Language Models", 2023, who rank each output by itself.
+// Han et al., NIPS 2015; Lee, Park, Mo, Ahn and Shin, "Layer-adaptive Sparsity for
+// the Magnitude-based Pruning", ICLR 2021; Molchanov, Tyree, Karras, Aila and
+// Kautz, "Pruning Convolutional Neural Networks for Resource Efficient Inference",
+// ICLR 2017, whose first-order criterion movement is; Sanh, Wolf and Rush,
+// "Movement Pruning", NeurIPS 2020, who take −w·g without the absolute value; Lee,
+// Ajanthan and Torr, "SNIP", ICLR 2019; Sun, Liu, Bair and Kolter, "A Simple and
+// Effective Pruning Approach for Large Language Models", 2023, who rank each output
+// by itself.
 type Score string
 
 // The scores.
 const (
 	Magnitude Score = "magnitude"
+	LAMP      Score = "lamp"
 	Movement  Score = "movement"
 	SNIP      Score = "snip"
 	Wanda     Score = "wanda"
@@ -40,7 +45,7 @@ const (
 )
 
 // Scores lists every Score.
-var Scores = []Score{Magnitude, Movement, SNIP, Wanda, Random}
+var Scores = []Score{Magnitude, LAMP, Movement, SNIP, Wanda, Random}
 
 // movementMemory is what a sum of movement keeps from one step to the next.
 const movementMemory = 0.99
@@ -113,6 +118,8 @@ func (pr *Pruner) score(p *Param) []float32 {
 			return p.Value
 		}
 		return pr.state[p.Name]
+	case LAMP:
+		return lampScores(p)
 	case Wanda:
 		list := slices.Clone(pr.state[p.Name])
 		for i, w := range p.Value {

@@ -11,6 +11,7 @@ import (
 func TestScores(t *testing.T) {
 	for score, want := range map[Score]string{
 		Magnitude: "[0 0 3 -4]",
+		LAMP:      "[0 0 3 -4]",
 		Movement:  "[1 -2 0 0]",
 		SNIP:      "[0 -2 0 -4]",
 		Wanda:     "[1 0 3 0]",

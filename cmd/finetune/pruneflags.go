@@ -17,7 +17,7 @@ type pruneFlags struct {
 
 func (f *pruneFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.sparsity, "sparsity", nil, "`VALUE`: set this share of the weights to zero, smallest first (0 to 1)")
-	flags.StringVar(&f.score, "prune-score", string(optim.Magnitude), "`WHAT` goes first: the smallest magnitude, movement, snip, wanda, or random; see `finetune help pruning`")
+	flags.StringVar(&f.score, "prune-score", string(optim.Magnitude), "`WHAT` goes first: the smallest magnitude, lamp, movement, snip, wanda, or random; see `finetune help pruning`")
 	flags.StringVar(&f.pattern, "prune-pattern", "", "`WHAT` goes together: 2:4 and the like, blocks such as 4x1, rows, columns, or filters")
 	flags.BoolVar(&f.global, "global", false, "rank the weights of all layers together, instead of each layer by itself")
 	flags.BoolVar(&f.kernel, "erdos-renyi", false, "make small layers denser than large ones, by their shapes, instead of all alike")
@@ -103,6 +103,8 @@ density by its shape: the sum of its axes over their product. --dense-first and
 What goes first, --prune-score:
 
   magnitude   the smallest weights
+  lamp        the same, for --global: |w| over the norm of all weights of the
+              layer that are no smaller, so that their scale does not matter
   movement    what the loss loses least with, |w·g| summed up over the steps
   snip        the same, from examples before the first step
   wanda       |w| times the norm of what it multiplies, from such examples
@@ -119,9 +121,10 @@ What goes together, --prune-pattern:
 --groups of a group lasso are the same blocks, rows, columns and filters.
 
 Groups are as important as the norm of their scores. train prunes on the way,
-from --prune-begin to --prune-end; prune does at once, and knows magnitude and
-random, for the others need examples. --prune-threshold and --prune-deviations
-set weights below a size to zero at the end, whatever their number.
+from --prune-begin to --prune-end; prune does at once, and knows magnitude, lamp
+and random, for the others need examples. --prune-threshold and
+--prune-deviations set weights below a size to zero at the end, whatever their
+number.
 
 What comes back, --regrow. After each time that train prunes, but for the last,
 a share of the weights that a layer has left goes too, the smallest, and as
