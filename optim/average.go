@@ -70,6 +70,22 @@ func (a Averaging) Check() error {
 	return nil
 }
 
+// Count is how many weights the mean is of after so many steps.
+func (a Averaging) Count(steps int) int {
+	n := 0
+	for step := range steps {
+		if a.counts(step) {
+			n++
+		}
+	}
+	return n
+}
+
+// counts reports whether the weights after a step are in the mean.
+func (a Averaging) counts(step int) bool {
+	return a.Kind != NoAverage && step >= a.From && (a.Kind != SWA || (step+1)%max(1, a.Every) == 0)
+}
+
 // NewAverage prepares a mean of those of params that are Trainable.
 func NewAverage(params []*Param, cfg Averaging) (*Average, error) {
 	if err := cfg.Check(); err != nil {
@@ -87,17 +103,13 @@ func NewAverage(params []*Param, cfg Averaging) (*Average, error) {
 
 // Step takes the weights after a step, from 0, into account, if it counts.
 func (a *Average) Step(step int) {
-	if a.cfg.Kind == NoAverage || step < a.cfg.From {
+	if !a.cfg.counts(step) {
 		return
 	}
 	n := float64(a.state.Count)
 	share := 1 / (n + 1)
-	if a.cfg.Kind == EMA {
-		if n > 0 {
-			share = 1 - min(a.cfg.Decay, (1+n)/(10+n))
-		}
-	} else if (step+1)%max(1, a.cfg.Every) != 0 {
-		return
+	if a.cfg.Kind == EMA && n > 0 {
+		share = 1 - min(a.cfg.Decay, (1+n)/(10+n))
 	}
 	a.state.Count++
 	for _, p := range a.params {

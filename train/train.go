@@ -169,9 +169,6 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	if err := r.compile(ctx); err != nil {
 		return nil, err
 	}
-	if r.optimizer.WantsClosure() && cfg.Batch < training.Len() {
-		cfg.warn("%s is for all examples at once, and sees %d of %d at a time", cfg.Optim.Rule, cfg.Batch, training.Len())
-	}
 	averaging, err := cfg.Average.averaging(r.length())
 	if err != nil {
 		return nil, err
@@ -179,6 +176,7 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	if r.average, err = optim.NewAverage(m.Params, averaging); err != nil {
 		return nil, err
 	}
+	r.doubt(averaging)
 	if averaging.Kind != optim.NoAverage {
 		if r.statistics, err = newStatistics(r.network, &r.space); err != nil {
 			return nil, err
