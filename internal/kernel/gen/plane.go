@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -33,81 +32,6 @@ func (m *machine) rows(row func(), then ...func()) {
 		f()
 	}
 	m.end()
-}
-
-// first is the mask of the first n lanes: none if n is negative, all if there
-// are fewer. n must be less than 256.
-func (m *machine) first(n reg.GPVirtual) operand.Op {
-	mask := m.firstAt(n)
-	if mem, ok := mask.(operand.Mem); ok {
-		return m.copy(mem)
-	}
-	return mask
-}
-
-// firstAt is first, but that a vector stays in memory.
-func (m *machine) firstAt(n reg.GPVirtual) operand.Op {
-	none := m.GP64()
-	count := m.GP64()
-	m.MOVQ(n, count)
-	m.XORQ(none, none)
-	m.TESTQ(count, count)
-	m.CMOVQLT(none, count)
-	if m.wide() {
-		bits, k := m.GP32(), m.K()
-		m.MOVL(operand.U32(0xFFFFFFFF), bits)
-		m.BZHIL(count.As32(), bits, bits)
-		m.KMOVW(bits, k)
-		return k
-	}
-	all, table := m.GP64(), m.GP64()
-	m.MOVQ(operand.U32(m.lanes), all)
-	m.CMPQ(count, all)
-	m.CMOVQGT(all, count)
-	m.LEAQ(m.restTable(), table)
-	m.SHLQ(operand.U8(2), count)
-	m.SUBQ(count, table)
-	return operand.Mem{Base: table, Disp: 32}
-}
-
-// part reads the lanes of a mask, 0 elsewhere. With mask nil it reads all.
-func (m *machine) part(from operand.Mem, mask operand.Op) vec {
-	v := m.vec()
-	switch {
-	case mask == nil:
-		m.VMOVUPS(from, v)
-	case m.wide():
-		m.VMOVUPS_Z(from, mask, v)
-	default:
-		if mem, ok := mask.(operand.Mem); ok {
-			m.VMOVUPS(mem, v)
-			mask = v
-		}
-		m.VMASKMOVPS(from, mask, v)
-	}
-	return v
-}
-
-// putPart writes the lanes of a mask. With mask nil it writes all.
-func (m *machine) putPart(v vec, mask operand.Op, to operand.Mem) {
-	switch {
-	case mask == nil:
-		m.VMOVUPS(v, to)
-	case m.wide():
-		m.VMOVUPS(v, mask, to)
-	default:
-		m.VMASKMOVPS(v, mask, to)
-	}
-}
-
-// lanesOf is a vector of integers in memory.
-func (m *machine) lanesOf(name string, f func(lane int) int) operand.Mem {
-	mem := m.StaticGlobal(name)
-	m.DataAttributes(attr.RODATA | attr.NOPTR)
-	for i := range m.lanes {
-		m.AppendDatum(operand.U32(f(i)))
-	}
-	return mem
 }
 
 func copyRows(m *machine) {

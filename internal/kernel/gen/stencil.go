@@ -46,21 +46,6 @@ type stencil struct {
 
 const stencilArgs = "y *float32, rowY int, x *float32, col, rowX, first, height, rows, frames, frameX, frameY, aheadX, aheadY int"
 
-// masksAt reads n masks.
-func (m *machine) masksAt(table reg.GPVirtual, from, n int) []operand.Op {
-	list := make([]operand.Op, n)
-	for i := range list {
-		if m.wide() {
-			k := m.K()
-			m.KMOVW(operand.Mem{Base: table, Disp: 4 * (from + i)}, k)
-			list[i] = k
-		} else {
-			list[i] = operand.Mem{Base: table, Disp: 32 * (from + i)}
-		}
-	}
-	return list
-}
-
 // splat fills a vector with element i of an array.
 func (m *machine) splat(array reg.Register, i int) vec {
 	v := m.vec()
@@ -197,23 +182,6 @@ func (s *stencil) slide() {
 		}
 	})
 	s.end()
-}
-
-// putWhole writes the lanes of a mask, which are all if the argument whole is
-// not 0.
-func (m *machine) putWhole(v vec, mask operand.Op, to operand.Mem) {
-	if m.wide() {
-		m.putPart(v, mask, to)
-		return
-	}
-	part, done := m.label("part"), m.label("done")
-	m.CMPQ(m.address(m.Param("whole")), operand.U8(0))
-	m.JEQ(operand.LabelRef(part))
-	m.VMOVUPS(v, to)
-	m.JMP(operand.LabelRef(done))
-	m.Label(part)
-	m.putPart(v, m.copy(mask), to)
-	m.Label(done)
 }
 
 // correlate computes gradients of weights. AVX2 has not enough registers for

@@ -269,3 +269,13 @@ func (m *machine) signed(s vec, a operand.Op, b vec) vec {
 	}
 	return m.choose(s, a, b)
 }
+
+// lanesOf is a vector of integers in memory.
+func (m *machine) lanesOf(name string, f func(lane int) int) operand.Mem {
+	mem := m.StaticGlobal(name)
+	m.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := range m.lanes {
+		m.AppendDatum(operand.U32(f(i)))
+	}
+	return mem
+}
