@@ -22,6 +22,7 @@
 //	    applyMask           pruned weights stay zero              mask.go
 //	    shrinkGroups        group lasso: groups of zeros          lasso.go
 //	Pruner.Step             when due, more weights are pruned     prune.go
+//	Pruner.Regrow           and others come back                  regrow.go
 //	Average.Step            the mean of the weights moves         average.go
 //
 // Some rules decay before their update, as PyTorch has them, or within it; all

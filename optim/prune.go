@@ -8,9 +8,10 @@ import (
 )
 
 // Pruning says what is pruned and when. A pruned weight is false in Param.Mask,
-// and zero from then on, unless it grows again: see [Regrowth]. A bare setting concerns the parameters that are
-// [Param.Decayed] and Trainable; biases, scales and frozen weights are pruned
-// only where a role or a whole name says so, the roles Running and Constant never.
+// and zero from then on, unless it grows again: see [Regrowth]. A bare setting
+// concerns the parameters that are [Param.Decayed] and Trainable; biases, scales and
+// frozen weights are pruned only where a role or a whole name says so, the roles
+// Running and Constant never.
 type Pruning struct {
 	Threshold  Settings // |w| below which weights go, [0, inf)
 	Deviations Settings // the same in standard deviations of the weights of the parameter, [0, inf)

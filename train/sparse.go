@@ -46,7 +46,8 @@ func (n *network) masksChanged() {
 }
 
 // denseGradients leaves in Param.Grad the gradients of all weights, those that
-// masks hold at zero included. No weight is left out while they are computed.
+// masks hold at zero included: for that, operations forget what is zero, until
+// masksChanged.
 func (n *network) denseGradients(ctx context.Context, idx []int, step int) error {
 	for p, pruned := range n.pruned {
 		if p.Mask != nil {
@@ -57,7 +58,6 @@ func (n *network) denseGradients(ctx context.Context, idx []int, step int) error
 		_, loss, err := n.run(ctx, part, step, uint64(step)<<32|uint64(start))
 		return loss, err
 	})
-	n.masksChanged()
 	return err
 }
 
