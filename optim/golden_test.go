@@ -44,6 +44,8 @@ type trajectories struct {
 		Matrix               [][]float32
 		Rest                 []float32
 		History100, History3 [][]float32
+		Wolfe, Far, Near     [][]float32
+		Rosenbrock           [][]float32
 	}
 }
 

@@ -19,8 +19,11 @@ import (
 //	d = −r
 //
 // Liu and Nocedal, "On the limited memory BFGS method for large scale
-// optimization", Mathematical Programming 45, 1989. Without line search it takes
-// the steps that PyTorch's takes.
+// optimization", Mathematical Programming 45, 1989. It takes the steps that PyTorch's
+// takes, and with a line search those of its strong_wolfe.
+//
+// Beside it are how H follows from the steps, lbfgsdirection.go, and how far to go,
+// linesearch.go.
 type LBFGS struct {
 	cfg    LBFGSConfig
 	params []*Param
@@ -38,8 +41,8 @@ type LBFGSConfig struct {
 	// where neither weights nor loss change by more than ChangeTolerance, default
 	// 1e-9.
 	GradTolerance, ChangeTolerance float64
-	// LineSearch looks for a length that fulfils the strong Wolfe conditions, in
-	// place of LR.
+	// LineSearch looks for a length that fulfils the strong Wolfe conditions; it
+	// tries LR first.
 	LineSearch bool
 	// L2 is the λ of λ/2·w² for all weights of Param.Decayed, which joins loss and
 	// gradient.
@@ -141,8 +144,10 @@ func (o *LBFGS) Step(closure func() (float64, error)) (float64, error) {
 			break
 		}
 		if o.cfg.LineSearch {
+			var found trial
 			var n int
-			length, loss, g, n, err = o.search(closure, loss, slope, length)
+			found, n, err = o.search(closure, length, trial{0, loss, slope, g})
+			length, loss, g = found.t, found.loss, found.grad
 			evaluations += n
 		} else {
 			o.move(length)
@@ -196,43 +201,6 @@ func (o *LBFGS) drop(all []float32) {
 	}
 }
 
-// remember takes the last step and what it did to the gradient into account,
-// unless the function was not convex there.
-func (o *LBFGS) remember(g []float32) {
-	s := &o.state
-	change, step := make([]float32, len(g)), scaled(s.Direction, float32(s.Length))
-	for i := range g {
-		change[i] = g[i] - s.Grad[i]
-	}
-	if dot(change, step) <= 1e-10 {
-		return
-	}
-	if len(s.Steps) == o.cfg.History {
-		s.Changes, s.Steps = s.Changes[1:], s.Steps[1:]
-	}
-	s.Changes, s.Steps = append(s.Changes, change), append(s.Steps, step)
-}
-
-// direction is −H·g.
-func (o *LBFGS) direction(g []float32) []float32 {
-	s := &o.state
-	r := scaled(g, -1)
-	a := make([]float64, len(s.Steps))
-	for i := len(a) - 1; i >= 0; i-- {
-		a[i] = dot(s.Steps[i], r) / dot(s.Changes[i], s.Steps[i])
-		addScaled(r, s.Changes[i], -a[i])
-	}
-	if n := len(a); n > 0 {
-		y := s.Changes[n-1]
-		r = scaled(r, float32(dot(y, s.Steps[n-1])/dot(y, y)))
-	}
-	for i := range a {
-		b := dot(s.Changes[i], r) / dot(s.Changes[i], s.Steps[i])
-		addScaled(r, s.Steps[i], a[i]-b)
-	}
-	return r
-}
-
 // move adds so much of the direction to the weights.
 func (o *LBFGS) move(length float64) {
 	d := o.state.Direction
@@ -246,41 +214,22 @@ func (o *LBFGS) move(length float64) {
 	}
 }
 
-// search finds a length at which the loss has fallen enough and the slope is
-// small, the strong Wolfe conditions
-//
-//	f(t) ≤ f(0) + 1e-4·t·f′(0)        |f′(t)| ≤ 0.9·|f′(0)|
-//
-// by growing an interval until it holds such a length, and cutting it after that.
-// The weights are moved there. Nocedal and Wright, "Numerical Optimization", 2006,
-// algorithms 3.5 and 3.6, with halves in place of interpolation.
-func (o *LBFGS) search(closure func() (float64, error), loss, slope, t float64) (length, found float64, g []float32, evaluations int, err error) {
-	low, high := 0.0, math.Inf(1)
-	start := o.weights()
-	for {
-		o.restore(start)
+// search moves the weights along the direction as far as a line search finds best,
+// trying length first, and returns how far that is.
+func (o *LBFGS) search(closure func() (float64, error), length float64, start trial) (trial, int, error) {
+	from := o.weights()
+	d := o.state.Direction
+	s := lineSearch{start: start, extent: largest(d), least: o.cfg.ChangeTolerance}
+	s.try = func(t float64) (trial, error) {
+		o.restore(from)
 		o.move(t)
-		if found, g, err = o.evaluate(closure); err != nil {
-			return t, found, g, evaluations, err
-		}
-		evaluations++
-		now := dot(g, o.state.Direction)
-		switch {
-		case evaluations == 25:
-			return t, found, g, evaluations, nil
-		case !(found <= loss+1e-4*t*slope) || now > 0.9*-slope:
-			high = t // too far
-		case now < 0.9*slope:
-			low = t // not far enough
-		default:
-			return t, found, g, evaluations, nil
-		}
-		if math.IsInf(high, 1) {
-			t *= 2
-		} else {
-			t = (low + high) / 2
-		}
+		loss, g, err := o.evaluate(closure)
+		return trial{t, loss, dot(g, d), g}, err
 	}
+	found, err := s.find(length)
+	o.restore(from)
+	o.move(found.t)
+	return found, s.trials, err
 }
 
 // weights copies those of all parameters.
@@ -321,37 +270,4 @@ func (o *LBFGS) Load(s LBFGSState) error {
 	}
 	o.state = s
 	return nil
-}
-
-// dot is Σ a·b, in float64.
-func dot(a, b []float32) float64 {
-	sum := 0.0
-	for i, v := range a {
-		sum += float64(float64(v) * float64(b[i]))
-	}
-	return sum
-}
-
-func scaled(x []float32, by float32) []float32 {
-	out := make([]float32, len(x))
-	for i, v := range x {
-		out[i] = v * by
-	}
-	return out
-}
-
-// addScaled adds by·y to x.
-func addScaled(x, y []float32, by float64) {
-	for i, v := range y {
-		x[i] += float32(float32(by) * v)
-	}
-}
-
-// largest is max |x|; NaN if any is.
-func largest(x []float32) float64 {
-	var most float32
-	for _, v := range x {
-		most = max(most, size(v))
-	}
-	return float64(most)
 }

@@ -68,7 +68,44 @@ func rosenbrock(p *Param) func() (float64, error) {
 	}
 }
 
+// TestLBFGSLineSearch follows PyTorch's strong_wolfe, with first lengths of all
+// kinds.
 func TestLBFGSLineSearch(t *testing.T) {
+	golden := readGolden(t)
+	valley := func(_ trajectories, p *Param) func() (float64, error) { return rosenbrock(p) }
+	for _, test := range []struct {
+		name    string
+		start   []float32
+		closure func(trajectories, *Param) func() (float64, error)
+		cfg     LBFGSConfig
+		want    [][]float32
+		most    float64 // relative error; that of float32 grows on a long way
+	}{
+		{"wolfe", make([]float32, 6), equations, LBFGSConfig{Iterations: 3, Evaluations: 50}, golden.LBFGS.Wolfe, 1e-6},
+		{"far", make([]float32, 6), equations, LBFGSConfig{LR: 100, Iterations: 3, Evaluations: 50}, golden.LBFGS.Far, 1e-6},
+		{"near", make([]float32, 6), equations, LBFGSConfig{LR: 0.01, Iterations: 3, Evaluations: 50}, golden.LBFGS.Near, 1e-5},
+		{"rosenbrock", []float32{-1.2, 1}, valley, LBFGSConfig{Iterations: 5, Evaluations: 100}, golden.LBFGS.Rosenbrock, 1e-4},
+	} {
+		p := one(test.start, make([]float32, len(test.start)))
+		test.cfg.LineSearch = true
+		o := mustLBFGS(t, p, test.cfg)
+		closure, worst := test.closure(golden, p), 0.0
+		for _, want := range test.want {
+			if _, err := o.Step(closure); err != nil {
+				t.Fatal(err)
+			}
+			worst = max(worst, relError(p.Value, want))
+		}
+		t.Logf("%s: largest relative error %.2g", test.name, worst)
+		if !(worst <= test.most) {
+			t.Errorf("%s: largest relative error: got %.3g, want at most %g", test.name, worst, test.most)
+		}
+	}
+}
+
+// TestLBFGSValley goes all the way down the valley, and back out of where there is
+// no loss.
+func TestLBFGSValley(t *testing.T) {
 	p := one([]float32{-1.2, 1}, make([]float32, 2))
 	o := mustLBFGS(t, p, LBFGSConfig{LineSearch: true, Iterations: 60, Evaluations: 200})
 	first, err := o.Step(rosenbrock(p))
@@ -80,6 +117,16 @@ func TestLBFGSLineSearch(t *testing.T) {
 	}
 	if math.Abs(float64(p.Value[0]-1)) > 1e-3 || math.Abs(float64(p.Value[1]-1)) > 1e-3 {
 		t.Errorf("got the minimum %v after %d iterations, want [1 1]", p.Value, o.State().Iterations)
+	}
+	// w − log w, no number below 0, where the first step leads.
+	p = one([]float32{3}, make([]float32, 1))
+	o = mustLBFGS(t, p, LBFGSConfig{LR: 8, LineSearch: true})
+	if _, err := o.Step(func() (float64, error) {
+		w := float64(p.Value[0])
+		p.Grad[0] = float32(1 - 1/w)
+		return w - math.Log(w), nil
+	}); err != nil || math.Abs(float64(p.Value[0]-1)) > 1e-3 {
+		t.Errorf("got %v, %v, want 1", p.Value, err)
 	}
 }
 

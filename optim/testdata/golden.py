@@ -145,27 +145,39 @@ family("rprop", O.Rprop, 0.02, dict(etas=(0.4, 1.3), step_sizes=(1e-3, 0.5)), de
 family("asgd", O.ASGD, 0.1, dict(lambd=0.01, alpha=0.6, t0=20))
 
 # L-BFGS on the squares of 12 linear equations of 6 unknowns and the fourth powers
-# of these: two trajectories of 4 steps of 5 iterations, in float64, for in float32
-# PyTorch's loss no longer changes in the last step, which ends it.
+# of these, and on the valley of Rosenbrock: trajectories of some steps of a few
+# iterations, in float64, for in float32 PyTorch's loss no longer changes in the last
+# step, which ends it.
 matrix, rest = torch.randn(12, 6), torch.randn(12)
 
 
-def lbfgs(**kw):
-    a, b = matrix.double(), rest.double()
-    w = torch.zeros(6, requires_grad=True, dtype=torch.float64)
-    opt = O.LBFGS([w], lr=0.5, max_iter=5, **kw)
+def equations(w):
+    return ((matrix.double() @ w - rest.double()) ** 2).sum() + (w**4).sum()
+
+
+def rosenbrock(w):
+    return 100 * (w[1] - w[0] ** 2) ** 2 + (1 - w[0]) ** 2
+
+
+def lbfgs(f=equations, w=[0.0] * 6, steps=4, **kw):
+    w = torch.tensor(w, requires_grad=True, dtype=torch.float64)
+    opt = O.LBFGS([w], **kw)
 
     def closure():
         opt.zero_grad()
-        loss = ((a @ w - b) ** 2).sum() + (w**4).sum()
+        loss = f(w)
         loss.backward()
         return loss
 
     record = []
-    for _ in range(4):
+    for _ in range(steps):
         opt.step(closure)
         record.append(flat(w))
     return record
+
+
+fixed = dict(lr=0.5, max_iter=5)
+wolfe = dict(line_search_fn="strong_wolfe")
 
 
 def lines(pairs, indent):
@@ -184,7 +196,11 @@ print(lines([
     ("noise", lines([(k, dump([flat(r) for r in v])) for k, v in noise.items()], 2)),
     ("lbfgs", lines([
         ("matrix", dump([flat(r) for r in matrix])), ("rest", dump(flat(rest))),
-        ("history100", dump(lbfgs())), ("history3", dump(lbfgs(history_size=3))),
+        ("history100", dump(lbfgs(**fixed))), ("history3", dump(lbfgs(history_size=3, **fixed))),
+        ("wolfe", dump(lbfgs(steps=3, lr=1, max_iter=3, max_eval=50, **wolfe))),
+        ("far", dump(lbfgs(steps=3, lr=100, max_iter=3, max_eval=50, **wolfe))),
+        ("near", dump(lbfgs(steps=3, lr=0.01, max_iter=3, max_eval=50, **wolfe))),
+        ("rosenbrock", dump(lbfgs(rosenbrock, [-1.2, 1.0], steps=4, max_iter=5, max_eval=100, **wolfe))),
     ], 2)),
     ("runs", lines([(n, lines([(k, dump(v)) for k, v in r.items()], 3)) for n, r in runs.items()], 2)),
 ], 1))
