@@ -52,7 +52,7 @@ type attentionSpace struct {
 	tops, sums, means [attentionRows]float32
 }
 
-var attentionSpaces pool[attentionSpace]
+var attentionSpaces freeList[attentionSpace]
 
 // Forward computes Y and Logs.
 func (a *Attention) Forward(args AttentionArgs) {

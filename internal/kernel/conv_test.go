@@ -75,6 +75,7 @@ func convCases() []*Conv {
 	add(2, 2, 4, 1, slide{[]int{4, 5, 3}, []int{2, 3, 2}, []int{1, 2, 1}, []int{2, 1, 1}, []int{1, 0, 1}, []int{0, 2, 1}})
 	add(9, 20, 70, 1, slide{[]int{4, 4}, []int{3, 3}, one, one, one, one}) // several blocks, partial sums
 	add(2, 5, 4, 1, slide{[]int{1, 1}, []int{3, 3}, one, one, one, one})
+	add(2, 0, 5, 1, slide{[]int{7, 6}, []int{3, 3}, one, one, one, one}) // nothing to add up
 	return cases
 }
 

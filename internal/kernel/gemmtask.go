@@ -44,7 +44,7 @@ func (s *gemmSpace) roomForBlock() []float32 {
 // transposed.
 const blockPitch = stepM + 16
 
-var gemmSpaces pool[gemmSpace]
+var gemmSpaces freeList[gemmSpace]
 
 // multiply adds a term to rows i0 to i1 and columns j0 to j1 of a matrix.
 func (s *gemmSpace) multiply(i0, i1, j0, j1 int) {

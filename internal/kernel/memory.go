@@ -6,7 +6,7 @@ type memory struct {
 	used   int
 }
 
-var memories pool[memory]
+var memories freeList[memory]
 
 // getMemory returns memory with room for n elements.
 func getMemory(n int) *memory {

@@ -123,7 +123,7 @@ var (
 	patchingReads = split(patchingGradientReads)
 	patchingSums  = split(patchingGradientSums)
 
-	patchingTiles pool[tile]
+	patchingTiles freeList[tile]
 )
 
 // run computes the gradient dw of the weights from inputs x and gradients dy of

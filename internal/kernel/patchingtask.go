@@ -11,8 +11,8 @@ var (
 	patchingFirst = split(patchingPrepare)
 	patchingParts = split(patchingPart)
 
-	patchingShared pool[[]float32]
-	patchingTasks  pool[patchingTask]
+	patchingShared freeList[[]float32]
+	patchingTasks  freeList[patchingTask]
 )
 
 // getShared takes memory for all tasks of a call.

@@ -63,17 +63,15 @@ func convForwardBlocks(a *convArgs, lo, hi int) {
 		image := task / a.grid.count() // of a group
 		group := image % c.Groups
 		y := a.y[image*filters*outputs+r.i0*outputs+r.j0:]
-		beta := float32(0)
 		if a.b != nil {
-			beta = 1
 			for i := range r.i1 - r.i0 {
 				fill(y[i*outputs:][:r.j1-r.j0], a.b[group*filters+r.i0+i])
 			}
 		}
-		ws.multiply(r, k, 1,
+		ws.multiply(r, k,
 			ws.matrix(0, a.w[group*filters*k:], k, true),
 			ws.lines(1, &c.Window, a.x[image*channels*pixels:][:channels*pixels], false),
-			beta, y, outputs)
+			a.b != nil, y, outputs)
 	}
 }
 
@@ -128,7 +126,7 @@ func convBackDataChannels(a *convArgs, lo, hi int) {
 			for r.j0 = 0; r.j0 < outputs; r.j0 = r.j1 {
 				r.j1 = min(r.j0+maxEdge, outputs)
 				n := r.j1 - r.j0
-				ws.multiply(r, filters, 1, w, dy, 0, ws.buf[:], n)
+				ws.multiply(r, filters, w, dy, false, ws.buf[:], n)
 				for i := r.i0; i < r.i1; i++ {
 					dx.addLine(i, r.j0, ws.buf[(i-r.i0)*n:][:n])
 				}
@@ -147,10 +145,10 @@ func convBackDataBlocks(a *convArgs, lo, hi int) {
 	for task := lo; task < hi; task++ {
 		r := a.grid.region(task % a.grid.count())
 		image := task / a.grid.count()
-		ws.multiply(r, filters, 1,
+		ws.multiply(r, filters,
 			ws.matrix(0, a.w[image%c.Groups*filters*channels:], channels, false),
 			ws.matrix(1, a.y[image*filters*pixels:], pixels, false),
-			0, a.x[image*channels*pixels+r.i0*pixels+r.j0:], pixels)
+			false, a.x[image*channels*pixels+r.i0*pixels+r.j0:], pixels)
 	}
 }
 
@@ -196,14 +194,13 @@ func convBackWeightBlocks(a *convArgs, lo, hi int) {
 		group := task / a.grid.count() % c.Groups
 		part := task / a.grid.count() / c.Groups
 		dw := a.w[part*c.M*k+(group*filters+r.i0)*k+r.j0:]
-		beta := float32(0)
-		for n := part * c.N / a.parts; n < (part+1)*c.N/a.parts; n++ {
+		first := part * c.N / a.parts
+		for n := first; n < (part+1)*c.N/a.parts; n++ {
 			image := n*c.Groups + group
-			ws.multiply(r, outputs, 1,
+			ws.multiply(r, outputs,
 				ws.matrix(0, a.y[image*filters*outputs:], outputs, true),
 				ws.lines(1, &c.Window, a.x[image*channels*pixels:][:channels*pixels], true),
-				beta, dw, k)
-			beta = 1
+				n > first, dw, k)
 		}
 	}
 }

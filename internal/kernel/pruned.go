@@ -69,6 +69,6 @@ var prunedClear = split(func(a *prunedArgs, lo, hi int) {
 	prunedUpdates.put(u)
 })
 
-var prunedUpdates pool[Update]
+var prunedUpdates freeList[Update]
 
 var dropLinks = []Link{{Kind: Drop}, {Kind: End}}

@@ -106,7 +106,7 @@ func (p *panels) count() int { return blocks(p.cols, p.width) }
 // room is how many elements they take.
 func (p *panels) room() int { return p.count() * p.rows * p.width }
 
-var panelRooms pool[[]float32]
+var panelRooms freeList[[]float32]
 
 // getPanels returns room for n elements or more.
 func getPanels(n int) *[]float32 {

@@ -7,8 +7,8 @@ package kernel
 // for rows i to i+rows and columns j to j+cols. In the layout of the slices,
 // element (x, p) of A is a[x*aRow+p*aStep], element (p, y) of B is b[p*bRow+y]
 // or, for the loops that are called dots, b[y*bRow+p], and element (x, y) of C
-// is c[x*cRow+y]. For dots, aStep is 1. B may begin at another column than C: column j of C belongs to
-// column y of B. With beta 0, c is not read.
+// is c[x*cRow+y]. For dots, aStep is 1. B may begin at another column than C:
+// column j of C belongs to column y of B. With beta 0, c is not read.
 //
 // Each element is the sum over p from 0 to k in this order, whatever the part;
 // dots add up in another order, the same for all elements.

@@ -1,8 +1,7 @@
 package kernel
 
-import "sync"
-
-// workspace is the memory that a task needs to multiply blocks of matrices.
+// workspace is the memory that a task of a plain convolution needs to multiply
+// blocks of matrices.
 type workspace struct {
 	a, b []float32                  // packed panels
 	line [tileN][]float32           // for operands that compute their lines
@@ -15,27 +14,16 @@ type workspace struct {
 	image [2]imageLines
 }
 
-// workspaces holds those not in use, at most as many as were ever in use at one
-// time. Unlike in a sync.Pool, they survive garbage collections.
-var workspaces struct {
-	mu   sync.Mutex
-	free []*workspace
-}
+var workspaces freeList[workspace]
 
 func getWorkspace() *workspace {
-	workspaces.mu.Lock()
-	defer workspaces.mu.Unlock()
-	if n := len(workspaces.free); n > 0 {
-		w := workspaces.free[n-1]
-		workspaces.free = workspaces.free[:n-1]
-		return w
-	}
-	w := &workspace{
-		a: make([]float32, maxEdge/tileM*(panelK*tileM+panelPad)),
-		b: make([]float32, maxEdge/tileN*(panelK*tileN+panelPad)),
-	}
-	for i := range w.line {
-		w.line[i] = make([]float32, max(panelK, maxEdge))
+	w := workspaces.get()
+	if w.a == nil {
+		w.a = make([]float32, maxEdge/tileM*(panelK*tileM+panelPad))
+		w.b = make([]float32, maxEdge/tileN*(panelK*tileN+panelPad))
+		for i := range w.line {
+			w.line[i] = make([]float32, max(panelK, maxEdge))
+		}
 	}
 	return w
 }
@@ -43,9 +31,7 @@ func getWorkspace() *workspace {
 // put gives the workspace back. A resting one must not keep buffers alive.
 func (w *workspace) put() {
 	w.dense, w.image = [2]dense{}, [2]imageLines{}
-	workspaces.mu.Lock()
-	workspaces.free = append(workspaces.free, w)
-	workspaces.mu.Unlock()
+	workspaces.put(w)
 }
 
 // matrix makes slot i the operand whose rows are stride elements apart.

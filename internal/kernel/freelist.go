@@ -2,16 +2,15 @@ package kernel
 
 import "sync"
 
-// pool is a free list of things that are costly to make. Unlike those of a
-// sync.Pool, they survive garbage collections. There are never more than were in
-// use at one time.
-type pool[T any] struct {
+// freeList has things that are costly to make. Unlike those of a sync.Pool, they
+// survive garbage collections. There are never more than were in use at one time.
+type freeList[T any] struct {
 	mu   sync.Mutex
 	free []*T
 }
 
 // get takes one, as it was put back, or a zero one.
-func (p *pool[T]) get() *T {
+func (p *freeList[T]) get() *T {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last := len(p.free) - 1
@@ -23,7 +22,7 @@ func (p *pool[T]) get() *T {
 	return x
 }
 
-func (p *pool[T]) put(x *T) {
+func (p *freeList[T]) put(x *T) {
 	p.mu.Lock()
 	p.free = append(p.free, x)
 	p.mu.Unlock()

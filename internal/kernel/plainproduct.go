@@ -1,6 +1,7 @@
 package kernel
 
-// The product is cut into blocks of C, one task each. A task copies ("packs")
+// The product of plain convolutions reads operands that are never stored as a whole,
+// line by line. It is cut into blocks of C, one task each. A task copies ("packs")
 // what it needs of A and B, panelK elements of the inner dimension at a time,
 // into panels of tileM rows and tileN columns, and multiplies panel by panel:
 // the tile of C stays in registers, a panel of B in the L1 cache, the rest in
@@ -18,16 +19,14 @@ const (
 // region is a block of a product: rows i0 to i1, columns j0 to j1.
 type region struct{ i0, i1, j0, j1 int }
 
-// multiply computes c = alpha·a·b + beta·c, where c is the block r of the whole
-// product and starts at c[0]. No side of the block is longer than maxEdge. With
-// beta 0, c is not read.
-func (w *workspace) multiply(r region, k int, alpha float32, a, b operand, beta float32, c []float32, ldc int) {
+// multiply computes c = a·b, or adds it to c, where c is the block r of the whole
+// product and starts at c[0]. No side of the block is longer than maxEdge.
+func (w *workspace) multiply(r region, k int, a, b operand, add bool, c []float32, ldc int) {
 	m, n := r.i1-r.i0, r.j1-r.j0
-	if k == 0 {
+	if k == 0 && !add {
 		for i := range m {
-			scaleRow(c[i*ldc:][:n], beta)
+			clear(c[i*ldc:][:n])
 		}
-		return
 	}
 	for k0 := 0; k0 < k; k0 += panelK {
 		kc := min(panelK, k-k0)
@@ -41,40 +40,18 @@ func (w *workspace) multiply(r region, k int, alpha float32, a, b operand, beta 
 				multiplyTile(pa, pb, &w.tile)
 				rows, cols := min(tileM, m-i), min(tileN, n-j)
 				for x := range rows {
-					storeRow(c[(i+x)*ldc+j:][:cols], w.tile[x*tileN:], alpha, beta)
+					row, sums := c[(i+x)*ldc+j:][:cols], w.tile[x*tileN:]
+					if !add {
+						copy(row, sums)
+						continue
+					}
+					for y := range row {
+						row[y] += sums[y]
+					}
 				}
 			}
 		}
-		beta = 1
-	}
-}
-
-// storeRow is c = alpha·t + beta·c.
-func storeRow(c, t []float32, alpha, beta float32) {
-	switch {
-	case beta == 0:
-		for i := range c {
-			c[i] = alpha * t[i]
-		}
-	case beta == 1:
-		for i := range c {
-			c[i] += alpha * t[i]
-		}
-	default:
-		for i := range c {
-			c[i] = alpha*t[i] + beta*c[i]
-		}
-	}
-}
-
-// scaleRow is c = beta·c, without a look at c if beta is 0.
-func scaleRow(c []float32, beta float32) {
-	if beta == 0 {
-		clear(c)
-		return
-	}
-	for i := range c {
-		c[i] *= beta
+		add = true
 	}
 }
 
