@@ -32,6 +32,7 @@ var modifiers = []struct {
 	{"!GMPruningModifier", (*translation).pruning},
 	{"!MagnitudePruningModifier", (*translation).pruning},
 	{"!GlobalMagnitudePruningModifier", (*translation).pruning},
+	{"!RigLPruningModifier", (*translation).regrowth},
 }
 
 // translation is a SparseML recipe on its way to settings.

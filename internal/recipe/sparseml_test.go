@@ -91,6 +91,39 @@ prune-pattern 1x4`
 	}
 }
 
+// TestSparseMLRigL reads the modifier whose weights grow again.
+func TestSparseMLRigL(t *testing.T) {
+	text := `modifiers:
+  - !RigLPruningModifier
+      sparsity: 0.7
+      start_epoch: 2.0
+      end_epoch: 26.0
+      update_frequency: 4.0
+      params: ["re:.*weight"]
+      leave_enabled: True
+      inter_func: cubic
+      global_sparsity: True
+      mask_type: unstructured
+      sparsity_strategy: erdos_renyi_kernel
+      init_update_fraction: 0.25
+`
+	want := `epochs 26
+sparsity re:^(?:.*weight)=0.7
+prune-begin 0.0769230769
+prune-end 1
+prune-schedule linear:from=0.25
+regrow rigl
+regrow-fraction 0.25
+erdos-renyi true`
+	if got := texts(t, "r.yaml", text); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	uniform := strings.NewReplacer("erdos_renyi_kernel", "uniform", "global_sparsity: True", "global_sparsity: False").Replace(text)
+	if got, want := texts(t, "r.yaml", uniform), strings.TrimSuffix(want, "\nerdos-renyi true"); got != want {
+		t.Errorf("uniform: got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestSparseMLMistakes(t *testing.T) {
 	run := "modifiers:\n - !EpochRangeModifier {end_epoch: 10}\n"
 	prune := " - !GMPruningModifier\n   params: __ALL__\n   init_sparsity: 0\n   start_epoch: 0\n   end_epoch: 8\n   update_frequency: 1\n"
@@ -120,6 +153,11 @@ func TestSparseMLMistakes(t *testing.T) {
 		{run + prune + "   final_sparsity: 0.5\n   inter_func: square\n", "inter_func is \"square\", want linear, cubic or inverse_cubic"},
 		{run + prune + "   final_sparsity: 0.5\n   mask_type: channel\n", "mask_type is \"channel\", want unstructured, block4, filter, N:M such as 2:4, or [1, 4]"},
 		{run + prune + "   final_sparsity: 0.5\n" + strings.Replace(prune, "8", "9", 1) + "   final_sparsity: 0.6\n", "r.yaml:10: !GMPruningModifier: epochs, update_frequency"},
+		{run + strings.Replace(prune, "GM", "RigL", 1) + "   sparsity: 0.6\n", "!RigLPruningModifier: init_sparsity is not known"},
+		{run + prune + "   final_sparsity: 0.5\n - !RigLPruningModifier {sparsity: 0.5, params: __ALL__, start_epoch: 0, end_epoch: 8, update_frequency: 1}\n", "score_type, global_sparsity and regrowth have to be those of the other"},
+		{run + " - !RigLPruningModifier {sparsity: 0.5, params: __ALL__, start_epoch: 0, end_epoch: 8, global_sparsity: False}\n", "sparsity_strategy is \"erdos_renyi_kernel\", want uniform without global_sparsity"},
+		{run + " - !RigLPruningModifier {sparsity: 0.5, params: __ALL__, start_epoch: 0, end_epoch: 8, init_update_fraction: 1}\n", "init_update_fraction is 1, want more than 0 and less than 1"},
+		{run + " - !RigLPruningModifier {sparsity: 0.5, params: __ALL__, start_epoch: 0, end_epoch: 8, mask_type: block4}\n", "mask_type is \"block4\", want unstructured"},
 		{run + strings.Replace(prune, "__ALL__", "['re:(?=a)']", 1) + "   final_sparsity: 0.5\n", "r.yaml:4: !GMPruningModifier: params: \"re:(?=a)\" cannot be read: "},
 	} {
 		_, err := Parse("r.yaml", []byte(c.text))

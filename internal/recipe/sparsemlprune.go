@@ -13,23 +13,17 @@ import (
 type gradual struct {
 	begin, end         float64 // epochs
 	shape, mask, score string
-	global             bool
+	global, kernel     bool
 	often              float64
+	regrow             float64 // share of the weights left, of RigL; 0 is no regrowth
 }
 
 func (t *translation) pruning(m *modifier) {
-	m.unused("nothing is logged", "log_types")
-	g := gradual{begin: max(0, m.needed("start_epoch")), end: m.needed("end_epoch")}
-	if g.end < g.begin {
-		m.fail(m.line, "end_epoch is %v, want at least start_epoch, which is %v", g.end, g.begin)
-	}
+	g := m.gradual()
 	g.shape, _ = m.text("inter_func", "cubic")
 	g.mask = m.mask()
 	g.score, _ = m.text("score_type", "magnitude")
 	g.global, _ = m.boolean("global_sparsity", m.name == "!GlobalMagnitudePruningModifier")
-	if stays, line := m.boolean("leave_enabled", true); !stays {
-		m.fail(line, "leave_enabled is false, and weights that are pruned stay so")
-	}
 	if text, line := m.text("init_sparsity", "0"); text == "__FROM_PARAM__" {
 		t.note(line, "%s: the curve begins at no zeros", m.name)
 	} else if v, err := parseFloat(text); err != nil || v < 0 || v >= 1 {
@@ -37,17 +31,58 @@ func (t *translation) pruning(m *modifier) {
 	} else if v > 0 {
 		t.note(line, "%s: the curve begins at no zeros, not at init_sparsity", m.name)
 	}
-	often := m.number("update_frequency", -1)
-	if often > 0 {
-		g.often = often
+	t.prune(m, g, "final_sparsity")
+}
+
+// regrowth is RigL. Its sparsity rises from (1 − f)·s to s, with the fraction f that
+// is exchanged at first: along a cosine there, along a line here.
+func (t *translation) regrowth(m *modifier) {
+	g := m.gradual()
+	m.unused("the course is always that of RigL", "inter_func")
+	if g.mask = m.mask(); g.mask != "unstructured" {
+		m.fail(m.line, "mask_type is %q, want unstructured", g.mask)
 	}
-	t.targets(m)
+	g.score = "magnitude"
+	all, _ := m.boolean("global_sparsity", true)
+	strategy, line := m.text("sparsity_strategy", "erdos_renyi_kernel")
+	switch {
+	case strategy == "uniform" && !all:
+	case strategy == "erdos_renyi" && all:
+		t.note(line, "%s: densities are those of erdos_renyi_kernel, by all axes", m.name)
+		g.kernel = true
+	case strategy == "erdos_renyi_kernel" && all:
+		g.kernel = true
+	default:
+		m.fail(line, "sparsity_strategy is %q, want uniform without global_sparsity, erdos_renyi or erdos_renyi_kernel with it", strategy)
+	}
+	if g.regrow = m.number("init_update_fraction", 0.3); !(g.regrow > 0 && g.regrow < 1) {
+		m.fail(m.line, "init_update_fraction is %v, want more than 0 and less than 1", g.regrow)
+	}
+	t.prune(m, g, "sparsity")
+}
+
+// gradual reads what all modifiers that prune have.
+func (m *modifier) gradual() gradual {
+	m.unused("nothing is logged", "log_types")
+	g := gradual{begin: max(0, m.needed("start_epoch")), end: m.needed("end_epoch"), often: max(0, m.number("update_frequency", -1))}
+	if g.end < g.begin {
+		m.fail(m.line, "end_epoch is %v, want at least start_epoch, which is %v", g.end, g.begin)
+	}
+	if stays, line := m.boolean("leave_enabled", true); !stays {
+		m.fail(line, "leave_enabled is false, and weights that are pruned stay so")
+	}
+	return g
+}
+
+// prune says what goes, a share under the key of the modifier, and how.
+func (t *translation) prune(m *modifier, g gradual, key string) {
+	t.targets(m, key)
 	if m.err != nil {
 		return
 	}
 	if t.gradual != nil {
 		if *t.gradual != g {
-			m.fail(m.line, "epochs, update_frequency, inter_func, mask_type, score_type and global_sparsity have to be those of the other modifiers that prune")
+			m.fail(m.line, "epochs, update_frequency, inter_func, mask_type, score_type, global_sparsity and regrowth have to be those of the other modifiers that prune")
 		}
 		return
 	}
@@ -55,43 +90,43 @@ func (t *translation) pruning(m *modifier) {
 	t.ramp(m, g)
 }
 
-// targets reads which parameters lose how much: final_sparsity of params, or a map
-// from sparsities to params.
-func (t *translation) targets(m *modifier) {
-	final, line, ok := m.take("final_sparsity")
+// targets reads which parameters lose how much: a share of params, or a map from
+// shares to params.
+func (t *translation) targets(m *modifier, key string) {
+	final, line, ok := m.take(key)
 	if !ok {
-		m.fail(line, "final_sparsity is missing")
+		m.fail(line, "%s is missing", key)
 		return
 	}
 	selectors, at := m.params("params")
 	if _, isMap := final.(ast.MapNode); !isMap {
-		v, err := t.d.value(final, m.name+": final_sparsity")
+		v, err := t.d.value(final, m.name+": "+key)
 		if err != nil {
-			m.fail(line, "final_sparsity is not a number")
+			m.fail(line, "%s is not a number", key)
 			return
 		}
 		if len(selectors) == 0 {
 			m.fail(at, "params is missing")
 		}
-		t.sparsity(m, v.Text, line, selectors)
+		t.sparsity(m, key, v.Text, line, selectors)
 		return
 	}
 	if len(selectors) > 0 {
-		m.fail(at, "params and the params in final_sparsity exclude each other")
+		m.fail(at, "params and the params in %s exclude each other", key)
 	}
-	pairs, err := t.d.pairs(final, m.name+": final_sparsity")
+	pairs, err := t.d.pairs(final, m.name+": "+key)
 	if err != nil && m.err == nil {
 		m.err = err
 	}
 	for _, p := range pairs {
-		t.sparsity(m, p.key, p.line, m.selectors(p.value, "final_sparsity"))
+		t.sparsity(m, key, p.key, p.line, m.selectors(p.value, key))
 	}
 }
 
-func (t *translation) sparsity(m *modifier, text string, line int, selectors []string) {
+func (t *translation) sparsity(m *modifier, key, text string, line int, selectors []string) {
 	v, err := parseFloat(text)
 	if err != nil || v < 0 || v >= 1 {
-		m.fail(line, "final_sparsity is %q, want 0 or more and less than 1", text)
+		m.fail(line, "%s is %q, want 0 or more and less than 1", key, text)
 		return
 	}
 	for _, s := range selectors {
@@ -106,11 +141,15 @@ func (t *translation) sparsity(m *modifier, text string, line int, selectors []s
 func (t *translation) ramp(m *modifier, g gradual) {
 	t.add("prune-begin", m.line, number(g.begin/t.epochs))
 	t.add("prune-end", m.line, number(g.end/t.epochs))
-	switch g.shape {
-	case "cubic":
-	case "linear":
+	switch {
+	case g.regrow > 0:
+		t.add("prune-schedule", m.line, "linear:from="+number(g.regrow))
+		t.add("regrow", m.line, "rigl")
+		t.add("regrow-fraction", m.line, number(g.regrow))
+	case g.shape == "cubic":
+	case g.shape == "linear":
 		t.add("prune-schedule", m.line, "linear")
-	case "inverse_cubic":
+	case g.shape == "inverse_cubic":
 		t.add("prune-schedule", m.line, "polynomial:power=0.333333333")
 	default:
 		m.fail(m.line, "inter_func is %q, want linear, cubic or inverse_cubic", g.shape)
@@ -120,6 +159,9 @@ func (t *translation) ramp(m *modifier, g gradual) {
 	}
 	if g.global {
 		t.add("global", m.line, "true")
+	}
+	if g.kernel {
+		t.add("erdos-renyi", m.line, "true")
 	}
 	switch g.score {
 	case "magnitude":
