@@ -225,9 +225,6 @@ func (a Attrs) Graph(name string) *onnxpb.GraphProto {
 	return a.find(name, onnxpb.AttributeProto_GRAPH).GetG()
 }
 
-// graphs are all subgraphs of the node.
-func (a Attrs) graphs() []*onnxpb.GraphProto { return graphs(a.list) }
-
 // graphs are all subgraphs among the attributes.
 func graphs(list []*onnxpb.AttributeProto) []*onnxpb.GraphProto {
 	var all []*onnxpb.GraphProto

@@ -6,35 +6,56 @@ import "finetune/optim"
 // come before the one that a parameter belongs to. A layer is a node that reads a
 // weight, a recurrent weight or a table of embeddings; readers are the nodes that
 // read the parameters. What has no weight of its own, such as a bias that is added
-// apart or a normalisation, belongs to the layer before it.
+// apart or a normalisation, belongs to the layer before it. What a Loop or a Scan
+// repeats counts once.
 func (m *Model) countLayers(readers []*Node) {
-	layers := make(map[*Node]bool)
+	c := layerCount{layers: map[*Node]bool{}, before: map[*Node]int{}, behind: map[string]int{}}
 	for i, p := range m.Params {
 		switch p.Role {
 		case optim.Weight, optim.Recurrent, optim.Embedding:
-			layers[readers[i]] = true
+			c.layers[readers[i]] = true
 		}
 	}
-	before := make(map[*Node]int)
-	behind := make(map[string]int) // how many layers a value has passed
-	for _, n := range m.Nodes {
+	c.count(m.Nodes)
+	for i, p := range m.Params {
+		if p.Depth = c.before[readers[i]]; !c.layers[readers[i]] {
+			p.Depth = max(0, p.Depth-1)
+		}
+	}
+}
+
+// layerCount is how many layers lie before a node and behind a value.
+type layerCount struct {
+	layers map[*Node]bool
+	before map[*Node]int
+	behind map[string]int
+}
+
+// count goes through nodes in execution order, those of their subgraphs included.
+func (c layerCount) count(nodes []*Node) {
+	for _, n := range nodes {
 		depth := 0
 		for _, names := range [][]string{n.Inputs, n.Captures} {
 			for _, name := range names {
-				depth = max(depth, behind[name])
+				depth = max(depth, c.behind[name])
 			}
 		}
-		before[n] = depth
-		if layers[n] {
+		c.before[n] = depth
+		if c.layers[n] {
 			depth++
 		}
-		for _, name := range n.Outputs {
-			behind[name] = depth
+		after := depth
+		for _, b := range n.bodies {
+			for _, name := range b.inputs {
+				c.behind[name] = depth
+			}
+			c.count(b.nodes)
+			for _, name := range b.outputs {
+				after = max(after, c.behind[name])
+			}
 		}
-	}
-	for i, p := range m.Params {
-		if p.Depth = before[readers[i]]; !layers[readers[i]] {
-			p.Depth = max(0, p.Depth-1)
+		for _, name := range n.Outputs {
+			c.behind[name] = after
 		}
 	}
 }

@@ -31,3 +31,35 @@ func TestDepth(t *testing.T) {
 		}
 	}
 }
+
+// TestDepthInSubgraphs: a weight in a subgraph lies behind the layers before its
+// node and those before it in the subgraph, and before all that follow.
+func TestDepthInSubgraphs(t *testing.T) {
+	body := newDraft(13).input("i").input("c").input("a", 2, 8).
+		node("MatMul", names("a", "w1"), names("b")).node("Relu", names("b"), names("r")).
+		node("Add", names("r", "bias"), names("s")).node("MatMul", names("s", "w2"), names("next")).
+		node("Identity", names("c"), names("more")).output("more").output("next")
+	short := newDraft(13).node("MatMul", names("l", "w3"), names("z")).output("z")
+	inner := newDraft(13).node("MatMul", names("z", "w5"), names("v")).output("v")
+	long := newDraft(13).node("MatMul", names("l", "w4"), names("z")).
+		node("If", names("yes"), names("v2"), attr("then_branch", inner), attr("else_branch", inner)).output("v2")
+	d := newDraft(13).input("x", 2, 8).ints("n", 3).ints("yes", 1).
+		node("MatMul", names("x", "w0"), names("h")).
+		node("Loop", names("n", "-", "h"), names("l"), attr("body", body)).
+		node("If", names("yes"), names("o"), attr("then_branch", long), attr("else_branch", short)).
+		node("MatMul", names("o", "w6"), names("y")).output("y")
+	for _, w := range []string{"w0", "w1", "w2", "w3", "w4", "w5", "w6"} {
+		d.floats(w, []int64{8, 8}, make([]float32, 64)...)
+	}
+	d.floats("bias", []int64{8}, make([]float32, 8)...)
+	want := map[string]int{"w0": 0, "w1": 1, "bias": 1, "w2": 2, "w3": 3, "w4": 3, "w5": 4, "w6": 5}
+	m := d.model(t)
+	if len(m.Params) != len(want) {
+		t.Errorf("got %d parameters, want %d", len(m.Params), len(want))
+	}
+	for _, p := range m.Params {
+		if p.Depth != want[p.Name] {
+			t.Errorf("%s, a %s: got depth %d, want %d", p.Name, p.Role, p.Depth, want[p.Name])
+		}
+	}
+}

@@ -3,8 +3,6 @@ package onnxload
 import (
 	"math"
 	"slices"
-
-	"finetune/internal/onnxpb"
 )
 
 // uses answers who reads a value and who made it.
@@ -63,26 +61,17 @@ func (u *uses) add(n *Node) {
 			u.size(name)
 		}
 	}
-	for _, g := range n.Attrs.graphs() {
-		for _, name := range initializerNames(g) {
+	for _, a := range n.Attrs.list { // in the order of the file
+		b := n.bodies[a.GetName()]
+		if b == nil {
+			continue
+		}
+		for name := range b.tensors {
 			u.fixed[name] = true
 		}
-		for i, p := range g.Node {
-			u.add(inner(p, i))
+		for _, inner := range b.nodes {
+			u.add(inner)
 		}
-	}
-}
-
-// inner is a node of a subgraph, as far as roles need it.
-func inner(p *onnxpb.NodeProto, index int) *Node {
-	return &Node{
-		Name:    nameOf(p, index),
-		Op:      p.GetOpType(),
-		Domain:  canonical(p.GetDomain()),
-		Inputs:  p.Input,
-		Outputs: p.Output,
-		Attrs:   Attrs{list: p.Attribute},
-		Index:   index,
 	}
 }
 
