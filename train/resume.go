@@ -12,7 +12,9 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -134,19 +136,32 @@ func (r *run) save() error {
 	return nil
 }
 
+// ResumeError is a checkpoint that a run cannot go on from: it is not there, or of
+// another run.
+type ResumeError struct {
+	Path string
+	Err  error
+}
+
+// Error says which checkpoint and why.
+func (e *ResumeError) Error() string { return e.Path + ": " + e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *ResumeError) Unwrap() error { return e.Err }
+
 // restore continues from the checkpoint. It changes nothing unless all of the
 // checkpoint fits.
 func (r *run) restore() error {
 	var s snapshot
 	tensors, err := LoadCheckpoint(r.cfg.Checkpoint, &s)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no checkpoint %s to resume from", r.cfg.Checkpoint)
+		return &ResumeError{r.cfg.Checkpoint, errors.New("there is no checkpoint to resume from")}
 	}
 	if err != nil {
 		return err
 	}
 	if err := r.load(s, tensors); err != nil {
-		return fmt.Errorf("%s: %w", r.cfg.Checkpoint, err)
+		return &ResumeError{r.cfg.Checkpoint, err}
 	}
 	return nil
 }
@@ -284,15 +299,41 @@ func differences(name string, then, now any) []string {
 		if reflect.DeepEqual(then, now) {
 			return nil
 		}
-		was, _ := json.Marshal(then)
-		is, _ := json.Marshal(now)
-		return []string{fmt.Sprintf("%s was %s and is %s", name, was, is)}
+		return []string{fmt.Sprintf("%s was %s and is %s", settingName(name), settingText(then), settingText(now))}
 	}
 	var list []string
 	for _, key := range slices.Sorted(maps.Keys(b)) {
 		list = append(list, differences(strings.TrimPrefix(name+"."+key, "."), a[key], b[key])...)
 	}
 	return list
+}
+
+// inner is where a word begins in the name of a field.
+var inner = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// settingName is a field of Config in words: Prune.Every is prune every, Optim.L1
+// is l1.
+func settingName(field string) string {
+	words := strings.ReplaceAll(strings.TrimPrefix(field, "Optim."), ".", " ")
+	return strings.ToLower(inner.ReplaceAllString(words, "$1 $2"))
+}
+
+// settingText is a value of a field as a flag would have it.
+func settingText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "not given"
+	case string:
+		return strconv.Quote(v)
+	case []any:
+		var list []string
+		for _, one := range v {
+			list = append(list, fmt.Sprint(one))
+		}
+		return strings.Join(list, " ")
+	}
+	text, _ := json.Marshal(v)
+	return string(text)
 }
 
 // RemoveCheckpoint deletes the checkpoint at path and the copy of its state

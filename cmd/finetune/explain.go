@@ -31,6 +31,9 @@ func explain(err error, saved string) error {
 		}
 		return withHint(err, hints...)
 	}
+	if _, ok := errors.AsType[*train.ResumeError](err); ok {
+		return withHint(err, "--resume wants the model, the data and the flags of the run that was interrupted; without it a run begins anew")
+	}
 	if shape, ok := errors.AsType[*train.ShapeError](err); ok {
 		return withHint(err, shapeHints(shape)...)
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -10,7 +12,7 @@ import (
 
 var helpVerb = verb{
 	name:  "help",
-	args:  "[VERB]",
+	args:  "[VERB or TOPIC]",
 	short: "say how a verb is used",
 	make:  func() command { return helpCommand{} },
 }
@@ -31,12 +33,12 @@ func (helpCommand) run(_ context.Context, c *console, args []string) error {
 		}
 		v, err := findVerb(args[0])
 		if err != nil {
-			return err
+			return noHelp(args[0])
 		}
 		c.printf("%s", verbHelp(v))
 		return nil
 	default:
-		return &usageError{what: "help takes one verb"}
+		return &usageError{what: "help takes one verb or topic"}
 	}
 }
 
@@ -46,6 +48,17 @@ var topics = map[string]func() string{
 	"optimizers": optimizerHelp,
 	"schedules":  func() string { return scheduleHelp },
 	"pruning":    func() string { return pruningHelp },
+}
+
+// noHelp is the error for a page that is not there.
+func noHelp(name string) error {
+	pages := slices.Sorted(maps.Keys(topics))
+	for _, v := range verbs() {
+		pages = append(pages, v.name)
+	}
+	e := &usageError{what: fmt.Sprintf("there is no help for %q", name), hints: didYouMean(name, pages)}
+	e.hints = append(e.hints, "there is help for "+strings.Join(pages, ", "))
+	return e
 }
 
 // overview is the front page.

@@ -122,6 +122,7 @@ func dispatch(ctx context.Context, c *console, args []string) error {
 	if err := c.readRecipe(flags); err != nil {
 		return err
 	}
+	c.warnIdle(flags)
 	return c.placed(cmd.run(ctx, c, flags.Args()))
 }
 

@@ -73,6 +73,9 @@ func (f *optimFlags) config() (optim.Config, error) {
 	if err := ofRule(&cfg, name, keys); err != nil {
 		return cfg, err
 	}
+	if f.layerDecay == 0 { // which would be the default
+		return cfg, &usageError{what: "--layer-decay: 0 is not in (0, 1]"}
+	}
 	if f.nesterov {
 		cfg.Nesterov = optim.Set(1)
 	}
@@ -103,12 +106,15 @@ func ofRule(cfg *optim.Config, rule, keys string) error {
 		names = append(names, field.Name)
 	}
 	for _, pair := range strings.Split(keys, ",") {
-		key, value, _ := strings.Cut(pair, "=")
+		key, value, given := strings.Cut(pair, "=")
 		field, ok := fields[key]
 		if !ok {
 			e := &usageError{what: fmt.Sprintf("--optimizer %s: there is no %q", rule, key), hints: didYouMean(key, names)}
 			e.hints = append(e.hints, "`finetune help optimizers` lists what rules have")
 			return e
+		}
+		if !given {
+			return &usageError{what: fmt.Sprintf("--optimizer %s: %s has no value, want %s=VALUE", rule, key, key)}
 		}
 		s, err := optim.ParseSetting(value)
 		if err != nil {
@@ -234,8 +240,8 @@ rates: --l1 1e-4@linear:from=0,to=1. A schedule is a factor of the value.
   inverse-root:scale=0                with warmup=N, Noam's
   stable:decay=0.2,floor=0            constant, and linear at the end
   plateau:factor=0.1,patience=10,threshold=1e-4,cooldown=0,floor=0
-                                      follows the loss of held-out examples; for
-                                      --schedule only
+                                      follows the loss of held-out examples, if
+                                      there are any; for --schedule only
 
 What is not given is as above. warmup=LENGTH, with any, climbs from 0 first, as
 --warmup does. A length is a number of steps, a share of the run below 1, or a

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"finetune/export"
@@ -65,6 +63,15 @@ func (o *outcome) addParams(m *onnxload.Model, report export.Report) {
 	}
 }
 
+// warnEmptied tells of parameters that have lost all of their values.
+func (c *console) warnEmptied(params []paramOutcome) {
+	for _, p := range params {
+		if p.Zeros == p.Elements && p.BaseZeros < p.Elements {
+			c.warnf("%s holds nothing but zeros now: the model no longer sees what goes through it", p.Name)
+		}
+	}
+}
+
 // outcome prints the zeros by parameter, and the model before and after.
 func (c *console) outcome(o outcome) {
 	var rows []table.Row
@@ -82,8 +89,8 @@ func (c *console) outcome(o outcome) {
 	}
 	header, rows := table.Row{"", "before", "after"}, nil
 	if r := o.Result; r != nil && r.Before != nil && r.After != nil {
-		header[0] = fmt.Sprintf("on %s held-out examples", thousands(r.After.Examples))
-		rows = append(rows, table.Row{"loss", fmt.Sprintf("%.4f", r.Before.Loss), fmt.Sprintf("%.4f", r.After.Loss)})
+		header[0] = "on " + count(r.After.Examples, "held-out example")
+		rows = append(rows, table.Row{"loss", lossText(r.Before.Loss), lossText(r.After.Loss)})
 		if r.Before.Accuracy != nil && r.After.Accuracy != nil {
 			rows = append(rows, table.Row{"accuracy", percent(*r.Before.Accuracy), percent(*r.After.Accuracy)})
 		}

@@ -187,7 +187,7 @@ func (c *console) paramTable(lines []paramLine, why bool) {
 		rows = append(rows, row)
 	}
 	c.table(header, rows, right...)
-	c.printf("\n%d parameters, %s values, %s of them trained\n", len(lines), thousands(elements), thousands(trained))
+	c.printf("\n%s, %s, %s of them trained\n", count(len(lines), "parameter"), count(elements, "value"), thousands(trained))
 }
 
 // reasons are those that are no defaults, in one line.
@@ -223,6 +223,14 @@ func shorten(s string, most int) string {
 	}
 	head := most / 2
 	return string(r[:head]) + "…" + string(r[len(r)-(most-head-1):])
+}
+
+// count is a number of things.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return thousands(n) + " " + noun
 }
 
 // thousands groups digits by three.

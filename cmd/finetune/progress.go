@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -36,7 +37,7 @@ func (p *progress) observe(e train.Event) {
 		}
 	case train.Stepped:
 		if p.bar != nil {
-			p.bar.Describe(fmt.Sprintf("epoch %d/%d loss %.4f", e.Epoch, e.Epochs, e.Loss))
+			p.bar.Describe(fmt.Sprintf("epoch %d/%d loss %s", e.Epoch, e.Epochs, lossText(e.Loss)))
 			_ = p.bar.Set(e.Step)
 		}
 	case train.EpochDone:
@@ -60,7 +61,7 @@ func (p *progress) observe(e train.Event) {
 }
 
 func (p *progress) startBar(e train.Event) {
-	if !p.console.terminal || p.console.quiet {
+	if !p.console.terminal || p.console.quiet || os.Getenv("TERM") == "dumb" {
 		return
 	}
 	p.bar = progressbar.NewOptions(e.Steps,
@@ -94,7 +95,7 @@ func (p *progress) close() {
 }
 
 func epochText(e train.Event) string {
-	s := fmt.Sprintf("epoch %d/%d: loss %.4f", e.Epoch, e.Epochs, e.Loss)
+	s := fmt.Sprintf("epoch %d/%d: loss %s", e.Epoch, e.Epochs, lossText(e.Loss))
 	for _, term := range []struct {
 		name  string
 		value float64
@@ -113,11 +114,20 @@ func epochText(e train.Event) string {
 }
 
 func metricsText(m train.Metrics) string {
-	s := fmt.Sprintf("loss %.4f", m.Loss)
+	s := "loss " + lossText(m.Loss)
 	if m.Accuracy != nil {
 		s += fmt.Sprintf(", accuracy %s", percent(*m.Accuracy))
 	}
 	return s
+}
+
+// lossText is a loss with four decimals, or where these would hide it or are out of
+// place with four digits.
+func lossText(v float64) string {
+	if v != 0 && (v < 0.01 || v >= 1e5) {
+		return fmt.Sprintf("%.4g", v)
+	}
+	return fmt.Sprintf("%.4f", v)
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }

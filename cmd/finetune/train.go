@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"strings"
@@ -78,7 +79,7 @@ func (t *trainCommand) addFlags(flags *pflag.FlagSet) {
 	flags.Var(&t.maxMemory, "max-memory", "do with `SIZE` of memory, as in 2GB, for all but the examples: compute cheap\nresults twice, and run fewer examples at a time")
 	t.selectFlags.addFlags(flags)
 	t.optimFlags.addFlags(flags)
-	flags.StringVar(&t.schedule, "schedule", d.Schedule, "`COURSE` of the learning rate from when all is pruned: constant, linear, cosine, …, see `finetune help schedules`")
+	flags.StringVar(&t.schedule, "schedule", d.Schedule, "`COURSE` of the learning rate, after pruning if there is any: constant, linear, cosine, …, see `finetune help schedules`")
 	flags.Float64Var(&t.warmup, "warmup", d.Warmup, "climb to the learning rate for `N` steps, or a share of the run below 1")
 	t.gradientFlags.addFlags(flags)
 	flags.Float64Var(&t.temperature, "temperature", d.Temperature, "divide scores by `X` in cross-entropy; 0 finds X for a model whose scores are far\ntoo large, as where --scale is missing, 1 leaves them as they are")
@@ -192,7 +193,10 @@ func (t *trainCommand) prepare(c *console, m *onnxload.Model, cfg train.Config) 
 	if err := m.Supported(); err != nil {
 		return explain(err, "")
 	}
-	if _, err := os.Stat(cfg.Checkpoint); err == nil && !t.resume {
+	switch _, err := os.Stat(cfg.Checkpoint); {
+	case errors.Is(err, fs.ErrNotExist) && t.resume:
+		return explain(&train.ResumeError{Path: cfg.Checkpoint, Err: errors.New("there is no checkpoint to resume from")}, "")
+	case err == nil && !t.resume:
 		c.notef("%s is of a run that was interrupted; --resume would go on from it, this run starts anew", cfg.Checkpoint)
 	}
 	return nil
@@ -244,7 +248,7 @@ func (t *trainCommand) split(src data.Source) (training, rest data.Source, err e
 		return src, nil, nil
 	}
 	if held := math.Round(float64(src.Len()) * t.valSplit); held < 1 || int(held) >= src.Len() {
-		return nil, nil, withHint(fmt.Errorf("--val-split %v of the %d examples in %s leaves one part empty", t.valSplit, src.Len(), t.path),
+		return nil, nil, withHint(fmt.Errorf("--val-split %v of the %s in %s leaves one part empty", t.valSplit, count(src.Len(), "example"), t.path),
 			"--val-split 0 holds nothing back, --val-data PATH measures on other examples")
 	}
 	return data.Split(src, t.valSplit, t.seed)
@@ -259,7 +263,7 @@ func openingText(m *onnxload.Model, training, held *data.Loader) string {
 			trained += len(p.Value)
 		}
 	}
-	text := fmt.Sprintf("training %s of %s values on %s examples", thousands(trained), thousands(values), thousands(training.Len()))
+	text := fmt.Sprintf("training %s of %s values on %s", thousands(trained), thousands(values), count(training.Len(), "example"))
 	if held != nil {
 		text += fmt.Sprintf(", %s are held out", thousands(held.Len()))
 	}

@@ -77,6 +77,7 @@ func (f *outputFlags) write(c *console, m *onnxload.Model, trained *train.Result
 		strings.Join(report.Files, ", "), verified.Changed, verified.Params, thousands(int(verified.Identical)))
 	o.BaseBytes, o.BaseGzip, o.Bytes, o.Gzip = before.Plain, before.Gzip, after.Plain, after.Gzip
 	o.addParams(m, report)
+	c.warnEmptied(o.Params)
 	if c.json {
 		return c.object(o)
 	}
