@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -55,44 +54,6 @@ type store struct {
 }
 
 const forever = math.MaxInt
-
-// children are the inputs of n, in order.
-func children(n *G.Node) G.Nodes {
-	it := n.Graph().From(n.ID())
-	if it == nil {
-		return nil
-	}
-	in := make(G.Nodes, 0, it.Len())
-	for it.Next() {
-		in = append(in, it.Node().(*G.Node))
-	}
-	return in
-}
-
-// executionOrder lists what roots depend on, each node after its inputs: nodes
-// are numbered as they are made, and are made from nodes that exist.
-func executionOrder(roots []*G.Node) ([]*G.Node, error) {
-	seen := map[*G.Node]bool{}
-	var order []*G.Node
-	todo := slices.Clone(roots)
-	for len(todo) > 0 {
-		n := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if seen[n] {
-			continue
-		}
-		seen[n] = true
-		order = append(order, n)
-		for _, in := range children(n) {
-			if in.ID() >= n.ID() {
-				return nil, fmt.Errorf("node %q: its input %q was made after it", n.Name(), in.Name())
-			}
-			todo = append(todo, in)
-		}
-	}
-	sortByID(order)
-	return order, nil
-}
 
 // NewPlan lays out the computation of outputs, as Compile describes it. What they
 // do not depend on is not in it.
@@ -232,95 +193,6 @@ func checkBound(n *G.Node, b op.Buffer) error {
 	return nil
 }
 
-func (p *Plan) findLastUses() {
-	for i, step := range p.steps {
-		p.stores[step.out].last = i
-		for _, in := range step.in {
-			p.stores[in].last = i
-		}
-	}
-	for i := range p.stores {
-		if p.stores[i].pinned {
-			p.stores[i].last = forever
-		}
-	}
-}
-
-// assign walks through the steps as a run would and hands out the arenas.
-func (p *Plan) assign() {
-	p.findLastUses()
-	p.makeRoom()
-	p.floats, p.ints = arena{}, arena{}
-	for i := range p.steps {
-		step := &p.steps[i]
-		out := &p.stores[step.out]
-		taken := -1
-		if !out.pinned {
-			if taken = p.overwrites(i); taken >= 0 && p.stores[taken].span.len >= out.room {
-				out.span = p.stores[taken].span
-			} else {
-				taken = -1
-				out.span = p.arena(out).take(out.room)
-			}
-		}
-		step.scratch = p.floats.take(step.op.Scratch)
-		p.floats.give(step.scratch)
-		for k, in := range step.in {
-			s := &p.stores[in]
-			if s.last == i && in != taken && !slices.Contains(step.in[:k], in) {
-				p.arena(s).give(s.span)
-			}
-		}
-		if out.last == i {
-			p.arena(out).give(out.span)
-		}
-	}
-}
-
-// makeRoom gives values as much room as results need that overwrite them and are
-// not much larger. Such a result may be overwritten itself.
-func (p *Plan) makeRoom() {
-	for i := range p.stores {
-		p.stores[i].room = p.stores[i].len
-	}
-	for i := range slices.Backward(p.steps) {
-		if taken := p.overwrites(i); taken >= 0 {
-			old, room := &p.stores[taken], p.stores[p.steps[i].out].room
-			if room-old.len <= old.len/8 {
-				old.room = max(old.room, room)
-			}
-		}
-	}
-}
-
-// overwrites is the store that step i may overwrite with its result, if there is
-// room, or -1. Its value must not be needed again, nor be read by the step as
-// another input too.
-func (p *Plan) overwrites(i int) int {
-	step := p.steps[i]
-	k := int(step.op.InPlace - op.First)
-	if step.copies || k < 0 || k >= len(step.in) {
-		return -1
-	}
-	out, old := p.stores[step.out], p.stores[step.in[k]]
-	if out.pinned || old.last != i || old.ints != out.ints {
-		return -1
-	}
-	for j, in := range step.in {
-		if j != k && in == step.in[k] {
-			return -1
-		}
-	}
-	return step.in[k]
-}
-
-func (p *Plan) arena(s *store) *arena {
-	if s.ints {
-		return &p.ints
-	}
-	return &p.floats
-}
-
 // size is the number of elements of a shape; a scalar has one.
 func size(shape tensor.Shape) int {
 	n := 1
@@ -328,10 +200,6 @@ func size(shape tensor.Shape) int {
 		n *= d
 	}
 	return n
-}
-
-func sortByID(nodes []*G.Node) {
-	slices.SortFunc(nodes, func(a, b *G.Node) int { return cmp.Compare(a.ID(), b.ID()) })
 }
 
 func sameStorage(a, b op.Buffer) bool {

@@ -1,7 +1,6 @@
 package op
 
 import (
-	"fmt"
 	"math"
 
 	"finetune/internal/kernel"
@@ -53,18 +52,6 @@ func Map(f Function, x *G.Node) (*G.Node, error) {
 		}, x)
 	}
 	return pointwise(f.name, x, f.fromInput, run, grad)
-}
-
-func mapInts(name string, x *G.Node, f func(int64) int64) (*G.Node, error) {
-	return apply(Op{
-		Name: name, Shape: x.Shape(), Dtype: tensor.Int64, InPlace: First,
-		Run: func(c *Call) error {
-			for i, v := range c.In[0].I {
-				c.Out.I[i] = f(v)
-			}
-			return nil
-		},
-	}, x)
 }
 
 // Functions without parameters. Abs, Neg and Sign are for int64 as well.
@@ -229,7 +216,6 @@ func Straight(f func(x float64) float64) Function {
 	return Function{name: "Straight", of: f, slope: func(float64) float64 { return 1 }}
 }
 
-// sign is -1, 0 or 1; NaN stays.
 // Saturate is x held to [low, high]. Other than that of Clip, its gradient passes
 // at the limits, where rounded numbers often are.
 func Saturate(low, high float64) Function {
@@ -246,6 +232,7 @@ func Saturate(low, high float64) Function {
 	}
 }
 
+// sign is -1, 0 or 1; NaN stays.
 func sign(x float64) float64 {
 	switch {
 	case x > 0:
@@ -267,79 +254,4 @@ func softplus(x float64) float64 {
 func mishSlope(x float64) float64 {
 	t := math.Tanh(softplus(x))
 	return t + x*(1-t*t)*logistic(x)
-}
-
-// Not is 1 where x, which is int64, is 0, otherwise 0.
-func Not(x *G.Node) (*G.Node, error) {
-	if err := needInts("Not", x); err != nil {
-		return nil, err
-	}
-	return mapInts("Not", x, func(v int64) int64 {
-		if v == 0 {
-			return 1
-		}
-		return 0
-	})
-}
-
-// Complement inverts the bits of x, which is int64.
-func Complement(x *G.Node) (*G.Node, error) {
-	if err := needInts("Complement", x); err != nil {
-		return nil, err
-	}
-	return mapInts("Complement", x, func(v int64) int64 { return ^v })
-}
-
-// IsNaN is int64 1 where x is NaN, otherwise 0.
-func IsNaN(x *G.Node) (*G.Node, error) {
-	return test("IsNaN", x, func(v float32) bool { return v != v })
-}
-
-// IsInf is int64 1 where x is infinite and of a sign that counts, otherwise 0.
-func IsInf(x *G.Node, negative, positive bool) (*G.Node, error) {
-	return test("IsInf", x, func(v float32) bool {
-		return negative && v < -math.MaxFloat32 || positive && v > math.MaxFloat32
-	})
-}
-
-// test asks something of each element of x. The answer has no gradient.
-func test(name string, x *G.Node, f func(float32) bool) (*G.Node, error) {
-	if err := needFloat(name, x); err != nil {
-		return nil, err
-	}
-	return apply(Op{
-		Name: name, Shape: x.Shape(), Dtype: tensor.Int64,
-		Run: func(c *Call) error {
-			for i, v := range c.In[0].F {
-				c.Out.I[i] = 0
-				if f(v) {
-					c.Out.I[i] = 1
-				}
-			}
-			return nil
-		},
-	}, x)
-}
-
-// needInts reports an error unless every node is int64.
-func needInts(name string, nodes ...*G.Node) error {
-	for i, n := range nodes {
-		if n.Dtype() != tensor.Int64 {
-			return fmt.Errorf("%s: input %d is %v, want int64", name, i, n.Dtype())
-		}
-	}
-	return nil
-}
-
-// Wrap keeps the lowest bits of x, which is int64, and takes them as a signed or
-// unsigned number: what arithmetic in a narrower type leaves.
-func Wrap(x *G.Node, bits int, signed bool) (*G.Node, error) {
-	if err := needInts("Wrap", x); err != nil {
-		return nil, err
-	}
-	shift := 64 - bits
-	if signed {
-		return mapInts("Wrap", x, func(v int64) int64 { return v << shift >> shift })
-	}
-	return mapInts("Wrap", x, func(v int64) int64 { return int64(uint64(v) << shift >> shift) })
 }
