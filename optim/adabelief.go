@@ -15,9 +15,9 @@ func adabeliefSlots(*Param, Hyper) []slot { return []slot{{name: "exp_avg"}, {na
 
 func adabelief(c *chain, x *tensor) {
 	correction, root := x.corrections()
-	c.add(meanGradient(x.h.Beta1))
-	c.each(adabeliefLoop, factors{
+	c.rule(adabeliefLoop, factors{
 		lr:    float32(x.h.LR * root / correction),
+		beta1: float32(x.h.Beta1), rest1: float32(1 - x.h.Beta1),
 		beta2: float32(x.h.Beta2), rest2: float32(1 - x.h.Beta2),
 		eps: float32(x.h.Eps),
 		low: float32(x.h.Eps * root),
@@ -25,10 +25,14 @@ func adabelief(c *chain, x *tensor) {
 }
 
 func adabeliefLoop(b *block, k *factors) {
-	w, u, m, s := b.w, b.u, b.slot(0), b.slot(1)
-	for i, g := range u {
-		d := g - m[i]
-		s[i] = float32(k.beta2*s[i]) + float32(float32(k.rest2*d)*d) + k.eps
-		w[i] -= float32(k.lr * (m[i] / (sqrt(s[i]) + k.low)))
+	w, u, m, s, keep := b.w, b.gradient(), b.slot(0), b.slot(1), b.mask()
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		mi := float32(k.beta1*m[i]) + float32(k.rest1*g)
+		d := g - mi
+		si := float32(k.beta2*s[i]) + float32(float32(k.rest2*d)*d) + k.eps
+		x -= float32(k.lr * (mi / (sqrt(si) + k.low)))
+		w[i], m[i], s[i] = only(x, live), only(mi, live), only(si, live)
 	}
 }

@@ -14,7 +14,7 @@ package optim
 func adadeltaSlots(*Param, Hyper) []slot { return []slot{{name: "square_avg"}, {name: "acc_delta"}} }
 
 func adadelta(c *chain, x *tensor) {
-	c.each(adadeltaLoop, factors{
+	c.rule(adadeltaLoop, factors{
 		lr:    float32(x.h.LR),
 		beta2: float32(x.h.Rho), rest2: float32(1 - x.h.Rho),
 		eps: float32(x.h.Eps),
@@ -22,11 +22,14 @@ func adadelta(c *chain, x *tensor) {
 }
 
 func adadeltaLoop(b *block, k *factors) {
-	w, u, v, a := b.w, b.u, b.slot(0), b.slot(1)
-	for i, g := range u {
-		v[i] = float32(k.beta2*v[i]) + float32(float32(k.rest2*g)*g)
-		d := float32(sqrt(a[i]+k.eps) / sqrt(v[i]+k.eps) * g)
-		a[i] = float32(k.beta2*a[i]) + float32(float32(k.rest2*d)*d)
-		w[i] -= float32(k.lr * d)
+	w, u, v, a, keep := b.w, b.gradient(), b.slot(0), b.slot(1), b.mask()
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		vi := float32(k.beta2*v[i]) + float32(float32(k.rest2*g)*g)
+		d := float32(sqrt(a[i]+k.eps) / sqrt(vi+k.eps) * g)
+		ai := float32(k.beta2*a[i]) + float32(float32(k.rest2*d)*d)
+		x -= float32(k.lr * d)
+		w[i], v[i], a[i] = only(x, live), only(vi, live), only(ai, live)
 	}
 }

@@ -16,14 +16,17 @@ func adagradSlots(_ *Param, h Hyper) []slot {
 
 func adagrad(c *chain, x *tensor) {
 	r := adagradRates(x)
-	c.each(adagradLoop, factors{lr: float32(r.lr), eps: float32(r.eps)})
+	c.rule(adagradLoop, factors{lr: float32(r.lr), eps: float32(r.eps)})
 }
 
 func adagradLoop(b *block, k *factors) {
-	w, u, s := b.w, b.u, b.slot(0)
-	for i, g := range u {
-		s[i] += float32(g * g)
-		w[i] -= float32(k.lr * (g / (sqrt(s[i]) + k.eps)))
+	w, u, s, keep := b.w, b.gradient(), b.slot(0), b.mask()
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		sum := s[i] + float32(g*g)
+		x -= float32(k.lr * (g / (sqrt(sum) + k.eps)))
+		w[i], s[i] = only(x, live), only(sum, live)
 	}
 }
 

@@ -15,8 +15,8 @@ import "math"
 func adamaxSlots(*Param, Hyper) []slot { return []slot{{name: "exp_avg"}, {name: "exp_inf"}} }
 
 func adamax(c *chain, x *tensor) {
-	c.add(meanGradient(x.h.Beta1))
-	c.each(adamaxLoop, factors{
+	c.rule(adamaxLoop, factors{
+		beta1: float32(x.h.Beta1), rest1: float32(1 - x.h.Beta1),
 		lr:    float32(x.h.LR / (1 - math.Pow(x.h.Beta1, float64(x.step)))),
 		beta2: float32(x.h.Beta2),
 		eps:   float32(x.h.Eps),
@@ -24,9 +24,13 @@ func adamax(c *chain, x *tensor) {
 }
 
 func adamaxLoop(b *block, k *factors) {
-	w, u, m, largest := b.w, b.u, b.slot(0), b.slot(1)
-	for i, g := range u {
-		largest[i] = max(k.beta2*largest[i], size(g)+k.eps)
-		w[i] -= float32(k.lr * (m[i] / largest[i]))
+	w, u, m, largest, keep := b.w, b.gradient(), b.slot(0), b.slot(1), b.mask()
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		mi := float32(k.beta1*m[i]) + float32(k.rest1*g)
+		top := max(k.beta2*largest[i], size(g)+k.eps)
+		x -= float32(k.lr * (mi / top))
+		w[i], m[i], largest[i] = only(x, live), only(mi, live), only(top, live)
 	}
 }

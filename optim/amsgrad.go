@@ -16,15 +16,24 @@ func amsgradSlots(*Param, Hyper) []slot {
 
 func amsgrad(c *chain, x *tensor) {
 	correction, root := x.corrections()
-	c.add(meanGradient(x.h.Beta1), meanSquare(x.h.Beta2))
-	c.each(amsgradLoop, factors{lr: float32(x.h.LR * root / correction), eps: float32(x.h.Eps * root)})
+	c.rule(amsgradLoop, factors{
+		lr:    float32(x.h.LR * root / correction),
+		beta1: float32(x.h.Beta1), rest1: float32(1 - x.h.Beta1),
+		beta2: float32(x.h.Beta2), rest2: float32(1 - x.h.Beta2),
+		eps: float32(x.h.Eps * root),
+	})
 }
 
 func amsgradLoop(b *block, k *factors) {
-	w, m, v, most := b.w, b.slot(0), b.slot(1), b.slot(2)
+	w, u, m, v, most, keep := b.w, b.gradient(), b.slot(0), b.slot(1), b.slot(2), b.mask()
 	for i := range w {
-		most[i] = max(most[i], v[i])
-		w[i] -= float32(k.lr * (m[i] / (sqrt(most[i]) + k.eps)))
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		mi := float32(k.beta1*m[i]) + float32(k.rest1*g)
+		vi := float32(k.beta2*v[i]) + float32(float32(k.rest2*g)*g)
+		top := max(most[i], vi)
+		x -= float32(k.lr * (mi / (sqrt(top) + k.eps)))
+		w[i], m[i], v[i], most[i] = only(x, live), only(mi, live), only(vi, live), only(top, live)
 	}
 }
 

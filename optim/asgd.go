@@ -17,18 +17,25 @@ func asgdSlots(*Param, Hyper) []slot { return []slot{{name: "ax"}} }
 func asgd(c *chain, x *tensor) {
 	h, before := x.h, float64(x.step-1)
 	lr := h.LR / math.Pow(1+float64(h.Lambda*h.LR*before), h.Power)
-	c.add(shrink(1-float64(h.Lambda*lr)), descend(lr))
-	c.each(averageLoop, factors{mu: float32(1 / max(1, before-h.T0)), slot: 0})
+	c.add(shrink(1 - float64(h.Lambda*lr)))
+	c.rule(asgdLoop, factors{lr: float32(lr), mu: float32(1 / max(1, before-h.T0))})
 }
 
-// averageLoop moves a mean of the weights towards them.
-func averageLoop(b *block, k *factors) {
-	w, mean := b.w, b.slot(k.slot)
-	if k.mu == 1 {
+func asgdLoop(b *block, k *factors) {
+	w, u, mean, keep := b.w, b.gradient(), b.slot(0), b.mask()
+	if k.mu == 1 { // the mean of the weight alone
+		for i := range w {
+			x, g := k.enter(w[i], u[i])
+			w[i] = only(x-float32(k.lr*g), all(keep[i]))
+		}
 		copy(mean, w)
 		return
 	}
-	for i, v := range w {
-		mean[i] += float32(k.mu * (v - mean[i]))
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		x -= float32(k.lr * g)
+		ax := mean[i] + float32(k.mu*(x-mean[i]))
+		w[i], mean[i] = only(x, live), only(ax, live)
 	}
 }

@@ -6,15 +6,17 @@ import (
 	"finetune/internal/kernel"
 )
 
-// A step takes each block of a parameter through a chain of small links, each a
-// formula with coefficients for that step, before it turns to the next block. So
-// main memory is passed once per step, as by a loop that does everything at once,
-// and each formula is written, read and tested by itself.
+// A step is a chain of small links: each is a formula with its coefficients for that
+// step, and changes the weights, the update or what is remembered. A task takes a run
+// of a parameter through the chain block by block, and a block stays in the fastest
+// cache until it is through. So main memory is passed once per step, as by a loop that
+// does everything at once, and each formula is written, read and tested by itself.
 //
-// There are two kinds of link. Those that most rules share are vector code of
-// package kernel, which takes a few elements through many of them in registers.
-// The others are loops in the file of their rule, over blocks that stay in the
-// fastest cache. Both round every product to float32.
+// There are two kinds of link. Those that many rules share are operations of package
+// kernel, which does a whole run of them in one loop, in registers. The others are
+// loops in the file of their rule. The loop of a rule does by itself what nearly every
+// chain has before it and behind it: see entry.go. Both kinds round every product to
+// float32.
 
 // taskLen is how many elements one task of the thread pool takes. It depends on
 // nothing, so neither do the results.
@@ -24,20 +26,23 @@ const taskLen = 16 << 10
 // they fill about half of a 32 KiB cache.
 const blockLen = 1 << 10
 
-// kernelSlots is how many slots links of the kernel know: the first ones of a rule.
-const kernelSlots = 2
-
 // block is a run of the elements of a parameter on its way through a chain.
 type block struct {
-	w []float32 // the weights
-	u []float32 // the update so far: at first the gradient
-	x *tensor   // whose elements they are
+	w    []float32 // the weights
+	u    []float32 // the update so far: at first the gradient
+	keep []bool    // the mask; all true if there is none
+	x    *tensor   // whose elements they are
 	// lo is the index of the first element in the parameter, for loops that must know.
 	lo int
 }
 
-// slot is the part of a slot that belongs to the block.
-func (b *block) slot(i int) []float32 { return b.x.slots[i][b.lo : b.lo+len(b.w)] }
+// slot is the part of a slot that belongs to the block. This and the next two are cut
+// to the length of w where the compiler sees it, so that loops over w check no bounds.
+func (b *block) slot(i int) []float32 { return b.x.slots[i][b.lo:][:len(b.w)] }
+
+func (b *block) gradient() []float32 { return b.u[:len(b.w)] }
+
+func (b *block) mask() []bool { return b.keep[:len(b.w)] }
 
 // loop is a link in plain Go. It changes w, u and slots of the block, element by
 // element, with coefficients k.
@@ -52,6 +57,7 @@ type factors struct {
 	eps          float32
 	low, high    float32 // limits of something
 	slot         int
+	entry
 }
 
 // chain is what one stage of a step does to a tensor.
@@ -64,7 +70,8 @@ type chain struct {
 type piece struct {
 	loop   loop
 	k      factors
-	lo, hi int // of chain.links
+	masks  bool // it is the loop of a rule, which leaves nothing but 0 where the mask is false
+	lo, hi int  // of chain.links
 }
 
 // add appends links of the kernel.
@@ -79,6 +86,26 @@ func (c *chain) add(links ...kernel.Link) {
 func (c *chain) each(f loop, k factors) {
 	c.end(true)
 	c.pieces = append(c.pieces, piece{loop: f, k: k})
+}
+
+// rule appends the loop of a rule in the last stage of a step. The loop only reads u,
+// meets elements with enter and leaves them with only: so it does what the links right
+// before it would, which are taken back, and leaves nothing to the mask. Passes of
+// their own would cost plain Go more than the formula of the rule.
+func (c *chain) rule(f loop, k factors) {
+	k.entry = entry{decay: 1}
+	if n := len(c.pieces); n > 0 && c.pieces[n-1].loop == nil {
+		lo := c.pieces[n-1].lo
+		k.entry = entryOf(c.links[lo:])
+		c.links, c.pieces = c.links[:lo], c.pieces[:n-1]
+	}
+	c.pieces = append(c.pieces, piece{loop: f, k: k, masks: true})
+}
+
+// masked reports whether the chain ends with what leaves nothing to the mask.
+func (c *chain) masked() bool {
+	n := len(c.pieces)
+	return n > 0 && c.pieces[n-1].masks
 }
 
 // end ends the run of links that the chain may end with. store says whether
@@ -121,6 +148,14 @@ type task struct {
 	block  block
 }
 
+// noMask is the mask of a block of a parameter that has none.
+var noMask = func() (keep [blockLen]bool) {
+	for i := range keep {
+		keep[i] = true
+	}
+	return keep
+}()
+
 var spareBlocks = sync.Pool{New: func() any { return new([blockLen]float32) }}
 
 // run takes the elements of the task through the chain of their tensor.
@@ -146,7 +181,15 @@ func (t *task) run() {
 		if x.update != nil {
 			b.u = x.update[lo:hi]
 		}
-		copy(b.u, x.source[lo:hi])
+		if c.pieces[0].masks {
+			b.u = x.source[lo:hi] // which a rule only reads
+		} else {
+			copy(b.u, x.source[lo:hi])
+		}
+		b.keep = noMask[:hi-lo]
+		if x.Mask != nil {
+			b.keep = x.Mask[lo:hi]
+		}
 		for i := range c.pieces {
 			if p := &c.pieces[i]; p.loop != nil {
 				p.loop(b, &p.k)
@@ -168,7 +211,7 @@ func (t *task) vectors(links []kernel.Link, lo, hi int, in, out []float32, momen
 		t.update.Keep = x.Mask[lo:hi]
 	}
 	if moments {
-		for i, moment := range [kernelSlots]*[]float32{&t.update.S, &t.update.T} {
+		for i, moment := range []*[]float32{&t.update.S, &t.update.T} {
 			if i < len(x.slots) && x.elementwise(i) {
 				*moment = x.slots[i][lo:hi]
 			}

@@ -14,7 +14,7 @@ package optim
 func lionSlots(*Param, Hyper) []slot { return []slot{{name: "exp_avg"}} }
 
 func lion(c *chain, x *tensor) {
-	c.each(lionLoop, factors{
+	c.rule(lionLoop, factors{
 		lr:    float32(x.h.LR),
 		beta1: float32(x.h.Beta1), rest1: float32(1 - x.h.Beta1),
 		beta2: float32(x.h.Beta2), rest2: float32(1 - x.h.Beta2),
@@ -22,9 +22,12 @@ func lion(c *chain, x *tensor) {
 }
 
 func lionLoop(b *block, k *factors) {
-	w, u, m := b.w, b.u, b.slot(0)
-	for i, g := range u {
-		w[i] -= float32(k.lr * sign(float32(k.beta1*m[i])+float32(k.rest1*g)))
-		m[i] = float32(k.beta2*m[i]) + float32(k.rest2*g)
+	w, u, m, keep := b.w, b.gradient(), b.slot(0), b.mask()
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		x -= float32(k.lr * sign(float32(k.beta1*m[i])+float32(k.rest1*g)))
+		mi := float32(k.beta2*m[i]) + float32(k.rest2*g)
+		w[i], m[i] = only(x, live), only(mi, live)
 	}
 }

@@ -1,27 +1,10 @@
 package optim
 
-import (
-	"math"
-
-	"finetune/internal/kernel"
-)
+import "finetune/internal/kernel"
 
 // applyMask keeps what is pruned at zero: w ← 0 and every slot ← 0 where the
 // mask is false, so that no momentum brings a weight back.
 func applyMask() kernel.Link { return kernel.Link{Kind: kernel.Drop} }
-
-// dropSlots does the same to the slots that the kernel knows nothing of.
-func dropSlots(b *block, _ *factors) {
-	keep := b.x.Mask[b.lo:][:len(b.w)]
-	for i := kernelSlots; i < len(b.x.slots); i++ {
-		if b.x.elementwise(i) {
-			s := b.slot(i)
-			for j, kept := range keep {
-				s[j] = math.Float32frombits(math.Float32bits(s[j]) & all(kept))
-			}
-		}
-	}
-}
 
 // ApplyMask sets the pruned weights of p to zero. Steps do it by themselves; it
 // is for whoever writes Value in another way.

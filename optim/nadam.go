@@ -22,17 +22,23 @@ func nadam(c *chain, x *tensor) {
 	x.slots[2][0] *= float32(now)
 	product := float64(x.slots[2][0])
 	_, root := x.corrections()
-	c.add(meanGradient(h.Beta1), meanSquare(h.Beta2))
-	c.each(nadamLoop, factors{
-		beta1: float32(h.LR * root * next / (1 - product*next)),
-		rest1: float32(h.LR * root * (1 - now) / (1 - product)),
-		eps:   float32(h.Eps * root),
+	c.rule(nadamLoop, factors{
+		mu:    float32(h.LR * root * next / (1 - product*next)),
+		lr:    float32(h.LR * root * (1 - now) / (1 - product)),
+		beta1: float32(h.Beta1), rest1: float32(1 - h.Beta1),
+		beta2: float32(h.Beta2), rest2: float32(1 - h.Beta2),
+		eps: float32(h.Eps * root),
 	})
 }
 
 func nadamLoop(b *block, k *factors) {
-	w, u, m, v := b.w, b.u, b.slot(0), b.slot(1)
-	for i, g := range u {
-		w[i] -= (float32(k.beta1*m[i]) + float32(k.rest1*g)) / (sqrt(v[i]) + k.eps)
+	w, u, m, v, keep := b.w, b.gradient(), b.slot(0), b.slot(1), b.mask()
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		mi := float32(k.beta1*m[i]) + float32(k.rest1*g)
+		vi := float32(k.beta2*v[i]) + float32(float32(k.rest2*g)*g)
+		x -= (float32(k.mu*mi) + float32(k.lr*g)) / (sqrt(vi) + k.eps)
+		w[i], m[i], v[i] = only(x, live), only(mi, live), only(vi, live)
 	}
 }

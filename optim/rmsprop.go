@@ -29,39 +29,51 @@ func rmsprop(c *chain, x *tensor) {
 		beta2: float32(x.h.Alpha), rest2: float32(1 - x.h.Alpha),
 		eps: float32(x.h.Eps),
 	}
-	if x.h.Centered == 1 {
-		c.each(centeredLoop, k)
+	if len(x.slots) == 1 {
+		c.rule(rmspropLoop, k)
 	} else {
-		c.each(rmspropLoop, k)
+		c.rule(rmspropVariantLoop, k)
 	}
-	if k.slot = len(x.slots) - 1; x.kinds[k.slot].name == "momentum" {
-		c.each(gatherLoop, k)
-	}
-	c.add(descend(x.h.LR))
 }
 
 func rmspropLoop(b *block, k *factors) {
-	u, v := b.u, b.slot(0)
-	for i, g := range u {
-		v[i] = float32(k.beta2*v[i]) + float32(float32(k.rest2*g)*g)
-		u[i] = g / (sqrt(v[i]) + k.eps)
+	w, u, v, keep := b.w, b.gradient(), b.slot(0), b.mask()
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		vi := float32(k.beta2*v[i]) + float32(float32(k.rest2*g)*g)
+		x -= float32(k.lr * (g / (sqrt(vi) + k.eps)))
+		w[i], v[i] = only(x, live), only(vi, live)
 	}
 }
 
-func centeredLoop(b *block, k *factors) {
-	u, v, a := b.u, b.slot(0), b.slot(1)
-	for i, g := range u {
-		v[i] = float32(k.beta2*v[i]) + float32(float32(k.rest2*g)*g)
-		a[i] = float32(k.beta2*a[i]) + float32(k.rest2*g)
-		u[i] = g / (sqrt(v[i]-float32(a[i]*a[i])) + k.eps)
+// rmspropVariantLoop is centered, gathers momentum, or both.
+func rmspropVariantLoop(b *block, k *factors) {
+	w, u, v, keep := b.w, b.gradient(), b.slot(0), b.mask()
+	a, m := v, v
+	centered, gathers := b.x.h.Centered == 1, b.x.h.Momentum != 0
+	if centered {
+		a = b.slot(1)
 	}
-}
-
-// gatherLoop is momentum without dampening.
-func gatherLoop(b *block, k *factors) {
-	u, m := b.u, b.slot(k.slot)
-	for i, v := range u {
-		m[i] = float32(k.mu*m[i]) + v
-		u[i] = m[i]
+	if gathers {
+		m = b.slot(len(b.x.slots) - 1)
+	}
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		vi := float32(k.beta2*v[i]) + float32(float32(k.rest2*g)*g)
+		square := vi
+		if centered {
+			ai := float32(k.beta2*a[i]) + float32(k.rest2*g)
+			square -= float32(ai * ai)
+			a[i] = only(ai, live)
+		}
+		step := g / (sqrt(square) + k.eps)
+		if gathers {
+			step += float32(k.mu * m[i])
+			m[i] = only(step, live)
+		}
+		x -= float32(k.lr * step)
+		w[i], v[i] = only(x, live), only(vi, live)
 	}
 }

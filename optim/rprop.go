@@ -18,24 +18,22 @@ func rpropSlots(_ *Param, h Hyper) []slot {
 }
 
 func rprop(c *chain, x *tensor) {
-	c.each(rpropLoop, factors{
+	c.rule(rpropLoop, factors{
 		beta1: float32(x.h.EtaMinus), beta2: float32(x.h.EtaPlus),
 		low: float32(x.h.StepMin), high: float32(x.h.StepMax),
 	})
 }
 
 func rpropLoop(b *block, k *factors) {
-	w, u, prev, step := b.w, b.u, b.slot(0), b.slot(1)
-	for i, g := range u {
-		factor := float32(1)
-		switch turn := float32(g * prev[i]); {
-		case turn > 0:
-			factor = k.beta2
-		case turn < 0:
-			factor, g = k.beta1, 0
-		}
-		step[i] = max(k.low, min(k.high, step[i]*factor))
-		w[i] -= float32(sign(g) * step[i])
-		prev[i] = g
+	w, u, prev, step, keep := b.w, b.gradient(), b.slot(0), b.slot(1), b.mask()
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		turn := float32(g * prev[i])
+		factor := pick(turn > 0, k.beta2, pick(turn < 0, k.beta1, 1))
+		g = pick(turn < 0, 0, g)
+		long := max(k.low, min(k.high, step[i]*factor))
+		x -= float32(sign(g) * long)
+		w[i], prev[i], step[i] = only(x, live), only(g, live), only(long, live)
 	}
 }

@@ -13,15 +13,22 @@ package optim
 func sophiaSlots(*Param, Hyper) []slot { return []slot{{name: "exp_avg"}, {name: "hessian"}} }
 
 func sophia(c *chain, x *tensor) {
-	c.add(meanGradient(x.h.Beta1))
-	c.each(sophiaLoop, factors{lr: float32(x.h.LR), beta2: float32(x.h.Rho), eps: float32(x.h.Eps)})
+	c.rule(sophiaLoop, factors{
+		lr:    float32(x.h.LR),
+		beta1: float32(x.h.Beta1), rest1: float32(1 - x.h.Beta1),
+		beta2: float32(x.h.Rho),
+		eps:   float32(x.h.Eps),
+	})
 }
 
 func sophiaLoop(b *block, k *factors) {
-	w, m, h := b.w, b.slot(0), b.slot(1)
+	w, u, m, h, keep := b.w, b.gradient(), b.slot(0), b.slot(1), b.mask()
 	for i := range w {
-		u := m[i] / max(float32(k.beta2*h[i]), k.eps)
-		w[i] -= float32(k.lr * max(-1, min(1, u)))
+		x, g := k.enter(w[i], u[i])
+		live := all(keep[i])
+		mi := float32(k.beta1*m[i]) + float32(k.rest1*g)
+		x -= float32(k.lr * max(-1, min(1, mi/max(float32(k.beta2*h[i]), k.eps))))
+		w[i], m[i], h[i] = only(x, live), only(mi, live), only(h[i], live)
 	}
 }
 

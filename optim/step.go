@@ -193,10 +193,9 @@ func (o *Optimizer) finish(c *chain, x *tensor) {
 			c.proximalL1(x, o.rule, o.cfg.L1Step)
 		}
 	}
-	if x.Mask != nil && len(x.slots) > kernelSlots {
-		c.each(dropSlots, factors{})
+	if !c.masked() {
+		c.add(applyMask())
 	}
-	c.add(applyMask())
 }
 
 // LearningRate is that of the first trained parameter at the last step.

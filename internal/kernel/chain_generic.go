@@ -1,37 +1,51 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"sync"
+	"unsafe"
+)
 
 // lap is a run of links in the order in which optimizers have them, none of them
 // twice but for Multiply: what one loop can do to an element, as the assembly does
 // it. A chain in another order takes several laps.
 type lap struct {
-	has    uint32 // a bit for each kind of link, and one for a second Multiply
+	set    linkSet
 	links  [linkKinds]Link
-	second Link
+	second Link // the Multiply behind Descend
 }
 
+// linkSet says what a lap has: a bit for each kind of link, and these.
+type linkSet uint32
+
 const (
-	multiplyAgain = 1 << linkKinds
-	keepUpdate    = 2 << linkKinds // there are more laps
+	again     linkSet = 1 << (linkKinds + iota) // a Multiply behind Descend
+	hasS                                        // s is there
+	hasT                                        // t is there
+	continues                                   // another lap needs the update
+
+	// Every lap has these. Multiply is by 1, and Drop drops nothing, unless the chain
+	// has them.
+	always linkSet = 1<<Multiply | 1<<Drop
 )
 
 // next takes the links of a lap from a chain and returns the others.
 func (p *lap) next(links []Link) []Link {
 	*p = lap{}
+	p.links[Multiply].A = 1
 	at := AddWeights
 	for i, l := range links {
 		switch {
 		case l.Kind == End:
 			return nil
-		case l.Kind == Multiply && at > Multiply && at <= Shrink && p.has&multiplyAgain == 0:
-			p.has |= multiplyAgain
+		case l.Kind == Multiply && at > Multiply && at <= Shrink:
+			p.set |= again
 			p.second, at = l, Shrink
 		case l.Kind < at:
-			p.has |= keepUpdate
+			p.set |= continues
 			return links[i:]
 		default:
-			p.has |= 1 << l.Kind
+			p.set |= 1 << l.Kind
 			p.links[l.Kind], at = l, l.Kind+1
 		}
 	}
@@ -39,55 +53,122 @@ func (p *lap) next(links []Link) []Link {
 }
 
 // lapLen is how many elements are taken through all laps at once.
-const lapLen = 1024
+const lapLen = 4096
+
+// keepAll is a mask that drops nothing.
+var keepAll = func() (keep [lapLen]bool) {
+	for i := range keep {
+		keep[i] = true
+	}
+	return keep
+}()
+
+// laps is what the laps of a block need.
+type laps struct {
+	lap
+	block  Update
+	update [lapLen]float32 // what a lap leaves to the next one
+}
+
+var spareLaps = sync.Pool{New: func() any { return new(laps) }}
 
 // finish takes the elements from lo on through the chain.
 func (u *Update) finish(lo int) {
-	// What is not there is read and written here instead.
-	var own, noGrad, noS, noT, noOut [lapLen]float32
-	var noKeep [lapLen]bool
+	p := spareLaps.Get().(*laps)
 	for n := len(u.W); lo < n; lo += lapLen {
-		hi := min(lo+lapLen, n)
-		b := Update{W: u.W[lo:hi], Grad: noGrad[:hi-lo], S: noS[:hi-lo], T: noT[:hi-lo], Keep: noKeep[:hi-lo], Out: noOut[:hi-lo]}
-		if len(u.Grad) > 0 {
-			b.Grad = u.Grad[lo:hi]
+		p.run(u, lo, min(lo+lapLen, n))
+	}
+	p.block = Update{}
+	spareLaps.Put(p)
+}
+
+// run takes elements [lo, hi) of u through its chain.
+func (p *laps) run(u *Update, lo, hi int) {
+	w := u.W[lo:hi]
+	p.block = Update{W: w, Grad: w, S: w, T: w, Out: w} // w in place of what no link reads
+	var has linkSet
+	if len(u.Grad) > 0 {
+		p.block.Grad = u.Grad[lo:hi]
+	}
+	if len(u.S) > 0 {
+		p.block.S, has = u.S[lo:hi], has|hasS
+	}
+	if len(u.T) > 0 {
+		p.block.T, has = u.T[lo:hi], has|hasT
+	}
+	if len(u.Out) > 0 {
+		p.block.Out = u.Out[lo:hi]
+	}
+	for links := u.Links; links != nil; {
+		links = p.next(links)
+		p.block.Keep = keepAll[:hi-lo]
+		if u.Keep != nil && p.set&(1<<Drop) != 0 {
+			p.block.Keep = u.Keep[lo:hi]
 		}
-		if len(u.S) > 0 {
-			b.S = u.S[lo:hi]
+		p.set |= has | always
+		loop := loops[p.set]
+		if loop == nil {
+			loop = take[unknown]
 		}
-		if len(u.T) > 0 {
-			b.T = u.T[lo:hi]
-		}
-		if u.Keep != nil {
-			b.Keep = u.Keep[lo:hi]
-		}
-		if len(u.Out) > 0 {
-			b.Out = u.Out[lo:hi]
-		}
-		var p lap
-		for links := u.Links; links != nil; {
-			links = p.next(links)
-			if u.Keep == nil {
-				p.has &^= 1 << Drop
-			}
-			if p.adaptive() {
-				b.adaptiveLap(&p)
-			} else {
-				b.lap(&p, own[:hi-lo])
-			}
-			b.Grad = own[:hi-lo]
-		}
+		loop(&p.block, &p.lap, p.update[:hi-lo])
+		p.block.Grad = p.update[:hi-lo]
 	}
 }
 
-// lap takes all elements through p, one by one. The conditions are the same for
-// all of them, so that they cost little beside the root and the quotient. Products
-// are rounded explicitly, or some compilers would fuse them with the sum.
-func (u *Update) lap(p *lap, own []float32) {
+// loops has take for the laps that most rules are, by set.
+var loops = make(map[linkSet]func(u *Update, p *lap, update []float32))
+
+func init() {
+	addLoops[[always | 1<<Descend]byte]()
+	addLoops[[always | 1<<Average | 1<<TakeAverage | 1<<Descend | hasS]byte]()
+	addLoops[[always | 1<<Average | 1<<AddAverage | 1<<Descend | hasS]byte]()
+	addLoops[[always | 1<<Average | 1<<AverageSquares | 1<<Normalize | 1<<Descend | hasS | hasT]byte]()
+}
+
+// addLoops adds loops for a rule without a penalty, and with L1 of either kind.
+func addLoops[Rule any]() {
+	addLoop[Rule]()
+	addLoop[both[Rule, [1 << AddSigns]byte]]()
+	addLoop[both[Rule, [1 << Shrink]byte]]()
+}
+
+// addLoop adds loops for a set without L2 and with it.
+func addLoop[Set any]() {
+	loops[sizeOf[Set]()] = take[Set]
+	loops[sizeOf[both[Set, [1 << AddWeights]byte]]()] = take[both[Set, [1 << AddWeights]byte]]
+}
+
+// both is as large as A and B together.
+type both[A, B any] struct {
+	_ A
+	_ B
+}
+
+// unknown stands for the set of the lap.
+type unknown struct{}
+
+// sizeOf is the set that a type stands for: that of its size.
+func sizeOf[Set any]() linkSet {
+	var s Set
+	return linkSet(unsafe.Sizeof(s))
+}
+
+// take takes all elements through p, one by one. Each link is a line or two here, and
+// a chain has only some of them. Which ones, a type says: for each type the compiler
+// makes a loop of its own, so it knows the set and leaves out what is not in it, and
+// the loop does in the time of one written by hand what that would do. Of type unknown
+// there is a loop for all other sets, which finds out at each element.
+//
+// Products are rounded explicitly, or some compilers would fuse them with the sum.
+func take[Set any](u *Update, p *lap, update []float32) {
+	has := sizeOf[Set]()
+	if has == 0 {
+		has = p.set
+	}
 	w := u.W
-	grad, s, t, keep, out := u.Grad[:len(w)], u.S[:len(w)], u.T[:len(w)], u.Keep[:len(w)], u.Out[:len(w)]
-	own = own[:len(w)]
-	has := p.has
+	grad, keep, out := u.Grad[:len(w)], u.Keep[:len(w)], u.Out[:len(w)]
+	s, t := u.S[:len(w)], u.T[:len(w)]
+	update = update[:len(w)]
 	weight, sign, factor := p.links[AddWeights].A, math.Float32bits(p.links[AddSigns].A), p.links[Multiply].A
 	sOld, sNew := p.links[Average].A, p.links[Average].B
 	tOld, tNew := p.links[AverageSquares].A, p.links[AverageSquares].B
@@ -101,9 +182,7 @@ func (u *Update) lap(p *lap, own []float32) {
 		if has&(1<<AddSigns) != 0 {
 			g += signed(sign, x)
 		}
-		if has&(1<<Multiply) != 0 {
-			x *= factor
-		}
+		x = float32(factor * x)
 		if has&(1<<Average) != 0 {
 			m = float32(sOld*m) + float32(sNew*g)
 		}
@@ -122,85 +201,40 @@ func (u *Update) lap(p *lap, own []float32) {
 		if has&(1<<Descend) != 0 {
 			x -= float32(rate * g)
 		}
-		if has&multiplyAgain != 0 {
-			x *= second
+		if has&again != 0 {
+			x = float32(second * x)
 		}
 		if has&(1<<Shrink) != 0 {
 			x = shrunk(x, by)
 		}
-		if has&(1<<Drop) != 0 {
-			live := all(keep[i])
-			x, m, v = masked(x, live), masked(m, live), masked(v, live)
+		live := all(keep[i])
+		w[i] = masked(x, live)
+		if has&hasS != 0 {
+			s[i] = masked(m, live)
 		}
-		w[i], s[i], t[i] = x, m, v
+		if has&hasT != 0 {
+			t[i] = masked(v, live)
+		}
 		if has&(1<<Store) != 0 {
 			out[i] = g
 		}
-		if has&keepUpdate != 0 {
-			own[i] = g
+		if has&continues != 0 {
+			update[i] = g
 		}
-	}
-}
-
-// allKept is a mask that drops nothing.
-var allKept = func() (keep [lapLen]bool) {
-	for i := range keep {
-		keep[i] = true
-	}
-	return keep
-}()
-
-// adaptive reports whether the lap is Adam's, which adaptiveLap is made for.
-func (p *lap) adaptive() bool {
-	const core = 1<<Average | 1<<AverageSquares | 1<<Normalize | 1<<Descend
-	const other = 1<<TakeAverage | 1<<AddAverage | 1<<Store | multiplyAgain | keepUpdate
-	return p.has&core == core && p.has&other == 0
-}
-
-// adaptiveLap is lap for Adam's, with fewer conditions: it does in about the time
-// of a loop written for one chain what that would do.
-func (u *Update) adaptiveLap(p *lap) {
-	w := u.W
-	grad, s, t, keep := u.Grad[:len(w)], u.S[:len(w)], u.T[:len(w)], u.Keep[:len(w)]
-	if p.has&(1<<Drop) == 0 {
-		keep = allKept[:len(w)]
-	}
-	addWeights, addSigns := p.has&(1<<AddWeights) != 0, p.has&(1<<AddSigns) != 0
-	shrinks := p.has&(1<<Shrink) != 0
-	weight, sign := p.links[AddWeights].A, math.Float32bits(p.links[AddSigns].A)
-	sOld, sNew := p.links[Average].A, p.links[Average].B
-	tOld, tNew := p.links[AverageSquares].A, p.links[AverageSquares].B
-	eps, rate, by := p.links[Normalize].A, p.links[Descend].A, p.links[Shrink].A
-	factor := float32(1)
-	if p.has&(1<<Multiply) != 0 {
-		factor = p.links[Multiply].A
-	}
-	for i, x := range w {
-		g := grad[i]
-		if addWeights {
-			g += float32(weight * x)
-		}
-		if addSigns {
-			g += signed(sign, x)
-		}
-		m := float32(sOld*s[i]) + float32(sNew*g)
-		v := float32(tOld*t[i]) + float32(float32(tNew*g)*g)
-		x = float32(factor*x) - float32(rate*(m/(float32(math.Sqrt(float64(v)))+eps)))
-		if shrinks {
-			x = shrunk(x, by)
-		}
-		live := all(keep[i])
-		w[i], s[i], t[i] = masked(x, live), masked(m, live), masked(v, live)
 	}
 }
 
 // The sign of a weight is as good as random, and a branch on it is mispredicted
 // half of the time; so the following do without.
 
-// signed is a number of so many bits with the sign of x, or 0 if x is.
+// signed has the bits of size and the sign of x, or is 0 if x is.
 func signed(size uint32, x float32) float32 {
 	bits := math.Float32bits(x)
-	return math.Float32frombits((size | bits&negZero) & all(bits&^negZero != 0))
+	size |= bits & negZero
+	if bits&^negZero == 0 {
+		size = 0
+	}
+	return math.Float32frombits(size)
 }
 
 // shrunk is x pulled towards 0 by a; it stops there.
