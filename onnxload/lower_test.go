@@ -1,7 +1,6 @@
 package onnxload
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -11,10 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	G "gorgonia.org/gorgonia"
-
 	"finetune/internal/corpus"
-	"finetune/internal/engine"
 	"finetune/internal/op"
 	"finetune/optim"
 )
@@ -87,68 +83,6 @@ const quantized = "mobilenetv2_qdq_int8"
 // notLowered is the corpus models that use an operator we lack.
 var notLowered = []string{"mnist_quantized"}
 
-// TestFoldShapes checks that the arithmetic on shapes leaves nothing behind.
-func TestFoldShapes(t *testing.T) {
-	m := newDraft(13).
-		input("x", "batch", 2, 3).
-		ints("zero", 0).ints("rest", -1).ints("two", 2).
-		node("Shape", names("x"), names("shape")).
-		node("Gather", names("shape", "zero"), names("batch")).
-		node("Mul", names("batch", "two"), names("rows")).
-		node("Concat", names("rows", "rest"), names("target"), attr("axis", 0)).
-		node("Reshape", names("x", "target"), names("y")).
-		output("y").model(t)
-	prog, err := m.Lower(Config{Batch: 5})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := prog.Outputs[0].Shape, []int{10, 3}; !slices.Equal(got, want) {
-		t.Errorf("got shape %v, want %v", got, want)
-	}
-	if got, want := len(prog.Graph.AllNodes()), 2; got != want {
-		t.Errorf("got %d nodes in the graph, want the input and the Reshape: %v", got, prog.Graph.AllNodes())
-	}
-}
-
-// TestFoldConstants checks a fold over float constants, and that a weight is
-// never folded even where all inputs of a node have a value.
-func TestFoldConstants(t *testing.T) {
-	m := newDraft(13).
-		input("x", 2, 2).
-		floats("w", []int64{4}, 1, 2, 3, 4).ints("square", 2, 2).
-		floats("a", nil, 3).floats("b", nil, 4).
-		node("Reshape", names("w", "square"), names("weight")).
-		node("MatMul", names("x", "weight"), names("product")).
-		node("Div", names("a", "b"), names("ratio")).
-		node("Mul", names("product", "ratio"), names("y")).
-		output("y").model(t)
-	prog, err := m.Lower(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ops []string
-	for _, n := range prog.Graph.AllNodes() {
-		if o, ok := n.Op().(*op.Op); ok {
-			ops = append(ops, o.Name)
-		}
-	}
-	if want := []string{"Reshape", "MatMul", "Mul"}; !slices.Equal(ops, want) {
-		t.Errorf("got operations %v, want %v", ops, want)
-	}
-	for _, p := range m.Params {
-		if p.Name == "w" {
-			p.Value[0] = 10 // as a training step would
-		}
-	}
-	got, err := prog.evaluate([]op.Buffer{{F: []float32{1, 0, 0, 1}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := []float32{7.5, 1.5, 2.25, 3}; !slices.Equal(got[0].F, want) {
-		t.Errorf("got %v, want %v", got[0].F, want)
-	}
-}
-
 // convNet has a convolution, a batch normalisation and a fully connected layer.
 func convNet(t *testing.T) *Model {
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -172,139 +106,6 @@ func convNet(t *testing.T) *Model {
 		node("Gemm", names("f", "fc.w", "fc.b"), names("z"), attr("transB", 1)).
 		node("LogSoftmax", names("z"), names("y")).
 		output("y").model(t)
-}
-
-// TestGradients compares gradients through lowered models, as the engine
-// computes them, with central differences.
-func TestGradients(t *testing.T) {
-	for _, mode := range []BatchNormMode{BatchNormFrozen, BatchNormTrain} {
-		m := convNet(t)
-		prog, err := m.Lower(Config{Batch: 3, Training: true, BatchNorm: mode})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, want := len(prog.Stats), map[BatchNormMode]int{BatchNormTrain: 1}[mode]; got != want {
-			t.Fatalf("%s: got %d batch statistics, want %d", mode, got, want)
-		}
-		checkGradients(t, string(mode), m, prog)
-	}
-}
-
-func checkGradients(t *testing.T, what string, m *Model, prog *Program) {
-	t.Helper()
-	rng := rand.New(rand.NewPCG(5, 6))
-	x := randomInput(rng, prog.Inputs[0])
-	y := prog.Outputs[0]
-
-	// The cost is a random linear function of the output.
-	mix := op.NewBuffer(y.Node.Dtype(), product(y.Shape))
-	for i := range mix.F {
-		mix.F[i] = float32(rng.NormFloat64())
-	}
-	weights := op.Input(prog.Graph, "cost weights", y.Node.Dtype(), y.Shape...)
-	prog.Bind[weights] = mix
-	weighted, err := op.Mul(y.Node, weights)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []int
-	for i := range y.Shape {
-		all = append(all, i)
-	}
-	cost, err := op.ReduceSum(weighted, all, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	var trained []*optim.Param
-	var leaves []*G.Node
-	for _, p := range m.Params {
-		if p.Trainable {
-			trained = append(trained, p)
-			leaves = append(leaves, prog.Params[p])
-		}
-	}
-	grads, err := engine.Backprop(cost, leaves)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vm, err := engine.Compile(append([]*G.Node{cost, y.Node}, grads...), prog.Bind)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer vm.Close()
-	copy(vm.Buffer(prog.Inputs[0].Node).F, x.F)
-	run := func() float64 {
-		if err := vm.Run(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-		var sum float64 // in float64, unlike the cost node's own
-		for i, v := range vm.Buffer(y.Node).F {
-			sum += float64(v) * float64(mix.F[i])
-		}
-		return sum
-	}
-	run()
-	var computed [][]float32
-	for _, g := range grads {
-		computed = append(computed, slices.Clone(vm.Buffer(g).F))
-	}
-	for i, p := range trained {
-		got := computed[i]
-		var worst, scale float64
-		const eps = 1e-2
-		for k := range p.Value {
-			old := p.Value[k]
-			p.Value[k] = old + eps
-			up := run()
-			p.Value[k] = old - eps
-			down := run()
-			p.Value[k] = old
-			want := (up - down) / (2 * eps)
-			worst = max(worst, math.Abs(float64(got[k])-want))
-			scale = max(scale, math.Abs(want))
-		}
-		// The bias before a normalisation by the batch has no effect at all.
-		if worst > 5e-3*scale+2e-4 {
-			t.Errorf("%s: gradient of %s: got off by %g, want under 0.5%% of %g", what, p.Name, worst, scale)
-		}
-	}
-}
-
-// TestWeightsBehindReshape checks that weights which a Reshape stands before
-// are trained through it: mnist-8 keeps its last matrix that way.
-func TestWeightsBehindReshape(t *testing.T) {
-	m, err := Open(corpus.Path(t, "models/mnist-8.onnx"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	prog, err := m.Lower(Config{Batch: 2, Training: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var leaves []*G.Node
-	for _, p := range m.Params {
-		if p.Trainable {
-			leaves = append(leaves, prog.Params[p])
-		}
-	}
-	all := []int{0, 1}
-	cost, err := op.ReduceSum(prog.Outputs[0].Node, all, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	grads, err := engine.Backprop(cost, leaves)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := len(leaves), 6; got != want {
-		t.Errorf("got %d trained parameters, want %d", got, want)
-	}
-	for i, g := range grads {
-		if g == nil {
-			t.Errorf("got no gradient for %s, want one", prog.NodeName(leaves[i]))
-		}
-	}
 }
 
 func TestStats(t *testing.T) {
@@ -335,55 +136,6 @@ func TestNodeNames(t *testing.T) {
 		known = known || slices.ContainsFunc(m.Params, func(p *optim.Param) bool { return p.Name == name })
 		if !known && name != "x" {
 			t.Errorf("got name %q for %v, want one of the model", name, n)
-		}
-	}
-}
-
-func TestLogits(t *testing.T) {
-	x := func() *draft { return newDraft(13).input("x", "n", 4, 1, 1).ints("flat", 0, -1).ints("last", 2, 3) }
-	old := func() *draft { return newDraft(9).input("x", "n", 4, 1, 1).ints("flat", 0, -1) }
-	tests := []struct {
-		name       string
-		draft      *draft
-		activation string
-		axis       int
-		logits     string // node that the logits come from
-	}{
-		{"none", x().node("Relu", names("x"), names("y")), "", -1, "y_node"},
-		{"sigmoid", x().node("Relu", names("x"), names("r")).node("Sigmoid", names("r"), names("y")), "sigmoid", -1, "r_node"},
-		{"softmax", x().node("Relu", names("x"), names("r")).node("Softmax", names("r"), names("y"), attr("axis", 1)), "softmax", 1, "r_node"},
-		{"negative axis", x().node("Softmax", names("x"), names("y"), attr("axis", -3)), "softmax", 1, "x"},
-		{"old rule", old().node("LogSoftmax", names("x"), names("y")), "logsoftmax", 1, "x"},
-		{"flattened", x().node("Softmax", names("x"), names("s"), attr("axis", 1)).
-			node("Flatten", names("s"), names("f")).node("Identity", names("f"), names("y")), "softmax", 1, "-"},
-		{"squeezed", x().node("LogSoftmax", names("x"), names("s"), attr("axis", 1)).
-			node("Squeeze", names("s", "last"), names("y")), "logsoftmax", 1, "-"},
-		{"cast", x().node("Sigmoid", names("x"), names("s")).
-			node("Cast", names("s"), names("y"), attr("to", 11)), "sigmoid", -1, "x"},
-		{"not of a float", x().node("Sigmoid", names("x"), names("s")).
-			node("Cast", names("s"), names("y"), attr("to", 7)), "", -1, "y_node"},
-		{"dropout", x().node("Sigmoid", names("x"), names("s")).
-			node("Dropout", names("s"), names("y")), "sigmoid", -1, "x"},
-		{"used further", x().node("Softmax", names("x"), names("s"), attr("axis", 1)).
-			node("Relu", names("s"), names("y")), "", -1, "y_node"},
-		{"group broken up", x().ints("pairs", -1, 2).node("Softmax", names("x"), names("s"), attr("axis", 1)).
-			node("Reshape", names("s", "pairs"), names("y")), "", -1, "y_node"},
-	}
-	for _, test := range tests {
-		prog, err := test.draft.output("y").model(t).Lower(Config{Batch: 3})
-		if err != nil {
-			t.Errorf("%s: %v", test.name, err)
-			continue
-		}
-		p := prog.Outputs[0]
-		if p.Activation != test.activation || p.Axis != test.axis {
-			t.Errorf("%s: got activation %q on axis %d, want %q on %d", test.name, p.Activation, p.Axis, test.activation, test.axis)
-		}
-		if !slices.Equal([]int(p.Logits.Shape()), p.Shape) {
-			t.Errorf("%s: got logits of shape %v, want %v", test.name, p.Logits.Shape(), p.Shape)
-		}
-		if got := prog.NodeName(p.Logits); test.logits != "-" && got != test.logits {
-			t.Errorf("%s: got logits from %q, want %q", test.name, got, test.logits)
 		}
 	}
 }
