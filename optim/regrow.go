@@ -26,17 +26,18 @@ import (
 // A weight that has no gradient does not grow, as those of pixels in a corner that
 // are always black: it would be zero without being pruned. Where too few have one,
 // fewer are exchanged. One that has grown may lose its gradient in the step after, by
-// what was dropped; [Param.Zeros] is then greater than [Param.Pruned]. With rigl such
-// are dropped again while hardly any grow any more, with set a few may remain.
+// what was dropped; [Param.Zeros] is then greater than [Param.Pruned]. Such go at the
+// next exchange. The last one is of hardly any weights with rigl; with set, a few may
+// remain.
 //
 // Mocanu, Mocanu, Stone, Nguyen, Gibescu and Liotta, "Scalable training of
 // artificial neural networks with adaptive sparse connectivity inspired by network
 // science", Nature Communications 9, 2018, who drop positive and negative weights
-// apart, give new ones random values, and do not look at gradients; Evci, Gale, Menick, Castro and Elsen,
-// "Rigging the Lottery: Making All Tickets Winners", ICML 2020, from whose code the
-// details are. Both keep to one sparsity from the first step to the last. While it
-// rises, this is the regeneration of Liu et al., "Sparse Training via Boosting
-// Pruning Plasticity with Neuroregeneration", NeurIPS 2021.
+// apart, give new ones random values, and do not look at gradients; Evci, Gale,
+// Menick, Castro and Elsen, "Rigging the Lottery: Making All Tickets Winners", ICML
+// 2020, from whose code the details are. Both keep to one sparsity from the first
+// step to the last. While it rises, this is the regeneration of Liu et al., "Sparse
+// Training via Boosting Pruning Plasticity with Neuroregeneration", NeurIPS 2021.
 type Regrowth string
 
 // The ways to regrow.
