@@ -104,8 +104,11 @@ func usageOf(flag string, err error) error {
 	if flag != "" {
 		e.what = flag + ": " + e.what
 	}
-	if strings.Contains(e.what, "selector") {
+	switch {
+	case strings.Contains(e.what, "selector"):
 		e.hints = []string{"`finetune help selectors` tells how parameters are chosen"}
+	case strings.HasPrefix(strings.TrimPrefix(e.what, "--"), "sparsity") && strings.Contains(e.what, " not "):
+		e.hints = []string{"it is a share of the weights: 0.9 is nine of ten"}
 	}
 	return e
 }

@@ -99,6 +99,7 @@ is --sparsity, a share: of n weights exactly n times that go, the same in every
 layer, unless --global ranks all layers together or --erdos-renyi gives each a
 density by its shape: the sum of its axes over their product. --dense-first and
 --dense-last leave the ends of the network alone, where no selector names them.
+What is frozen is pruned only where a selector names it.
 
 What goes first, --prune-score:
 
@@ -112,7 +113,8 @@ What goes first, --prune-score:
 
 What goes together, --prune-pattern:
 
-  2:4, 4:8, …         of four neighbours along the inputs two stay
+  2:4, 4:8, …         of four neighbours along the inputs two stay; where the
+                      last ones are fewer, up to two of these
   4x1, 1x4, 16x1, …   blocks of the matrix that the first axis and all others
                       make
   rows, columns       of that matrix
