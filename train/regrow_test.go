@@ -212,8 +212,8 @@ func TestRegrowSameBytes(t *testing.T) {
 	}
 }
 
-// TestKeptZerosNeverGrow has zeros in the model that are to stay, in a run and in
-// the same run resumed. See also TestResumeIsUninterrupted.
+// TestKeptZerosNeverGrow has zeros in the model that are to stay, and may come back
+// where they are not. TestResumeIsUninterrupted has the same with a run resumed.
 func TestKeptZerosNeverGrow(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		m := convnet().model(t)
