@@ -126,16 +126,6 @@ var compactParts = split(func(a *compactArgs, lo, hi int) {
 	}
 })
 
-// rooms are pieces of memory that are needed together.
-func rooms(sizes [3]int) (x [3][]float32, all *[]float32) {
-	all = getPanels(sizes[0] + sizes[1] + sizes[2])
-	rest := *all
-	for i, n := range sizes {
-		x[i], rest = rest[:n], rest[n:]
-	}
-	return x, all
-}
-
 // CompactProduct is a SparseProduct for weights of which whole rows or columns
 // are zero.
 type CompactProduct struct {
@@ -165,16 +155,17 @@ func (p *CompactProduct) Run(a, b, c []float32, z *Pruned, then Epilogue) {
 	if p.trans {
 		inner, outer, k, n, ldb = p.cols, p.rows, p.allCols, p.allRows, len(p.cols)
 	}
-	x, all := rooms([3]int{p.m * len(inner), p.weights(), p.m * len(outer)})
-	defer panelRooms.put(all)
-	pickChannels(x[0], a, p.m, inner, k, 1)
-	p.pick(x[1], b)
+	shared := getShared(p.m*len(inner) + p.weights() + p.m*len(outer))
+	defer shared.put()
+	left, weights, results := shared.take(p.m*len(inner)), shared.take(p.weights()), shared.take(p.m*len(outer))
+	pickChannels(left, a, p.m, inner, k, 1)
+	p.pick(weights, b)
 	if len(outer) == n {
-		GemmThen(false, p.trans, p.m, n, len(inner), 1, x[0], len(inner), x[1], ldb, 0, c, n, then)
+		GemmThen(false, p.trans, p.m, n, len(inner), 1, left, len(inner), weights, ldb, 0, c, n, then)
 		return
 	}
-	Gemm(false, p.trans, p.m, len(outer), len(inner), 1, x[0], len(inner), x[1], ldb, 0, x[2], len(outer))
-	spreadChannels(c, x[2], p.m, outer, n, 1)
+	Gemm(false, p.trans, p.m, len(outer), len(inner), 1, left, len(inner), weights, ldb, 0, results, len(outer))
+	spreadChannels(c, results, p.m, outer, n, 1)
 	finishParts.do(p.m, max(1, chunk/n), finishArgs{c, then, n, p.m})
 }
 
@@ -218,11 +209,12 @@ func (p *CompactGradient) Cost(z *Pruned) float64 {
 func (p *CompactGradient) Run(a, b, c []float32, z *Pruned) {
 	p.update(z)
 	m, n := len(p.rows), len(p.cols)
-	x, all := rooms([3]int{p.k * m, p.k * n, m * n})
-	defer panelRooms.put(all)
-	pickChannels(x[0], a, p.k, p.rows, p.allRows, 1)
-	pickChannels(x[1], b, p.k, p.cols, p.allCols, 1)
-	Gemm(true, false, m, n, p.k, 1, x[0], m, x[1], n, 0, x[2], n)
-	p.spread(c, x[2])
+	shared := getShared(p.k*m + p.k*n + m*n)
+	defer shared.put()
+	left, right, weights := shared.take(p.k*m), shared.take(p.k*n), shared.take(m*n)
+	pickChannels(left, a, p.k, p.rows, p.allRows, 1)
+	pickChannels(right, b, p.k, p.cols, p.allCols, 1)
+	Gemm(true, false, m, n, p.k, 1, left, m, right, n, 0, weights, n)
+	p.spread(c, weights)
 	z.Clear(c)
 }

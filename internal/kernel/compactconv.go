@@ -59,16 +59,18 @@ func (v *CompactConv) outputs() channels { return channels{v.rows, v.allRows, v.
 func (v *CompactConv) run(f func(c *Conv, x, w, y []float32, ep Epilogue), x []float32, from channels, w, y []float32, to channels, ep Epilogue) {
 	v.plan()
 	n := v.conv.N
-	some, all := rooms([3]int{n * len(from.left) * from.size, v.weights(), n * len(to.left) * to.size})
-	defer panelRooms.put(all)
-	pickChannels(some[0], x, n, from.left, from.all, from.size)
-	v.pick(some[1], w)
+	inputs, results := n*len(from.left)*from.size, n*len(to.left)*to.size
+	shared := getShared(inputs + v.weights() + results)
+	defer shared.put()
+	smallX, smallW, smallY := shared.take(inputs), shared.take(v.weights()), shared.take(results)
+	pickChannels(smallX, x, n, from.left, from.all, from.size)
+	v.pick(smallW, w)
 	if len(to.left) == to.all {
-		f(v.small, some[0], some[1], y, ep)
+		f(v.small, smallX, smallW, y, ep)
 		return
 	}
-	f(v.small, some[0], some[1], some[2], Epilogue{})
-	spreadChannels(y, some[2], n, to.left, to.all, to.size)
+	f(v.small, smallX, smallW, smallY, Epilogue{})
+	spreadChannels(y, smallY, n, to.left, to.all, to.size)
 	finishParts.do(n*to.all, max(1, chunk/to.size), finishArgs{y, ep, to.size, to.all})
 }
 
@@ -77,13 +79,14 @@ func (v *CompactConv) BackwardWeights(x, dy, dw []float32, z *Pruned) {
 	v.conv.check(x, dw, dy)
 	v.plan()
 	s := v.small
-	some, all := rooms([3]int{s.N * s.C * s.pixels(), s.N * s.M * s.outputs(), v.weights() + s.Scratch()})
-	defer panelRooms.put(all)
-	pickChannels(some[0], x, s.N, v.cols, v.allCols, s.pixels())
-	pickChannels(some[1], dy, s.N, v.rows, v.allRows, s.outputs())
-	w := some[2][:v.weights()]
-	s.BackwardWeights(some[0], some[1], w, some[2][v.weights():])
-	v.spread(dw, w)
+	inputs, outputs := s.N*s.C*s.pixels(), s.N*s.M*s.outputs()
+	shared := getShared(inputs + outputs + v.weights() + s.Scratch())
+	defer shared.put()
+	smallX, smallY, smallW := shared.take(inputs), shared.take(outputs), shared.take(v.weights())
+	pickChannels(smallX, x, s.N, v.cols, v.allCols, s.pixels())
+	pickChannels(smallY, dy, s.N, v.rows, v.allRows, s.outputs())
+	s.BackwardWeights(smallX, smallY, smallW, shared.take(s.Scratch()))
+	v.spread(dw, smallW)
 	z.Clear(dw)
 }
 

@@ -1,20 +1,27 @@
 package kernel
 
-// memory is what a task works in.
+// memory is what a task works in, or what the tasks of a call share.
 type memory struct {
 	floats []float32
 	used   int
+	home   *freeList[memory]
 }
 
-var memories freeList[memory]
+// Calls need more than tasks, and few at a time: they have a list of their own.
+var taskMemories, callMemories freeList[memory]
 
-// getMemory returns memory with room for n elements.
-func getMemory(n int) *memory {
-	m := memories.get()
+// getMemory returns memory of a task with room for n elements.
+func getMemory(n int) *memory { return memoryOf(&taskMemories, n) }
+
+// getShared is getMemory for a call.
+func getShared(n int) *memory { return memoryOf(&callMemories, n) }
+
+func memoryOf(home *freeList[memory], n int) *memory {
+	m := home.get()
 	if len(m.floats) < n {
 		m.floats = make([]float32, n)
 	}
-	m.used = 0
+	m.used, m.home = 0, home
 	return m
 }
 
@@ -24,4 +31,4 @@ func (m *memory) take(n int) []float32 {
 	return m.floats[m.used-n : m.used : m.used]
 }
 
-func (m *memory) put() { memories.put(m) }
+func (m *memory) put() { m.home.put(m) }

@@ -130,8 +130,8 @@ var (
 // the outputs.
 func (s *patchingGradient) run(x, dy, dw, scratch []float32) {
 	shared := getShared(s.room())
-	defer patchingShared.put(shared)
-	a := patchingGradientArgs{s: s, x: x, dy: dy, dw: dw, scratch: scratch, shared: *shared}
+	defer shared.put()
+	a := patchingGradientArgs{s: s, x: x, dy: dy, dw: dw, scratch: scratch, shared: shared.take(s.room())}
 	for a.round = range s.rounds {
 		r := s.rounds[a.round]
 		patchingReads.do((r[1]-r[0])*(s.sourcePanels+s.resultPanels), 1, a)

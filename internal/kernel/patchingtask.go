@@ -11,18 +11,8 @@ var (
 	patchingFirst = split(patchingPrepare)
 	patchingParts = split(patchingPart)
 
-	patchingShared freeList[[]float32]
-	patchingTasks  freeList[patchingTask]
+	patchingTasks freeList[patchingTask]
 )
-
-// getShared takes memory for all tasks of a call.
-func getShared(n int) *[]float32 {
-	shared := patchingShared.get()
-	if len(*shared) < n {
-		*shared = make([]float32, n)
-	}
-	return shared
-}
 
 // run computes the results y of source x under weights w.
 func (s *patching) run(x, w, y []float32, ep Epilogue) {
@@ -32,8 +22,8 @@ func (s *patching) run(x, w, y []float32, ep Epilogue) {
 		first, then, size = len(s.groups)*s.panels(), panels, s.v.size
 	}
 	shared := getShared(size)
-	defer patchingShared.put(shared)
-	args := patchingArgs{s, x, w, y, ep, *shared}
+	defer shared.put()
+	args := patchingArgs{s, x, w, y, ep, shared.take(size)}
 	patchingFirst.do(first, 1, args)
 	patchingParts.do(then, 1, args)
 }

@@ -79,9 +79,9 @@ func (v *SparseConv) BackwardWeights(x, dy, dw []float32, z *Pruned) {
 	v.conv.check(x, dw, dy)
 	s := v.gradient
 	s.update(z)
-	room := getPanels(s.scratch())
-	defer panelRooms.put(room)
-	s.correlation.compute(x, dy, dw, *room, s)
+	shared := getShared(s.scratch())
+	defer shared.put()
+	s.correlation.compute(x, dy, dw, shared.take(s.scratch()), s)
 }
 
 // sparseSweep is a sweep whose weights are lists.

@@ -370,7 +370,8 @@ func checkConv(t *testing.T, c *Conv, random *rand.Rand, error float64) {
 
 // spoilMemory fills what tasks are about to work in with numbers of no use.
 func spoilMemory() {
-	m := getMemory(1 << 16)
-	defer m.put()
-	fill(m.floats[:1<<16], 100)
+	for _, m := range []*memory{getMemory(1 << 16), getShared(1 << 16)} {
+		fill(m.floats, 100)
+		m.put()
+	}
 }
