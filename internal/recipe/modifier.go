@@ -14,12 +14,13 @@ import (
 // modifier is one of a SparseML recipe. Its fields are taken one by one, the first
 // mistake is kept, and what is left in the end is a mistake too.
 type modifier struct {
-	t      *translation
-	name   string // with its !
-	line   int
-	fields []pair
-	known  []string // names of fields that were asked for
-	err    error
+	t         *translation
+	variables *variables
+	name      string // with its !
+	line      int
+	fields    []pair
+	known     []string // names of fields that were asked for
+	err       error
 }
 
 func (m *modifier) fail(line int, format string, args ...any) {
@@ -36,7 +37,7 @@ func (m *modifier) take(key string) (n ast.Node, line int, ok bool) {
 			continue
 		}
 		m.fields = slices.Delete(slices.Clone(m.fields), i, i+1)
-		at, err := m.t.resolve(f.value)
+		at, err := m.variables.resolve(f.value)
 		if err != nil {
 			m.fail(f.line, "%s: %v", key, err)
 			return nil, f.line, false
@@ -153,7 +154,7 @@ func (m *modifier) selectors(n ast.Node, key string) (selectors []string) {
 		items = []ast.Node{n}
 	}
 	for _, item := range items {
-		at, err := m.t.resolve(item)
+		at, err := m.variables.resolve(item)
 		if err != nil {
 			m.fail(lineOf(item), "%s: %v", key, err)
 			return nil

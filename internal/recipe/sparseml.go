@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -13,7 +14,9 @@ import (
 )
 
 // A SparseML recipe is lists of modifiers under names that end in modifiers, and
-// variables beside them. A modifier acts from its start_epoch to its end_epoch.
+// variables beside them; or several such maps, its stages, on the same clock: a
+// modifier acts from its start_epoch to its end_epoch, and the run is as long as
+// the last of them.
 // translate says the same in settings, as far as they can; the rest is an error,
 // or a note where it has no bearing on the model.
 
@@ -28,57 +31,55 @@ var modifiers = []struct {
 	{"!LearningRateFunctionModifier", (*translation).learningRate},
 	{"!SetWeightDecayModifier", (*translation).weightDecay},
 	{"!TrainableParamsModifier", (*translation).trainable},
-	{"!ConstantPruningModifier", (*translation).constantPruning},
 	{"!GMPruningModifier", (*translation).pruning},
 	{"!MagnitudePruningModifier", (*translation).pruning},
 	{"!GlobalMagnitudePruningModifier", (*translation).pruning},
 	{"!RigLPruningModifier", (*translation).regrowth},
+	{"!ConstantPruningModifier", (*translation).constantPruning},
 }
 
 // translation is a SparseML recipe on its way to settings.
 type translation struct {
-	d         *document
-	variables map[string]ast.Node
-	steps     int     // of expressions, so far
-	epochs    float64 // length of the run, to the end of the last modifier
-	rates     []rate
-	gradual   *gradual // the first modifier that prunes
-	frozen    bool     // everything, until a modifier says otherwise
-	entries   []Entry
-	notes     []string
+	d       *document
+	steps   int     // of expressions, so far
+	epochs  float64 // length of the run, to the end of the last modifier
+	begun   bool    // an EpochRangeModifier begins with the run
+	rates   []rate
+	gradual *gradual  // of the first modifier that prunes
+	pruner  *modifier // which that is
+	frozen  bool      // everything, until a modifier says otherwise
+	entries []Entry
+	notes   []string
 }
 
 func isGroup(key string) bool { return key == "modifiers" || strings.HasSuffix(key, "_modifiers") }
 
 // isSparseML reports whether d is a recipe of SparseML.
 func (d *document) isSparseML() bool {
-	return slices.ContainsFunc(d.root, func(p pair) bool { return isGroup(p.key) || strings.HasSuffix(p.key, "_stage") })
+	return slices.ContainsFunc(d.root, func(p pair) bool {
+		_, stage, _ := d.stage(p)
+		return stage || isGroup(p.key)
+	})
+}
+
+// stage reads a stage: a map with lists of modifiers and variables of its own, or
+// any map that is named as one. The epochs of all stages are those of one run.
+func (d *document) stage(p pair) (pairs []pair, ok bool, err error) {
+	at, err := d.follow(p.value)
+	if _, isMap := at.(ast.MapNode); err != nil || !isMap || isGroup(p.key) {
+		return nil, false, err
+	}
+	pairs, err = d.pairs(at, p.key)
+	ok = slices.ContainsFunc(pairs, func(p pair) bool { return isGroup(p.key) })
+	return pairs, ok || strings.HasSuffix(p.key, "_stage"), err
 }
 
 // translate reads d, a recipe of SparseML.
 func translate(d *document) ([]Entry, []string, error) {
-	t := &translation{d: d, variables: map[string]ast.Node{}}
-	var list []*modifier
-	for _, p := range d.root {
-		if strings.HasSuffix(p.key, "_stage") {
-			return nil, nil, d.fail(p.line, "%s: a recipe of stages is not read; make each a recipe", p.key)
-		}
-		if !isGroup(p.key) {
-			t.variables[p.key] = p.value
-			continue
-		}
-		items, ok, err := d.items(p.value)
-		if err == nil && !ok {
-			err = d.fail(p.line, "%s is not a list of !Modifiers", p.key)
-		}
-		for i := 0; err == nil && i < len(items); i++ {
-			var m *modifier
-			m, err = t.modifier(items[i])
-			list = append(list, m)
-		}
-		if err != nil {
-			return nil, nil, err
-		}
+	t := &translation{d: d}
+	list, err := t.modifiers(d.root, nil)
+	if err != nil {
+		return nil, nil, err
 	}
 	t.note(0, "SparseML's recipes leave the optimizer to others: it is adamw, unless --optimizer says another")
 	for _, m := range list {
@@ -104,12 +105,65 @@ func translate(d *document) ([]Entry, []string, error) {
 	if t.epochs <= 0 {
 		return nil, nil, d.fail(0, "no end_epoch says how long the run is")
 	}
-	err := t.learningRates()
+	err = t.learningRates()
 	return t.entries, t.notes, err
 }
 
+// modifiers reads the lists of modifiers of a map, and of its stages. outer are the
+// variables around it, which its own come before.
+func (t *translation) modifiers(list []pair, outer map[string]ast.Node) ([]*modifier, error) {
+	own := &variables{t, maps.Clone(outer)}
+	if own.values == nil {
+		own.values = map[string]ast.Node{}
+	}
+	var groups, stages []pair
+	for _, p := range list {
+		_, stage, err := t.d.stage(p)
+		switch {
+		case err != nil:
+			return nil, err
+		case isGroup(p.key):
+			groups = append(groups, p)
+		case stage && outer == nil:
+			stages = append(stages, p)
+		default:
+			own.values[p.key] = p.value
+		}
+	}
+	var found []*modifier
+	for _, p := range groups {
+		items, ok, err := t.d.items(p.value)
+		if err == nil && !ok {
+			err = t.d.fail(p.line, "%s is not a list of !Modifiers, as SparseML's recipes have them", p.key)
+		}
+		for i := 0; err == nil && i < len(items); i++ {
+			var m *modifier
+			m, err = t.modifier(items[i], own)
+			found = append(found, m)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range stages {
+		pairs, _, err := t.d.stage(p)
+		if err == nil && !slices.ContainsFunc(pairs, func(p pair) bool { return isGroup(p.key) }) {
+			err = t.d.fail(p.line, "%s has no list of !Modifiers", p.key)
+		}
+		var inner []*modifier
+		if err == nil {
+			inner, err = t.modifiers(pairs, own.values)
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, inner...)
+	}
+	return found, nil
+}
+
 // modifier reads one element of a list of modifiers.
-func (t *translation) modifier(n ast.Node) (*modifier, error) {
+func (t *translation) modifier(n ast.Node, v *variables) (*modifier, error) {
 	at, err := t.d.follow(n)
 	if err != nil {
 		return nil, err
@@ -118,7 +172,7 @@ func (t *translation) modifier(n ast.Node) (*modifier, error) {
 	if !ok {
 		return nil, t.d.fail(lineOf(n), "%s stands where a !Modifier is wanted", shapeOf(at))
 	}
-	m := &modifier{t: t, name: strings.TrimSuffix(tag.Start.Value, ":"), line: lineOf(tag)}
+	m := &modifier{t: t, variables: v, name: strings.TrimSuffix(tag.Start.Value, ":"), line: lineOf(tag)}
 	var names []string
 	for _, kind := range modifiers {
 		names = append(names, kind.name)
@@ -138,61 +192,10 @@ func (t *translation) modifier(n ast.Node) (*modifier, error) {
 // measure makes the run at least as long as m.
 func (t *translation) measure(m *modifier) {
 	fields := m.fields
-	t.epochs = max(t.epochs, m.number("start_epoch", -1), m.number("end_epoch", -1))
+	start := m.number("start_epoch", -1)
+	t.epochs = max(t.epochs, start, m.number("end_epoch", -1))
+	t.begun = t.begun || m.name == "!EpochRangeModifier" && start <= 0
 	m.fields, m.known = fields, nil
-}
-
-// resolve looks up what stands for something else: aliases, and eval(…).
-func (t *translation) resolve(n ast.Node) (ast.Node, error) {
-	for {
-		at, err := t.d.follow(n)
-		if err != nil {
-			return nil, err
-		}
-		s, ok := at.(*ast.StringNode)
-		if !ok {
-			return at, nil
-		}
-		inner, found := strings.CutPrefix(s.Value, "eval(")
-		inner, closed := strings.CutSuffix(inner, ")")
-		if !found || !closed {
-			return at, nil
-		}
-		if t.steps++; t.steps > mostSteps {
-			return nil, fmt.Errorf("%s takes too long, or needs itself", s.Value)
-		}
-		if value := t.variables[strings.TrimSpace(inner)]; value != nil {
-			n = value
-			continue
-		}
-		v, err := expression{inner, t.variable, &t.steps}.result()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.Value, err)
-		}
-		// A number in the place of the text that it was.
-		return &ast.StringNode{BaseNode: &ast.BaseNode{}, Token: s.Token, Value: number(v)}, nil
-	}
-}
-
-// variable is the number that a name stands for.
-func (t *translation) variable(name string) (float64, error) {
-	n := t.variables[name]
-	if n == nil {
-		return 0, fmt.Errorf("there is no variable %s", name)
-	}
-	at, err := t.resolve(n)
-	if err != nil {
-		return 0, err
-	}
-	v, err := t.d.value(at, name)
-	if err != nil {
-		return 0, err
-	}
-	x, err := parseFloat(v.Text)
-	if err != nil {
-		return 0, fmt.Errorf("variable %s is %q, want a number", name, v.Text)
-	}
-	return x, nil
 }
 
 func (t *translation) note(line int, format string, args ...any) {
@@ -215,7 +218,7 @@ func (t *translation) add(key string, line int, texts ...string) {
 }
 
 func (t *translation) epochRange(m *modifier) {
-	if m.number("start_epoch", 0) > 0 {
+	if m.number("start_epoch", 0) > 0 && !t.begun {
 		m.fail(m.line, "start_epoch is after the start of the run")
 	}
 	m.needed("end_epoch")
@@ -223,10 +226,15 @@ func (t *translation) epochRange(m *modifier) {
 
 // fromStart takes the epochs of a modifier that acts during the whole run.
 func (t *translation) fromStart(m *modifier) {
-	if start := m.number("start_epoch", -1); start > 0 {
+	t.whole(m, m.number("start_epoch", -1), m.number("end_epoch", -1))
+}
+
+// whole reports a start or an end within the run.
+func (t *translation) whole(m *modifier, start, end float64) {
+	if start > 0 {
 		m.fail(m.line, "start_epoch is %v, and what it does is done from the start of a run or not at all", start)
 	}
-	if end := m.number("end_epoch", -1); end >= 0 && math.Ceil(end) < t.epochs {
+	if end >= 0 && math.Ceil(end) < t.epochs {
 		m.fail(m.line, "end_epoch is %v, and what it does is done until the end of a run, epoch %v, or not at all", end, t.epochs)
 	}
 }

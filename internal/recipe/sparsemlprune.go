@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func (t *translation) regrowth(m *modifier) {
 	if g.mask = m.mask(); g.mask != "unstructured" {
 		m.fail(m.line, "mask_type is %q, want unstructured", g.mask)
 	}
-	g.score = "magnitude"
+	g.shape, g.score = "RigL's", "magnitude"
 	all, _ := m.boolean("global_sparsity", true)
 	strategy, line := m.text("sparsity_strategy", "erdos_renyi_kernel")
 	switch {
@@ -68,10 +69,29 @@ func (m *modifier) gradual() gradual {
 	if g.end < g.begin {
 		m.fail(m.line, "end_epoch is %v, want at least start_epoch, which is %v", g.end, g.begin)
 	}
-	if stays, line := m.boolean("leave_enabled", true); !stays {
-		m.fail(line, "leave_enabled is false, and weights that are pruned stay so")
+	if stays, line := m.boolean("leave_enabled", true); !stays && math.Ceil(g.end) < m.t.epochs {
+		m.fail(line, "leave_enabled is false, and weights that are pruned stay so, here until epoch %s: end the run with epoch %s, and go on from the model that it writes with a recipe that does not prune",
+			number(m.t.epochs), number(g.end))
 	}
 	return g
+}
+
+// differs is the first field of SparseML's in which g is not like first, and both
+// values; update_frequency is none, for it has no bearing.
+func (first gradual) differs(g gradual) (field string, own, others any) {
+	for _, f := range []struct {
+		name        string
+		own, others any
+	}{
+		{"start_epoch", g.begin, first.begin}, {"end_epoch", g.end, first.end}, {"inter_func", g.shape, first.shape},
+		{"mask_type", g.mask, first.mask}, {"score_type", g.score, first.score}, {"global_sparsity", g.global, first.global},
+		{"sparsity_strategy by shape", g.kernel, first.kernel}, {"init_update_fraction", g.regrow, first.regrow},
+	} {
+		if f.own != f.others {
+			return f.name, f.own, f.others
+		}
+	}
+	return "", nil, nil
 }
 
 // prune says what goes, a share under the key of the modifier, and how.
@@ -80,14 +100,15 @@ func (t *translation) prune(m *modifier, g gradual, key string) {
 	if m.err != nil {
 		return
 	}
-	if t.gradual != nil {
-		if *t.gradual != g {
-			m.fail(m.line, "epochs, update_frequency, inter_func, mask_type, score_type, global_sparsity and regrowth have to be those of the other modifiers that prune")
-		}
+	if t.gradual == nil {
+		t.gradual, t.pruner = &g, m
+		t.ramp(m, g)
 		return
 	}
-	t.gradual = &g
-	t.ramp(m, g)
+	if what, own, others := t.gradual.differs(g); what != "" {
+		m.fail(m.line, "%s is %v, and %v in %s of line %d: what is pruned in one run is pruned by one course and one rule; make them equal, or prune one after the other, each run going on from the model of the one before with `keep-zeros: true`",
+			what, own, others, t.pruner.name, t.pruner.line)
+	}
 }
 
 // targets reads which parameters lose how much: a share of params, or a map from
@@ -191,13 +212,18 @@ var pattern = regexp.MustCompile(`^\d+[:x]\d+$`)
 // constantPruning keeps the zeros that a model comes with, in all of its weights:
 // what a model has is kept as a whole or not at all.
 func (t *translation) constantPruning(m *modifier) {
-	t.fromStart(m)
 	m.unused("the zeros stay as they are", "update_frequency", "log_types")
 	names, line := m.params("params")
 	if len(names) == 0 {
 		m.fail(line, "params is missing")
 		return
 	}
+	start, end := m.number("start_epoch", -1), m.number("end_epoch", -1)
+	if start > 0 && t.gradual != nil && start >= t.gradual.end {
+		t.note(m.line, "%s: what %s of line %d has pruned stays so", m.name, t.pruner.name, t.pruner.line)
+		return
+	}
+	t.whole(m, start, end)
 	if !slices.Contains(names, prunable) && !slices.Contains(names, "*") {
 		t.note(line, "%s: zeros are kept in all weights, not in these alone", m.name)
 	}

@@ -68,7 +68,7 @@ func (t *translation) learningRates() error {
 	switch {
 	case len(t.rates) > 1:
 		m := t.rates[1].m
-		return t.d.fail(m.line, "%s: the learning rate may follow one function, and a linear one before it that climbs to its init_lr", m.name)
+		return t.d.fail(m.line, "%s: the learning rate may follow one function, and a linear one before it that climbs to its init_lr; make each further one a run of its own, from the model of the run before", m.name)
 	case r.start > 0:
 		return t.d.fail(r.m.line, "%s: start_epoch is %v, and nothing says what the learning rate is before", r.m.name, r.start)
 	case math.Ceil(r.end) < t.epochs:
