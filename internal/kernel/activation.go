@@ -93,6 +93,13 @@ func ClipGrad(out, y, g []float32, low, high float32) {
 // Exp computes e to the x, with a relative error of at most 1.5e-7.
 func Exp(out, x []float32) { point(expPoints, pointArgs{out: out, x: x}) }
 
+// ExpGrad computes g·y for y = Exp(x).
+func ExpGrad(out, y, g []float32) { point(expGrad, pointArgs{out: out, x: y, g: g}) }
+
+var expGrad = split(func(a *pointArgs, lo, hi int) {
+	multiply(a.out[lo:hi], a.x[lo:hi], a.g[lo:hi])
+})
+
 // Sigmoid computes 1/(1+exp(-x)), with a relative error of at most 2e-7;
 // what is below 1e-38 may be 0.
 func Sigmoid(out, x []float32) { point(sigmoid, pointArgs{out: out, x: x}) }

@@ -106,3 +106,14 @@ func combineRuns[T Number](c *combineArgs[T], lo, hi int) {
 		lo += rows * n
 	}
 }
+
+// add adds x to out.
+func add(out, x []float32) { active.arithmetic[Add].both(out, out, x, len(out), 0, 0) }
+
+// multiply computes a·b.
+func multiply(out, a, b []float32) {
+	a, b = a[:len(out)], b[:len(out)]
+	for j := range out {
+		out[j] = a[j] * b[j]
+	}
+}

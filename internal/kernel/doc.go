@@ -47,8 +47,9 @@
 // Along axes: view.go copies what lies at strides; reduce.go, fold.go, softmax.go,
 // scan.go and order.go take axes apart; position.go and gather.go go by index.
 //
-// Layers: pooling.go with maxpool.go and averagepool.go, norm.go with channels.go,
-// layernorm.go, attention.go, recurrent.go, loss.go, random.go, region.go, sample.go.
+// Layers: pooling.go with maxpool.go, averagepool.go and, for vectors, poolplan.go;
+// norm.go with channels.go; layernorm.go; attention.go; recurrent.go with lstm.go and
+// gru.go; loss.go; random.go; and for images region.go, sample.go and taps.go.
 package kernel
 
 //go:generate go run -C gen . -out ..

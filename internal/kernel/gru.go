@@ -56,14 +56,6 @@ func (r *Recurrent) fillRows(out, x []float32) {
 	}
 }
 
-// multiply computes a·b.
-func multiply(out, a, b []float32) {
-	a, b = a[:len(out)], b[:len(out)]
-	for j := range out {
-		out[j] = a[j] * b[j]
-	}
-}
-
 // gruStepBack turns the gradient of the state after the i-th step into that of
 // its linear forms, and makes next that of the state before.
 func (r *Recurrent) gruStepBack(i int, dg, dh, next []float32, m past, a *RecurrentArgs, w *recurrentWeight, spare []float32) {

@@ -38,10 +38,3 @@ var mapSlopes = split(func(a *mapArgs, lo, hi int) {
 		out[i] = g[i] * float32(a.f(float64(x[i])))
 	}
 })
-
-// ExpGrad computes g·y for y = Exp(x).
-func ExpGrad(out, y, g []float32) { point(expGrad, pointArgs{out: out, x: y, g: g}) }
-
-var expGrad = split(func(a *pointArgs, lo, hi int) {
-	multiply(a.out[lo:hi], a.x[lo:hi], a.g[lo:hi])
-})

@@ -41,7 +41,8 @@ type table struct {
 	chain func(u *Update) int
 }
 
-// generic is complete, and the reference for the others.
+// generic is the reference for the others. It has no loops for convolution and
+// pooling, which are done without a plan then: by plain.go and pooling.go.
 var generic = table{
 	name: "generic",
 	peak: peakGeneric,
