@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,12 +12,18 @@ import (
 	"finetune/optim"
 )
 
-// TestSparsityPage writes a page of two trials and reads them back.
+// TestSparsityPage writes a page of some trials and reads them back.
 func TestSparsityPage(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "sparsity.md")
 	s := study{page: page, log: io.Discard}
 	name := subjects[0].name
-	for _, tr := range []trial{{name, "dense", 0, 0, 0.9931, 0.9912}, {name, "movement", 0.9, 0.9, 0.9876, 0}} {
+	for _, tr := range []trial{
+		{Model: name, Method: dense, Accuracy: 0.9931, Before: 0.9912},
+		{Model: name, Method: "movement", Level: 0.9, Accuracy: 0.9876},
+		{Model: name, Method: advised, Level: 0.9, Accuracy: 0.99},
+		{Model: name, Method: advised, Level: 0.9, Seed: 1, Accuracy: 0.98},
+		{Model: name, Method: "PyTorch, global", Level: 0.9, Accuracy: 0.97},
+	} {
 		if err := s.keep(tr); err != nil {
 			t.Fatal(err)
 		}
@@ -28,9 +35,22 @@ func TestSparsityPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"## " + name, "As it comes 0.9912, after training without pruning 0.9931.", "| movement | | | 0.9876 | | |"} {
+	for _, want := range []string{
+		"## " + name, "As it comes 99.12, after training without pruning 99.31.",
+		"| movement | | | **98.76** | | |", "| LAMP | | | 98.50 ±0.71 | | |", "| PyTorch, global | | | **97.00** | | |",
+		"| *LAMP above the best of PyTorch* | | | +1.50 | | |", "| *the best of ours above it* | | | +1.76 | | |",
+	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("got a page without %q:\n%s", want, text)
+		}
+	}
+}
+
+// TestMethodsAreTold finds the method that is advised, and those in the pictures.
+func TestMethodsAreTold(t *testing.T) {
+	for _, name := range append([]string{advised, dense}, pictured...) {
+		if !slices.ContainsFunc(methods, func(m method) bool { return m.name == name }) {
+			t.Errorf("got no method %q", name)
 		}
 	}
 }

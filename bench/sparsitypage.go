@@ -48,62 +48,79 @@ func (s *study) write() error {
 	return os.WriteFile(s.page, b.Bytes(), 0o644)
 }
 
-// methodsOf are the names of the methods that were tried on a model.
-func (s *study) methodsOf(model string) []string {
-	var all, list []string
-	for _, m := range methods {
-		all = append(all, m.name)
-	}
-	for _, m := range torchMethods {
-		all = append(all, m.name)
-	}
-	for _, name := range all {
-		for _, level := range levels {
-			if s.find(model, name, level) != nil {
-				list = append(list, name)
-				break
-			}
-		}
-	}
-	return list
-}
-
 // pictured are the methods that a picture shows, as many as there are colours.
-var pictured = []string{"magnitude, cubic", "movement", "proximal L1", "magnitude, by layer", "PyTorch, global", "PyTorch, by layer"}
+var pictured = []string{advised, "magnitude, cubic", "movement", "magnitude, by layer", "PyTorch, global", "PyTorch, by layer"}
 
+// section writes about a model, if it has been trained.
 func (s *study) section(b *bytes.Buffer, sub subject) error {
-	dense := s.find(sub.name, "dense", 0)
-	if dense == nil {
+	trained := s.find(sub.name, dense, 0, 0)
+	if trained == nil {
 		return nil
 	}
-	fmt.Fprintf(b, "\n## %s\n\nAs it comes %.4f, after training without pruning %.4f.\n\n", sub.name, dense.Before, dense.Accuracy)
-	b.WriteString("| zeros |")
+	fmt.Fprintf(b, "\n## %s\n\nAs it comes %.2f, after training without pruning %s.\n", sub.name, 100*trained.Before, s.cell(sub.name, dense, 0).text(false))
+	if sub.findings != "" {
+		b.WriteString("\n" + sub.findings)
+	}
+	b.WriteString("\n| zeros |")
 	for _, level := range levels {
 		fmt.Fprintf(b, " %g %% |", level*100)
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---:|", len(levels)) + "\n")
 	picture := chart{title: sub.name, x: axis{label: "zeros, %", marks: []float64{50, 80, 90, 95, 98}}, y: axis{label: "errors, %", log: true}}
-	for _, name := range s.methodsOf(sub.name) {
-		fmt.Fprintf(b, "| %s |", name)
-		line := curve{name: name}
-		for _, level := range levels {
-			t := s.find(sub.name, name, level)
-			if t == nil {
-				b.WriteString(" |")
-				continue
+	own, other := s.best(sub.name, false), s.best(sub.name, true)
+	for _, m := range methods {
+		line := curve{name: m.name}
+		row := "| " + m.name + " |"
+		for i, level := range levels {
+			c := s.cell(sub.name, m.name, level)
+			row += " " + c.text(c.mean == own[i] || c.mean == other[i]) + " |"
+			if c.runs > 0 {
+				line.points = append(line.points, [2]float64{level * 100, 100 * (1 - c.mean)})
 			}
-			fmt.Fprintf(b, " %.4f |", t.Accuracy)
-			line.points = append(line.points, [2]float64{level * 100, 100 * (1 - t.Accuracy)})
 		}
-		b.WriteString("\n")
-		if slices.Contains(pictured, name) {
+		if line.points == nil {
+			continue
+		}
+		b.WriteString(strings.ReplaceAll(row, "  ", " ") + "\n")
+		if slices.Contains(pictured, m.name) {
 			picture.curves = append(picture.curves, line)
 		}
 	}
+	s.lead(b, "*"+advised+" above the best of PyTorch*", other, func(i int) float64 { return s.cell(sub.name, advised, levels[i]).mean })
+	s.lead(b, "*the best of ours above it*", other, func(i int) float64 { return own[i] })
 	file := sub.name + ".svg"
 	fmt.Fprintf(b, "\n![Errors by the share of zeros](%s/%s)\n", filepath.Base(s.folder()), file)
 	if err := os.MkdirAll(s.folder(), 0o755); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(s.folder(), file), picture.svg(), 0o644)
+}
+
+// best are the highest means by level, of our methods or of theirs; 0 where there
+// are none.
+func (s *study) best(model string, theirs bool) []float64 {
+	list := make([]float64, len(levels))
+	for i, level := range levels {
+		for _, m := range methods {
+			if c := s.cell(model, m.name, level); c.runs > 0 && m.isTheirs() == theirs {
+				list[i] = max(list[i], c.mean)
+			}
+		}
+	}
+	return list
+}
+
+// lead writes a row of how far some means are above others.
+func (s *study) lead(b *bytes.Buffer, name string, others []float64, mean func(level int) float64) {
+	if slices.Max(others) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "| %s |", name)
+	for i, other := range others {
+		if mean := mean(i); mean > 0 && other > 0 {
+			fmt.Fprintf(b, " %+.2f", 100*(mean-other))
+		}
+		b.WriteString(" |")
+	}
+	b.WriteString("\n")
 }

@@ -47,7 +47,7 @@ type Config struct {
 	Seed uint64
 
 	// Optim says how parameters are updated. Where weights are pruned on the way,
-	// the default learning rate of adam and adamw is PruningLR.
+	// the default learning rate of adam and adamw grows to GrownLR.
 	Optim optim.Config
 	// Schedule is the course of the learning rates over the run, an optim.Course
 	// such as "constant", "cosine" or "step:every=2ep,gamma=0.5". They fall once
@@ -122,20 +122,9 @@ func (c Average) averaging(run optim.Run) (optim.Averaging, error) {
 	return a, a.Check()
 }
 
-// PruningLR is the default learning rate of adam and adamw with Prune.Sparsity,
-// in place of 1e-3. What is left of a network has to be learned anew, and how well
-// that goes depends on the rate more than on anything else. In trials on four small
-// convolutional networks, pruned by 80 % within one to five epochs, 2e-3 beat 1e-3
-// on three and drew on the fourth, which 5e-3 destroyed.
-//
-// Renda, Frankle and Carbin, "Comparing Rewinding and Fine-tuning in Neural
-// Network Pruning", ICLR 2020; Le and Hua, "Network Pruning That Matters", ICLR
-// 2021.
-const PruningLR = 2e-3
-
 // DefaultConfig is three epochs of AdamW in batches of 64 at a learning rate of
-// 1e-3, or PruningLR, that falls to zero along a cosine. Pruning, if any, is done
-// after three quarters of the run, and the rate falls after that.
+// 1e-3 that falls to zero along a cosine. Pruning, if any, is done after three
+// quarters of the run, until when the rate grows: see GrownLR.
 func DefaultConfig() Config {
 	return Config{
 		Epochs:          3,
@@ -171,7 +160,7 @@ func (c Config) Check() error {
 	if c.Epochs < 1 {
 		return fmt.Errorf("epochs is %d, want at least 1", c.Epochs)
 	}
-	if err := c.Update().Check(); err != nil {
+	if err := c.Optim.Check(); err != nil {
 		return err
 	}
 	p := c.Prune
@@ -251,16 +240,6 @@ func (c Config) schedule(run optim.Run) (optim.Schedule, *optim.Plateau, error) 
 		_, hold = c.Prune.span(run.Steps)
 	}
 	return course.Schedule(run, hold), course.Plateau, nil
-}
-
-// Update is Optim with the default that depends on the rest of the configuration,
-// PruningLR.
-func (c Config) Update() optim.Config {
-	o := c.Optim
-	if c.Prune.gradually() && (o.Rule == "adam" || o.Rule == "adamw") {
-		o.LR = append(optim.Set(PruningLR), o.LR...)
-	}
-	return o
 }
 
 func (c Config) tell(e Event) {

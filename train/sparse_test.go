@@ -42,7 +42,7 @@ func TestSparseTraining(t *testing.T) {
 				p.Set(nil)
 			}
 		}
-		o, err := optim.New(m.Params, cfg.Update())
+		o, err := optim.New(m.Params, cfg.Optim)
 		if err != nil {
 			t.Fatal(err)
 		}

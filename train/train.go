@@ -158,7 +158,7 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 			return nil, fmt.Errorf("%v is to be learned, but the held-out examples are for %v", r.network.task, r.judge.task)
 		}
 	}
-	update := cfg.Update()
+	update := cfg.Optim
 	update.Run = r.length()
 	if r.optimizer, err = optim.New(m.Params, update); err != nil {
 		return nil, err
@@ -314,6 +314,9 @@ func (r *run) scale(step int) float64 {
 	s := r.schedule(step, r.steps)
 	if r.plateau != nil {
 		s *= r.plateau.Scale()
+	}
+	if r.cfg.grows() {
+		s *= growth(r.density())
 	}
 	return s
 }

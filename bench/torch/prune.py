@@ -1,11 +1,12 @@
 """Magnitude pruning with torch.nn.utils.prune, one shot, and then training.
 
-    python3 prune.py SHARED MODEL LEVEL LR EPOCHS global|layer
+    python3 prune.py SHARED MODEL LEVEL LR EPOCHS global|layer SEED
 
 prunes one of the networks below, which takes its weights from the ONNX file, to a
 share of zeros, over all layers together or in each, and trains it: AdamW, batches
-of 64, a rate that falls along a cosine, batch normalisation that trains. It prints
-the share of zeros and the accuracy on the test set.
+of 64 in an order drawn by the seed, a rate that falls along a cosine, batch
+normalisation that trains. It prints the share of zeros and the accuracy on the test
+set.
 """
 
 import gzip
@@ -107,8 +108,8 @@ def accuracy(net, x, y):
     return right / len(y)
 
 
-def main(shared, model, level, lr, epochs, scope):
-    torch.manual_seed(0)
+def main(shared, model, level, lr, epochs, scope, seed):
+    torch.manual_seed(seed)
     net = load(shared, model)
     weights = [(m, "weight") for m in net.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     if scope == "global" and level > 0:
@@ -135,4 +136,4 @@ def main(shared, model, level, lr, epochs, scope):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]), sys.argv[6])
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]), sys.argv[6], int(sys.argv[7]))

@@ -33,7 +33,7 @@ func (f *optimFlags) addFlags(flags *pflag.FlagSet) {
 		}
 	}
 	flags.StringVar(&f.rule, "optimizer", "adamw", "`RULE` of the update, or RULE:KEY=VALUE,…: see `finetune help optimizers`")
-	value("lr", "learning rate", "that of the rule, 0.001 with adamw, 0.002 with --sparsity")
+	value("lr", "learning rate", "that of the rule, 0.001 with adamw; with --sparsity it grows as weights go")
 	flags.Float64Var(&f.layerDecay, "layer-decay", 1, "multiply learning rates by `X` for each layer before the last")
 	value("momentum", "momentum, of rules that have one", "")
 	value("dampening", "dampening of sgd's momentum", "")
@@ -126,27 +126,15 @@ func ofRule(cfg *optim.Config, rule, keys string) error {
 	return nil
 }
 
-// plans works out what the flags, and those of pruning, do to each parameter.
-func (f *optimFlags) plans(params []*optim.Param, pruning *pruneFlags) ([]optim.Plan, error) {
-	cfg := train.DefaultConfig()
-	var err error
-	if cfg.Optim, err = f.config(); err != nil {
+// plans works out what the flags do to each parameter.
+func (f *optimFlags) plans(params []*optim.Param) ([]optim.Plan, error) {
+	cfg, err := f.config()
+	if err != nil {
 		return nil, err
 	}
-	if err := pruning.config(&cfg.Prune); err != nil {
-		return nil, err
-	}
-	plans, err := optim.Resolve(params, cfg.Update())
+	plans, err := optim.Resolve(params, cfg)
 	if err != nil {
 		return nil, usageOf("", err)
-	}
-	implied := len(cfg.Update().LR) > len(cfg.Optim.LR)
-	for _, plan := range plans {
-		for i, why := range plan.Why {
-			if implied && why.Field == "lr" && why.From == optim.Set(train.PruningLR)[0].String() {
-				plan.Why[i].From = "default with --sparsity"
-			}
-		}
 	}
 	return plans, nil
 }

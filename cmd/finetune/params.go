@@ -103,7 +103,7 @@ func (p *paramsCommand) resolve(m *onnxload.Model) ([]paramLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	plans, err := p.plans(m.Params, &p.pruneFlags)
+	plans, err := p.plans(m.Params)
 	if err != nil {
 		return nil, err
 	}

@@ -184,7 +184,7 @@ func (t *trainCommand) prepare(c *console, m *onnxload.Model, cfg train.Config) 
 	if _, err := t.selectFlags.apply(m.Params); err != nil {
 		return err
 	}
-	if _, err := t.plans(m.Params, &t.pruneFlags); err != nil {
+	if _, err := t.plans(m.Params); err != nil {
 		return err
 	}
 	if _, err := t.pruner(m.Params, t.seed); err != nil {
