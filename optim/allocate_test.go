@@ -23,7 +23,10 @@ func TestKernelAllocation(t *testing.T) {
 		}
 		zeros := 0
 		var ratios []float64
-		for _, p := range params {
+		for i, p := range params {
+			if plan := pr.Plans()[i]; int(math.Round(plan.Sparsity*float64(len(p.Value)))) != p.Zeros() {
+				t.Errorf("sparsity %g, parameter %d: got %d zeros, and %g in the plan", sparsity, i, p.Zeros(), plan.Sparsity)
+			}
 			zeros += p.Zeros()
 			sum := 0
 			for _, d := range p.Shape {

@@ -51,7 +51,7 @@ type PrunePlan struct {
 	Param      *Param
 	Threshold  float64  // 0 for none
 	Deviations float64  // 0 for none
-	Sparsity   float64  // 0 for none
+	Sparsity   float64  // 0 for none; with Pruning.Kernel its own
 	Why        []Reason // of these, where set
 }
 
@@ -140,6 +140,9 @@ func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
 			pr.state[p.Name] = make([]float32, len(p.Value))
 		}
 	}
+	if cfg.Kernel {
+		pr.allocate()
+	}
 	for _, pool := range pr.pools {
 		if !cfg.Global {
 			break
@@ -149,6 +152,19 @@ func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
 		}
 	}
 	return pr, nil
+}
+
+// allocate notes the sparsity that each parameter gets by its shape.
+func (pr *Pruner) allocate() {
+	for _, pool := range pr.pools {
+		for i, count := range kernelCounts(pool.params, pool.sparsity) {
+			p := pool.params[i]
+			plan := &pr.plans[slices.IndexFunc(pr.plans, func(plan PrunePlan) bool { return plan.Param == p })]
+			plan.Sparsity = float64(count) / float64(len(p.Value))
+			why := &plan.Why[len(plan.Why)-1]
+			why.Value, why.From = plan.Sparsity, why.From+", by its shape"
+		}
+	}
 }
 
 // decide finds the value of a field and notes why.
