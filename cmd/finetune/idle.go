@@ -18,7 +18,7 @@ var idle = []struct{ flags, without string }{
 	{"average-decay", "average=ema"},
 	{"average-every", "average=swa"},
 	{"average-from", "average"},
-	{"prune-score prune-pattern global erdos-renyi prune-begin prune-end prune-every prune-schedule regrow", "sparsity"},
+	{"prune-score prune-pattern global erdos-renyi prune-begin prune-end prune-every prune-schedule", "sparsity"},
 	{"prune-examples", "prune-score=snip prune-score=wanda"},
 	{"regrow-fraction", "regrow"},
 	{"dense-first dense-last", "sparsity prune-threshold prune-deviations"},
