@@ -18,19 +18,25 @@ func asgd(c *chain, x *tensor) {
 	h, before := x.h, float64(x.step-1)
 	lr := h.LR / math.Pow(1+float64(h.Lambda*h.LR*before), h.Power)
 	c.add(shrink(1 - float64(h.Lambda*lr)))
-	c.rule(asgdLoop, factors{lr: float32(lr), mu: float32(1 / max(1, before-h.T0))})
+	if mu := 1 / max(1, before-h.T0); mu == 1 {
+		c.rule(asgdLoop, factors{lr: float32(lr)})
+	} else {
+		c.rule(asgdAverageLoop, factors{lr: float32(lr), mu: float32(mu)})
+	}
 }
 
+// asgdLoop is for the steps up to t₀, whose mean is the weight.
 func asgdLoop(b *block, k *factors) {
-	w, u, mean, keep := b.w, b.gradient(), b.slot(0), b.mask()
-	if k.mu == 1 { // the mean of the weight alone
-		for i := range w {
-			x, g := k.enter(w[i], u[i])
-			w[i] = only(x-float32(k.lr*g), all(keep[i]))
-		}
-		copy(mean, w)
-		return
+	w, u, keep := b.w, b.gradient(), b.mask()
+	for i := range w {
+		x, g := k.enter(w[i], u[i])
+		w[i] = only(x-float32(k.lr*g), all(keep[i]))
 	}
+	copy(b.slot(0), w)
+}
+
+func asgdAverageLoop(b *block, k *factors) {
+	w, u, mean, keep := b.w, b.gradient(), b.slot(0), b.mask()
 	for i := range w {
 		x, g := k.enter(w[i], u[i])
 		live := all(keep[i])

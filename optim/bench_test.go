@@ -10,32 +10,6 @@ import (
 	"finetune/internal/kernel"
 )
 
-// BenchmarkStep is one AdamW step with L1, L2 and a mask that prunes half of the
-// weights, as a chain and as one loop written by hand. Read ns/param.
-func BenchmarkStep(b *testing.B) {
-	for _, threads := range []int{1, 2} {
-		for _, n := range []int{1 << 16, 10_000_000} {
-			for _, impl := range []string{"chain", "fused"} {
-				b.Run(fmt.Sprintf("impl=%s/n=%d/threads=%d", impl, n, threads), func(b *testing.B) {
-					kernel.SetThreads(threads)
-					defer kernel.SetThreads(0)
-					o := benchOptimizer(b, "adamw", n)
-					step := func() { o.Step(1) }
-					if impl == "fused" {
-						step = func() { fusedStep(o) }
-					}
-					step()
-					b.ResetTimer()
-					for b.Loop() {
-						step()
-					}
-					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/param")
-				})
-			}
-		}
-	}
-}
-
 // BenchmarkRules is a step of each rule with L1 and a mask.
 func BenchmarkRules(b *testing.B) {
 	for _, r := range stepped() {
@@ -58,9 +32,9 @@ func BenchmarkRules(b *testing.B) {
 	}
 }
 
-// BenchmarkChainToFused runs the two in turn and reports how the medians of their
-// times compare, which other programs on the machine disturb least. With
-// KERNEL_ISA=generic the chain is plain Go like the loop.
+// BenchmarkChainToFused is a step of each rule with L1, L2 and a mask that prunes half
+// of the weights, as a chain and as one loop written by hand in plain Go. With
+// KERNEL_ISA=generic the chain is plain Go too.
 func BenchmarkChainToFused(b *testing.B) {
 	for _, n := range []int{1 << 16, 10_000_000} {
 		for _, r := range stepped() {
@@ -68,34 +42,62 @@ func BenchmarkChainToFused(b *testing.B) {
 				continue
 			}
 			b.Run(fmt.Sprintf("n=%d/%s", n, r.Name), func(b *testing.B) {
-				kernel.SetThreads(1)
-				defer kernel.SetThreads(0)
 				o := benchOptimizer(b, r.Name, n)
-				var chain, loop []time.Duration
-				for b.Loop() {
-					start := time.Now()
-					o.Step(1)
-					middle := time.Now()
-					fusedStep(o)
-					chain, loop = append(chain, middle.Sub(start)), append(loop, time.Since(middle))
-				}
-				slices.Sort(chain)
-				slices.Sort(loop)
-				c, l := float64(chain[len(chain)/2]), float64(loop[len(loop)/2])
-				b.ReportMetric(c/float64(n), "ns/param")
-				b.ReportMetric(c/l, "chain/fused")
-				b.ReportMetric(0, "ns/op")
+				inTurn(b, n, "chain/fused", func() { o.Step(1) }, func() { fusedStep(o) })
 			})
 		}
 	}
+}
+
+// BenchmarkChainToMemory is a step of the rules that are vector code from end to end,
+// and a pass that reads and writes the same memory and does nothing else.
+func BenchmarkChainToMemory(b *testing.B) {
+	for _, n := range []int{1 << 16, 10_000_000} {
+		for _, rule := range []string{"sgd", "adamw"} {
+			b.Run(fmt.Sprintf("n=%d/%s", n, rule), func(b *testing.B) {
+				o := benchOptimizer(b, rule, n)
+				inTurn(b, n, "chain/memory", func() { o.Step(1) }, func() { memoryPass(o) })
+			})
+		}
+	}
+}
+
+func memoryPass(o *Optimizer) {
+	kernel.Parallel(len(o.tasks), func(i int) {
+		t := &o.tasks[i]
+		links := []kernel.Link{applyMask(), {Kind: kernel.End}}
+		t.vectors(links, t.lo, t.hi, t.x.Grad[t.lo:t.hi], nil)
+	})
+}
+
+// inTurn runs two functions in turn, in one thread, and reports the medians of how
+// long the first took for each of n parameters and of how their times compare. Other
+// programs on the machine disturb these least.
+func inTurn(b *testing.B, n int, unit string, f, g func()) {
+	kernel.SetThreads(1)
+	defer kernel.SetThreads(0)
+	var times, ratios []float64
+	for b.Loop() {
+		start := time.Now()
+		f()
+		middle := time.Now()
+		g()
+		first, second := middle.Sub(start), time.Since(middle)
+		times, ratios = append(times, float64(first)/float64(n)), append(ratios, float64(first)/float64(second))
+	}
+	slices.Sort(times)
+	slices.Sort(ratios)
+	b.ReportMetric(times[len(times)/2], "ns/param")
+	b.ReportMetric(ratios[len(ratios)/2], unit)
+	b.ReportMetric(0, "ns/op") // of both together
 }
 
 // TestFusedEqualsChain holds the loops of the benchmark and the chains to the same
 // bits, so that the benchmark compares like with like.
 func TestFusedEqualsChain(t *testing.T) {
 	for _, r := range stepped() {
-		if len(r.stages) == 1 != (fused[r.Name] != nil) {
-			t.Errorf("%s has %d stages; those of one stage have a loop to compare with", r.Name, len(r.stages))
+		if got, want := fused[r.Name] != nil, len(r.stages) == 1; got != want {
+			t.Errorf("%s has %d stages: got a loop to compare with %t, want %t", r.Name, len(r.stages), got, want)
 		}
 	}
 	for name := range fused {
@@ -105,8 +107,13 @@ func TestFusedEqualsChain(t *testing.T) {
 				chain.Step(1)
 				fusedStep(loop)
 			}
-			got, want := loop.groups[0].Params, chain.groups[0].Params
-			sameBits(t, fmt.Sprintf("%s, n=%d", name, n), got, want)
+			what := fmt.Sprintf("%s, n=%d", name, n)
+			sameBits(t, what, loop.groups[0].Params, chain.groups[0].Params)
+			for slot, values := range chain.state.Slots {
+				if got := loop.state.Slots[slot]; !slices.Equal(got["w"], values["w"]) {
+					t.Errorf("%s: the loop leaves other numbers in %s than the chain", what, slot)
+				}
+			}
 		}
 	}
 }

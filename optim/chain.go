@@ -170,7 +170,7 @@ func (t *task) run() {
 		if out != nil {
 			out = out[t.lo:t.hi]
 		}
-		t.vectors(c.links, t.lo, t.hi, x.source[t.lo:t.hi], out, true)
+		t.vectors(c.links, t.lo, t.hi, x.source[t.lo:t.hi], out)
 		return
 	}
 	own := spareBlocks.Get().(*[blockLen]float32)
@@ -194,23 +194,21 @@ func (t *task) run() {
 			if p := &c.pieces[i]; p.loop != nil {
 				p.loop(b, &p.k)
 			} else {
-				links := c.links[p.lo:p.hi]
-				t.vectors(links, lo, hi, b.u, b.u, needsMoments(links))
+				t.vectors(c.links[p.lo:p.hi], lo, hi, b.u, b.u)
 			}
 		}
 	}
 	spareBlocks.Put(own)
 }
 
-// vectors takes elements [lo, hi) through links of the kernel. Without moments,
-// the links do not touch the slots.
-func (t *task) vectors(links []kernel.Link, lo, hi int, in, out []float32, moments bool) {
+// vectors takes elements [lo, hi) through links of the kernel.
+func (t *task) vectors(links []kernel.Link, lo, hi int, in, out []float32) {
 	x := t.x
 	t.update = kernel.Update{Links: links, W: x.Value[lo:hi], Grad: in, Out: out}
 	if x.Mask != nil {
 		t.update.Keep = x.Mask[lo:hi]
 	}
-	if moments {
+	if needsMoments(links) {
 		for i, moment := range []*[]float32{&t.update.S, &t.update.T} {
 			if i < len(x.slots) && x.elementwise(i) {
 				*moment = x.slots[i][lo:hi]

@@ -42,7 +42,7 @@ func entryOf(links []kernel.Link) entry {
 }
 
 // enter returns a weight after decay, and its gradient with the penalties.
-func (e *entry) enter(w, u float32) (x, g float32) {
+func (e entry) enter(w, u float32) (x, g float32) {
 	if e.hasL2 {
 		u += float32(e.l2 * w)
 	}

@@ -38,7 +38,7 @@ func (p *lap) next(links []Link) []Link {
 		switch {
 		case l.Kind == End:
 			return nil
-		case l.Kind == Multiply && at > Multiply && at <= Shrink:
+		case l.Kind == Multiply && at > Multiply && at <= Shrink && p.set&again == 0:
 			p.set |= again
 			p.second, at = l, Shrink
 		case l.Kind < at:
@@ -115,28 +115,40 @@ func (p *laps) run(u *Update, lo, hi int) {
 	}
 }
 
-// loops has take for the laps that most rules are, by set.
+// loops has take for the laps that rules have most, by set.
 var loops = make(map[linkSet]func(u *Update, p *lap, update []float32))
 
 func init() {
-	addLoops[[always | 1<<Descend]byte]()
-	addLoops[[always | 1<<Average | 1<<TakeAverage | 1<<Descend | hasS]byte]()
-	addLoops[[always | 1<<Average | 1<<AddAverage | 1<<Descend | hasS]byte]()
-	addLoops[[always | 1<<Average | 1<<AverageSquares | 1<<Normalize | 1<<Descend | hasS | hasT]byte]()
+	const momentum = 1<<Average | hasS
+	const moments = momentum | 1<<AverageSquares | 1<<Normalize | hasT
+	endsStep[[always | 1<<Descend]byte]()
+	endsStep[[always | 1<<Descend | momentum | 1<<TakeAverage]byte]()
+	endsStep[[always | 1<<Descend | momentum | 1<<AddAverage]byte]()
+	endsStep[[always | 1<<Descend | moments]byte]()
+	endsStep[[always | 1<<Descend | hasS]byte]()
+	endsStep[[always | 1<<Descend | hasS | hasT]byte]()
+	beginsStep[[always | 1<<Store]byte]()
+	beginsStep[[always | 1<<Store | momentum | 1<<TakeAverage]byte]()
+	beginsStep[[always | 1<<Store | momentum | 1<<AddAverage]byte]()
+	beginsStep[[always | 1<<Store | moments]byte]()
 }
 
-// addLoops adds loops for a rule without a penalty, and with L1 of either kind.
-func addLoops[Rule any]() {
-	addLoop[Rule]()
-	addLoop[both[Rule, [1 << AddSigns]byte]]()
-	addLoop[both[Rule, [1 << Shrink]byte]]()
+// endsStep adds loops for a set, with and without penalties that join the gradient,
+// and with and without the proximal step of L1.
+func endsStep[Set any]() {
+	beginsStep[Set]()
+	beginsStep[both[Set, [1 << Shrink]byte]]()
 }
 
-// addLoop adds loops for a set without L2 and with it.
-func addLoop[Set any]() {
-	loops[sizeOf[Set]()] = take[Set]
-	loops[sizeOf[both[Set, [1 << AddWeights]byte]]()] = take[both[Set, [1 << AddWeights]byte]]
+// beginsStep adds loops for a set with and without penalties that join the gradient.
+func beginsStep[Set any]() {
+	addLoop[Set]()
+	addLoop[both[Set, [1 << AddWeights]byte]]()
+	addLoop[both[Set, [1 << AddSigns]byte]]()
+	addLoop[both[Set, [1<<AddWeights | 1<<AddSigns]byte]]()
 }
+
+func addLoop[Set any]() { loops[sizeOf[Set]()] = take[Set] }
 
 // both is as large as A and B together.
 type both[A, B any] struct {

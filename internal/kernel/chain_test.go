@@ -18,7 +18,8 @@ var chains = map[string][]Link{
 	"out of order": {{Drop, 0, 0}, {Shrink, 0.1, 0}, {Multiply, 2, 0}, {Average, 0.5, 0.5}, {AddAverage, 3, 0},
 		{Normalize, 1, 0}, {AddSigns, 1, 0}, {AddWeights, -1, 0}, {AverageSquares, 0.9, 0.1}, {TakeAverage, 0, 0},
 		{Descend, 0.1, 0}, {Multiply, 0.5, 0}, {Drop, 0, 0}, {Multiply, 3, 0}, {End, 0, 0}},
-	"store": {{AddWeights, 0.1, 0}, {AddSigns, 0.2, 0}, {Store, 0, 0}, {AddWeights, 0.1, 0}, {Store, 0, 0}, {End, 0, 0}},
+	"thrice": {{Multiply, 3, 0}, {Multiply, 5, 0}, {Multiply, 7, 0}, {Average, 0.5, 0.5}, {Multiply, 2, 0}, {End, 0, 0}},
+	"store":  {{AddWeights, 0.1, 0}, {AddSigns, 0.2, 0}, {Store, 0, 0}, {AddWeights, 0.1, 0}, {Store, 0, 0}, {End, 0, 0}},
 }
 
 // naiveChain is the definition, one element at a time. It returns w, s, t and out.
@@ -109,6 +110,50 @@ func TestChain(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLoops: every loop made for a set of links does what they mean, one by one.
+func TestLoops(t *testing.T) {
+	const n = 100
+	for set := range loops {
+		var links []Link
+		for kind := AddWeights; kind < linkKinds; kind++ {
+			if set&(1<<kind) != 0 {
+				links = append(links, Link{kind, 0.1 * float32(kind), 0.7})
+			}
+		}
+		u := Update{Links: append(links, Link{Kind: End}), W: noise(1, n), Grad: noise(2, n), Out: make([]float32, n), Keep: make([]bool, n)}
+		moments := [2][]float32{make([]float32, n), make([]float32, n)} // naively there always
+		if set&hasS != 0 {
+			u.S = noise(3, n)
+			copy(moments[0], u.S)
+		}
+		if set&hasT != 0 {
+			u.T = noise(4, n)
+			for i, v := range u.T {
+				u.T[i] = v * v
+			}
+			copy(moments[1], u.T)
+		}
+		var p lap
+		if p.next(u.Links) != nil || p.set != set&(1<<linkKinds-1) {
+			t.Errorf("set %b is not that of a lap", set)
+			continue
+		}
+		w := slices.Clone(u.W)
+		for i := range u.Keep {
+			u.Keep[i] = i%3 > 0
+		}
+		u.finish(0)
+		for i := range w {
+			want := naiveChain(u.Links, w[i], u.Grad[i], moments[0][i], moments[1][i], u.Keep[i])
+			for k, x := range [][]float32{u.W, u.S, u.T, u.Out} {
+				if x != nil && !same(x[i], want[k]) {
+					t.Fatalf("set %b: element %d of %c: got %g, want %g", set, i, "wsto"[k], x[i], want[k])
+				}
+			}
+		}
+	}
 }
 
 // TestShrinkMakesPositiveZeros, whatever the sign was.
