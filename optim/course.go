@@ -176,6 +176,16 @@ func (c Course) Schedule(run Run, hold int) Schedule {
 	return s
 }
 
+// sampled is the course over a run of a thousand steps.
+func (c Course) sampled() []float64 {
+	const steps = 1000
+	s, list := c.Schedule(Run{Steps: steps, PerEpoch: steps / 10}, 0), make([]float64, steps+1)
+	for t := range list {
+		list[t] = s(t, steps)
+	}
+	return list
+}
+
 // keys are the values of a course that have not been read yet.
 type keys struct {
 	name   string

@@ -183,7 +183,7 @@ func TestPatternErrors(t *testing.T) {
 		`parameter "Gemm[2 2]": sparsity is 0.8, but the pattern 2:4 means 0.5`:                 {Pattern: "2:4", Sparsity: Set(0.8)},
 		"pruning: rows cannot be ranked over all layers together, for groups differ in size":    {Pattern: "rows", Global: true},
 		"pruning: 2:4 means one sparsity for all, which leaves nothing to allocate":             {Pattern: "2:4", Kernel: true},
-		`score: "wandering" is not one of magnitude, lamp, movement, snip, wanda, random`:             {Score: "wandering"},
+		`score: "wandering" is not one of magnitude, lamp, movement, snip, wanda, random`:       {Score: "wandering"},
 	} {
 		if _, err := NewPruner([]*Param{weight("Gemm", false, 2, 2)}, cfg); err == nil || err.Error() != want {
 			t.Errorf("got error %v, want %s", err, want)

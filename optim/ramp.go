@@ -1,6 +1,10 @@
 package optim
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // Ramp is a sparsity schedule. From step Begin to step End the sparsity rises
 // from Initial to the final one along a cubic, fast while there is much to
@@ -47,14 +51,7 @@ func (r Ramp) falls() bool {
 	if r.Shape.HasWarmup() || r.Shape.Plateau != nil {
 		return false
 	}
-	const steps = 1000
-	fall := r.Shape.Schedule(Run{Steps: steps, PerEpoch: steps / 10}, 0)
-	for t := range steps {
-		if fall(t+1, steps) > fall(t, steps) {
-			return false
-		}
-	}
-	return true
+	return slices.IsSortedFunc(r.Shape.sampled(), func(a, b float64) int { return cmp.Compare(b, a) })
 }
 
 // Due reports whether pruning happens at step t.

@@ -139,6 +139,41 @@ func TestSettingCourses(t *testing.T) {
 	}
 }
 
+// TestMomentumCourse: a momentum that climbs is that of each step.
+func TestMomentumCourse(t *testing.T) {
+	p := one([]float32{0}, []float32{1})
+	cfg := Default("sgd")
+	cfg.LR = Set(1)
+	var err error
+	if cfg.Momentum, err = ParseSettings("0.5@linear:from=0,to=1"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Run = Run{Steps: 4, PerEpoch: 4}
+	o := mustNew(t, []*Param{p}, cfg)
+	buffer, w := 0.0, 0.0
+	for step, mu := range []float64{0, 0.125, 0.25, 0.375} {
+		o.Step(1)
+		buffer = mu*buffer + 1
+		if w -= buffer; float64(p.Value[0]) != w {
+			t.Errorf("step %d: got %g, want %g", step, p.Value[0], w)
+		}
+	}
+	// What a course makes of a value has to be in its range, too.
+	if cfg.Momentum, err = ParseSettings("0.5@linear:from=1,to=3"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New([]*Param{p}, cfg); err == nil || err.Error() != `momentum "0.5@linear:from=1,to=3": comes to 1, which is not in [0, 1)` {
+		t.Errorf("got error %v", err)
+	}
+	adafactor := Default("adafactor")
+	if adafactor.ClipThreshold, err = ParseSettings("1@linear:from=0,to=1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New([]*Param{p}, adafactor); err == nil || err.Error() != `clip-threshold "1@linear:from=0,to=1": comes to 0, which is not in (0, inf)` {
+		t.Errorf("got error %v", err)
+	}
+}
+
 func TestLayerDecay(t *testing.T) {
 	var params []*Param
 	for i, name := range []string{"a", "b", "c"} {

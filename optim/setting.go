@@ -190,11 +190,19 @@ func (list Settings) checkSelectors(field string, in scope, params []*Param) err
 	return nil
 }
 
-// checkValues reports a value outside r.
+// checkValues reports a value outside r, or one that its course leads out of r.
 func (list Settings) checkValues(field string, r span) error {
 	for _, s := range list {
 		if !r.contains(s.Value) {
 			return outside(field, s.String(), s.Value, r)
+		}
+		if s.Course.IsZero() {
+			continue
+		}
+		for _, factor := range s.Course.sampled() {
+			if v := s.Value * factor; !r.contains(v) {
+				return fmt.Errorf("%s %q: comes to %.3g, which is not in %v", field, s, v, r)
+			}
 		}
 	}
 	return nil
