@@ -111,7 +111,7 @@ func NewPruner(params []*Param, cfg Pruning) (*Pruner, error) {
 		}
 	}
 	if !fraction.contains(cfg.Floor) {
-		return nil, outside("floor", "", cfg.Floor, fraction)
+		return nil, outside("global-floor", "", cfg.Floor, fraction)
 	}
 	if err := errors.Join(cfg.Ramp.Check(), cfg.CheckRegrow()); err != nil {
 		return nil, err

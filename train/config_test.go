@@ -52,6 +52,7 @@ func TestConfigCheck(t *testing.T) {
 		{`average every: "often"`, func(c *Config) { c.Average.Every = "often" }},
 		{"sparsity: 1 ", func(c *Config) { c.Prune.Sparsity = optim.Set(1) }},
 		{"sparsity: NaN", func(c *Config) { c.Prune.Sparsity = optim.Set(nan) }},
+		{"global-floor: 2 is not in [0, 1]", func(c *Config) { c.Prune.Floor = 2 }},
 		{"threshold: -1", func(c *Config) { c.Prune.Threshold = optim.Set(-1) }},
 		{"checkpoint every is -1s", func(c *Config) { c.CheckpointEvery = -time.Second }},
 		{"no checkpoint to resume from", func(c *Config) { c.Resume = true }},

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -37,6 +38,9 @@ type Pruning struct {
 	// Kernel gives small layers a greater density than large ones: see
 	// optim.PruneKernel.
 	Kernel bool
+	// Floor is the least share of the density asked for that a parameter keeps under
+	// Global, [0, 1]: see optim.PruneGlobal. 0 is optim.DefaultFloor.
+	Floor float64
 	// DenseFirst and DenseLast leave the first and the last layer alone, and
 	// KeepZeros keeps what is zero in the weights that come, from growing too.
 	DenseFirst, DenseLast, KeepZeros bool
@@ -58,7 +62,7 @@ func (c Pruning) Spec(seed uint64) (gradual, last optim.Pruning) {
 	last = optim.Pruning{Threshold: c.Threshold, Deviations: c.Deviations, DenseFirst: c.DenseFirst, DenseLast: c.DenseLast}
 	gradual = optim.Pruning{
 		Sparsity: c.Sparsity, Score: c.Score, Pattern: c.Pattern, Seed: seed,
-		Global: c.Global, Floor: optim.DefaultFloor, Kernel: c.Kernel,
+		Global: c.Global, Floor: cmp.Or(c.Floor, optim.DefaultFloor), Kernel: c.Kernel,
 		Regrow: c.Regrow, RegrowFraction: c.RegrowFraction,
 		DenseFirst: c.DenseFirst, DenseLast: c.DenseLast,
 	}

@@ -81,20 +81,22 @@ func TestPruningIsExact(t *testing.T) {
 }
 
 // TestGlobalFloor ranks a layer of small weights with one of large ones: a fifth
-// of the density that is asked for stays in it.
+// of the density that is asked for stays in it, or as much as the floor says.
 func TestGlobalFloor(t *testing.T) {
-	m := convnet().model(t)
-	conv := param(t, m, "conv.weight")
-	for i := range conv.Value {
-		conv.Value[i] *= 1e-3
-	}
-	cfg := DefaultConfig()
-	cfg.Epochs = 1
-	cfg.Optim.LR = optim.Set(1e-6)
-	cfg.Prune.Sparsity, cfg.Prune.Global = optim.Set(0.5), true
-	mustRun(t, m, labelled(20, 3, 1, 6, 6).loader(t), nil, cfg)
-	if got := len(conv.Value) - conv.Zeros(); got != 3 {
-		t.Errorf("got %d weights left in conv, want 3 of 36", got)
+	for floor, want := range map[float64]int{0: 3, 0.5: 9, 1e-9: 1} {
+		m := convnet().model(t)
+		conv := param(t, m, "conv.weight")
+		for i := range conv.Value {
+			conv.Value[i] *= 1e-3
+		}
+		cfg := DefaultConfig()
+		cfg.Epochs = 1
+		cfg.Optim.LR = optim.Set(1e-6)
+		cfg.Prune.Sparsity, cfg.Prune.Global, cfg.Prune.Floor = optim.Set(0.5), true, floor
+		mustRun(t, m, labelled(20, 3, 1, 6, 6).loader(t), nil, cfg)
+		if got := len(conv.Value) - conv.Zeros(); got != want {
+			t.Errorf("floor %g: got %d weights left in conv, want %d of 36", floor, got, want)
+		}
 	}
 }
 

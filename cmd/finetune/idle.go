@@ -19,6 +19,7 @@ var idle = []struct{ flags, without string }{
 	{"average-every", "average=swa"},
 	{"average-from", "average"},
 	{"prune-score prune-pattern global erdos-renyi prune-begin prune-end prune-every prune-schedule", "sparsity"},
+	{"global-floor", "global"},
 	{"prune-examples", "prune-score=snip prune-score=wanda"},
 	{"regrow-fraction", "regrow"},
 	{"dense-first dense-last", "sparsity prune-threshold prune-deviations"},

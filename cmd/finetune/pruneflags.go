@@ -12,6 +12,7 @@ type pruneFlags struct {
 	sparsity, threshold, deviations []string
 	score, pattern                  string
 	global, kernel                  bool
+	floor                           float64
 	denseFirst, denseLast           bool
 }
 
@@ -20,6 +21,7 @@ func (f *pruneFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.score, "prune-score", string(optim.Magnitude), "`WHAT` goes first: the smallest magnitude, lamp, movement, snip, wanda, or random; see `finetune help pruning`")
 	flags.StringVar(&f.pattern, "prune-pattern", "", "`WHAT` goes together: 2:4 and the like, blocks such as 4x1, rows, columns, or filters")
 	flags.BoolVar(&f.global, "global", false, "rank the weights of all layers together, instead of each layer by itself")
+	flags.Float64Var(&f.floor, "global-floor", optim.DefaultFloor, "keep at least this `SHARE` of the density that is asked for in each layer")
 	flags.BoolVar(&f.kernel, "erdos-renyi", false, "make small layers denser than large ones, by their shapes, instead of all alike")
 	flags.BoolVar(&f.denseFirst, "dense-first", false, "leave the first layer alone")
 	flags.BoolVar(&f.denseLast, "dense-last", false, "leave the last layer alone")
@@ -30,7 +32,10 @@ func (f *pruneFlags) addFlags(flags *pflag.FlagSet) {
 
 // config reads the settings into p.
 func (f *pruneFlags) config(p *train.Pruning) error {
-	p.Global, p.Kernel = f.global, f.kernel
+	if f.floor == 0 { // which would be the default
+		return &usageError{what: "--global-floor is 0, want more than 0 and at most 1; 1e-9 keeps one weight in each layer"}
+	}
+	p.Global, p.Floor, p.Kernel = f.global, f.floor, f.kernel
 	p.Score, p.Pattern = optim.Score(f.score), optim.Pattern(f.pattern)
 	p.DenseFirst, p.DenseLast = f.denseFirst, f.denseLast
 	return parseSettings(
@@ -97,9 +102,11 @@ func (f *rampFlags) config(p *train.Pruning) error {
 const pruningHelp = `Pruning sets weights to zero, for good unless --regrow says otherwise. How many
 is --sparsity, a share: of n weights exactly n times that go, the same in every
 layer, unless --global ranks all layers together or --erdos-renyi gives each a
-density by its shape: the sum of its axes over their product. --dense-first and
---dense-last leave the ends of the network alone, where no selector names them.
-What is frozen is pruned only where a selector names it.
+density by its shape: the sum of its axes over their product. Under --global no
+layer keeps less than a share, --global-floor, of the density that is asked for,
+and layers with a sparsity of their own are ranked by themselves. --dense-first
+and --dense-last leave the ends of the network alone, where no selector names
+them. What is frozen is pruned only where a selector names it.
 
 What goes first, --prune-score:
 
