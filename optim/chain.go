@@ -93,7 +93,7 @@ func (c *chain) each(f loop, k factors) {
 // before it would, which are taken back, and leaves nothing to the mask. Passes of
 // their own would cost plain Go more than the formula of the rule.
 func (c *chain) rule(f loop, k factors) {
-	k.entry = entry{decay: 1}
+	k.entry = nothing
 	if n := len(c.pieces); n > 0 && c.pieces[n-1].loop == nil {
 		lo := c.pieces[n-1].lo
 		k.entry = entryOf(c.links[lo:])

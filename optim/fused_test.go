@@ -41,7 +41,12 @@ func (x *tensor) penalty() penalty {
 
 // add puts the penalties on x into its gradient.
 func (p penalty) add(g, x float32) float32 {
-	return g + float32(p.l2*x) + signed(p.l1, x)
+	bits := math.Float32bits(x)
+	sign := p.l1 | bits&signBit
+	if bits&^signBit == 0 {
+		sign = 0
+	}
+	return g + float32(p.l2*x) + math.Float32frombits(sign)
 }
 
 func fusedAdam(x *tensor, lr, eps float64) fusedLoop {

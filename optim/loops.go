@@ -36,16 +36,6 @@ func all(b bool) uint32 {
 	return -one
 }
 
-// signed has the given bits and the sign of x, or is 0 if x is.
-func signed(bits uint32, x float32) float32 {
-	of := math.Float32bits(x)
-	bits |= of & signBit
-	if of&^signBit == 0 {
-		bits = 0
-	}
-	return math.Float32frombits(bits)
-}
-
 // pick is x if b is true, else y.
 func pick(b bool, x, y float32) float32 {
 	return math.Float32frombits(math.Float32bits(x)&all(b) | math.Float32bits(y)&^all(b))
