@@ -14,17 +14,21 @@ func Centralize(params []*Param) {
 		units := Grouping("filters").tiling(p)
 		sums, counts := make([]float64, units.groups()), make([]int, units.groups())
 		units.each(func(unit, lo, hi int) {
-			for i := lo; i < hi; i++ {
-				if p.kept(i) {
-					sums[unit] += float64(p.Grad[i])
-					counts[unit]++
+			sum, count := 0.0, hi-lo
+			for i, g := range p.Grad[lo:hi] {
+				if p.kept(lo + i) {
+					sum += float64(g)
+				} else {
+					count--
 				}
 			}
+			sums[unit] += sum
+			counts[unit] += count
 		})
 		units.each(func(unit, lo, hi int) {
-			mean := float32(sums[unit] / float64(max(counts[unit], 1)))
-			for i := lo; i < hi; i++ {
-				p.Grad[i] -= mean
+			run, mean := p.Grad[lo:hi], float32(sums[unit]/float64(max(counts[unit], 1)))
+			for i := range run {
+				run[i] -= mean
 			}
 		})
 	}

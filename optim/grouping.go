@@ -89,9 +89,10 @@ func (t tiling) size(group int) int {
 // stripLen is about how wide the part of a row is that one task takes.
 const stripLen = 256
 
-// each calls f for all groups, a run of elements [lo, hi) at a time: in parallel,
-// but the runs of one group come in order and from one task.
-func (t tiling) each(f func(group, lo, hi int)) {
+// stretches calls f for stretches of rows, in parallel: elements [lo, hi), of which
+// the first t.wide are of a group, those after them of the next, and so on. What
+// belongs to one group comes in order and from one task.
+func (t tiling) stretches(f func(group, lo, hi int)) {
 	if t.rows*t.columns == 0 {
 		return
 	}
@@ -100,10 +101,19 @@ func (t tiling) each(f func(group, lo, hi int)) {
 	strips := (across + strip - 1) / strip
 	kernel.Parallel(t.down()*strips, func(task int) {
 		down, first := task/strips, task%strips*strip
+		lo, hi := first*t.wide, min((first+strip)*t.wide, t.columns)
 		for row := down * t.high; row < min((down+1)*t.high, t.rows); row++ {
-			for i := first; i < min(first+strip, across); i++ {
-				f(down*across+i, row*t.columns+i*t.wide, row*t.columns+min((i+1)*t.wide, t.columns))
-			}
+			f(down*across+first, row*t.columns+lo, row*t.columns+hi)
+		}
+	})
+}
+
+// each calls f for the groups one by one, a run of elements [lo, hi) at a time, as
+// stretches does.
+func (t tiling) each(f func(group, lo, hi int)) {
+	t.stretches(func(group, lo, hi int) {
+		for ; lo < hi; group, lo = group+1, lo+t.wide {
+			f(group, lo, min(lo+t.wide, hi))
 		}
 	})
 }
@@ -112,11 +122,9 @@ func (t tiling) each(f func(group, lo, hi int)) {
 // nil, elements do not count.
 func (t tiling) norms(x []float32, kept []bool) []float64 {
 	norms := make([]float64, t.groups())
-	t.each(func(group, lo, hi int) {
-		for i, v := range x[lo:hi] {
-			if kept == nil || kept[lo+i] {
-				norms[group] += float64(v) * float64(v)
-			}
+	t.stretches(func(group, lo, hi int) {
+		for ; lo < hi; group, lo = group+1, lo+t.wide {
+			norms[group] += sumSquares(x, kept, lo, min(lo+t.wide, hi))
 		}
 	})
 	for i, sum := range norms {
@@ -125,15 +133,30 @@ func (t tiling) norms(x []float32, kept []bool) []float64 {
 	return norms
 }
 
+// sumSquares is Σx² of elements [lo, hi) that are kept.
+func sumSquares(x []float32, kept []bool, lo, hi int) float64 {
+	switch {
+	case hi == lo+1 && (kept == nil || kept[lo]):
+		return float64(x[lo]) * float64(x[lo])
+	case kept == nil:
+		return kernel.SumSquares(x[lo:hi])
+	}
+	return kernel.SumSquaresKept(x[lo:hi], kept[lo:hi])
+}
+
 // shrink multiplies the groups of x that have a factor below 1 by it. Those of 0
 // or less become zero.
 func (t tiling) shrink(x []float32, factors []float64) {
-	t.each(func(group, lo, hi int) {
-		if by := factors[group]; by <= 0 {
-			clear(x[lo:hi])
-		} else if by < 1 { // not for NaN
-			for i := lo; i < hi; i++ {
-				x[i] *= float32(by)
+	t.stretches(func(group, lo, hi int) {
+		for ; lo < hi; group, lo = group+1, lo+t.wide {
+			run := x[lo:min(lo+t.wide, hi)]
+			if by := factors[group]; by <= 0 {
+				clear(run)
+			} else if by < 1 { // not for NaN
+				factor := float32(by)
+				for i := range run {
+					run[i] *= factor
+				}
 			}
 		}
 	})
