@@ -12,16 +12,12 @@ import (
 // levels are the shares of zeros that methods are tried at.
 var levels = []float64{0.5, 0.8, 0.9, 0.95, 0.98}
 
-// seeds is how often a method is tried that the study is about, with seeds from 0
-// on; others are tried once.
-const seeds = 3
-
 // method is a way to a sparsity.
 type method struct {
 	name   string
-	levels []float64 // nil is all
-	often  bool      // tried with all seeds
-	only   func(subject) bool
+	levels []float64          // nil is all
+	often  func(subject) bool // tried with all seeds; nil is on no subject
+	only   func(subject) bool // nil is on all subjects
 	way    way
 }
 
@@ -34,11 +30,11 @@ type way interface {
 const advised = "LAMP"
 
 var methods = []method{
-	{name: dense, levels: []float64{0}, often: true, way: ours{}},
-	{name: advised, often: true, way: along(train.Pruning{Global: true, Score: optim.LAMP})},
-	{name: "magnitude, cubic", often: true, way: along(train.Pruning{Global: true})},
-	{name: "movement", often: true, way: along(train.Pruning{Global: true, Score: optim.Movement})},
-	{name: "threshold", often: true, way: ours{before: oneThreshold, change: func(c *train.Config, level float64) {
+	{name: dense, levels: []float64{0}, often: always, way: ours{}},
+	{name: advised, often: always, way: along(train.Pruning{Global: true, Score: optim.LAMP})},
+	{name: "magnitude, cubic", often: always, way: along(train.Pruning{Global: true})},
+	{name: "movement", often: always, way: along(train.Pruning{Global: true, Score: optim.Movement})},
+	{name: "threshold", often: always, way: ours{before: oneThreshold, change: func(c *train.Config, level float64) {
 		c.Prune.KeepZeros = true
 		c.Optim.LR = optim.Set(train.GrownLR(level))
 	}}},
@@ -46,32 +42,43 @@ var methods = []method{
 		c.Prune = pruning(train.Pruning{Global: true}, level)
 		c.Optim.L1, c.Optim.L1Mode = optim.Set(1e-3), optim.Proximal
 	}}},
-	{name: "2:4", levels: []float64{0.5}, often: true, way: ours{change: func(c *train.Config, _ float64) {
+	{name: "2:4", levels: []float64{0.5}, often: always, way: ours{change: func(c *train.Config, _ float64) {
 		c.Prune = train.Pruning{Pattern: "2:4", End: c.Prune.End}
 	}}},
 	{name: "filters", levels: []float64{0.5, 0.8, 0.9}, way: along(train.Pruning{Pattern: "filters", DenseLast: true})},
-	{name: "LAMP, BatchNorm trained", often: true, only: func(s subject) bool { return s.batchNorm }, way: ours{change: func(c *train.Config, level float64) {
+	{name: "LAMP, BatchNorm trained", often: always, only: hasBatchNorm, way: ours{change: func(c *train.Config, level float64) {
 		c.Prune = pruning(train.Pruning{Global: true, Score: optim.LAMP}, level)
 		c.BatchNorm = onnxload.BatchNormTrain
 	}}},
+	{name: "LAMP, EMA", often: onColour, way: ours{change: func(c *train.Config, level float64) {
+		c.Prune = pruning(train.Pruning{Global: true, Score: optim.LAMP}, level)
+		c.Average.Kind = optim.EMA
+	}}},
 	{name: "LAMP, RigL", levels: []float64{0.5, 0.9, 0.98}, way: along(train.Pruning{Global: true, Score: optim.LAMP, Regrow: optim.RigL})},
-	{name: "LAMP, SET", levels: []float64{0.5, 0.9, 0.98}, way: along(train.Pruning{Global: true, Score: optim.LAMP, Regrow: optim.SET})},
+	{name: "LAMP, SET", levels: []float64{0.9}, way: along(train.Pruning{Global: true, Score: optim.LAMP, Regrow: optim.SET})},
 	{name: "magnitude, by layer", way: along(train.Pruning{})},
-	{name: "magnitude, Erdős–Rényi", way: along(train.Pruning{Kernel: true})},
-	{name: "Wanda, by layer", levels: []float64{0.5, 0.9, 0.98}, way: along(train.Pruning{Score: optim.Wanda})},
-	{name: "SNIP", levels: []float64{0.5, 0.9, 0.98}, way: ours{change: func(c *train.Config, level float64) {
+	{name: "magnitude, Erdős–Rényi", levels: []float64{0.5, 0.9, 0.98}, way: along(train.Pruning{Kernel: true})},
+	{name: "Wanda, by layer", levels: []float64{0.5, 0.9}, way: along(train.Pruning{Score: optim.Wanda})},
+	{name: "SNIP", levels: []float64{0.5, 0.9}, way: ours{change: func(c *train.Config, level float64) {
 		c.Prune = train.Pruning{Sparsity: optim.Set(level), Global: true, Score: optim.SNIP}
 	}}},
 	{name: "random", levels: []float64{0.5, 0.9}, way: along(train.Pruning{Score: optim.Random})},
 
-	{name: "PyTorch, global", often: true, way: theirs{"global", train.GrownLR}},
-	{name: "PyTorch, global, rate 1e-3", often: true, way: theirs{"global", plainRate}},
-	{name: "PyTorch, by layer", often: true, way: theirs{"layer", train.GrownLR}},
-	{name: "PyTorch, by layer, rate 1e-3", often: true, way: theirs{"layer", plainRate}},
+	{name: "PyTorch, global", often: onDigits, way: theirs{"global", train.GrownLR}},
+	{name: "PyTorch, global, rate 1e-3", often: onDigits, way: theirs{"global", plainRate}},
+	{name: "PyTorch, by layer", often: onColour, way: theirs{"layer", train.GrownLR}},
+	{name: "PyTorch, by layer, rate 1e-3", often: onColour, way: theirs{"layer", plainRate}},
 }
 
 // dense trains without pruning.
 const dense = "dense"
+
+func always(subject) bool         { return true }
+func hasBatchNorm(s subject) bool { return s.batchNorm }
+
+// What fails on a kind of model is tried once there.
+func onColour(s subject) bool { return s.test != "" }
+func onDigits(s subject) bool { return s.test == "" }
 
 func plainRate(float64) float64 { return 1e-3 }
 
@@ -81,6 +88,11 @@ func (m method) at() []float64 {
 		return m.levels
 	}
 	return levels
+}
+
+// triedOn reports whether a subject is tried with a seed.
+func (m method) triedOn(sub subject, seed int) bool {
+	return (m.only == nil || m.only(sub)) && (seed == 0 || m.often != nil && m.often(sub))
 }
 
 // isTheirs reports whether it is a method of PyTorch.
