@@ -54,6 +54,28 @@ func TestHugeLearningRate(t *testing.T) {
 	}
 }
 
+// TestLineSearchTurnsBack tries a step behind which numbers overflow: a line search
+// takes a shorter one.
+func TestLineSearchTurnsBack(t *testing.T) {
+	l := labelled(20, 3, 6).loader(t)
+	model := newDraft().input("x", -1, 6).dense("fc1", "x", 6, 16).node("Exp", "act", "fc1").dense("fc2", "act", 16, 3).output("fc2", -1, 3)
+	cfg := DefaultConfig()
+	cfg.Batch, cfg.Epochs, cfg.Schedule = 20, 2, "constant"
+	cfg.Optim = optim.Default("lbfgs")
+	cfg.Optim.LR = optim.Set(1e4)
+	_, err := Run(context.Background(), model.model(t), l, l, cfg)
+	diverged(t, err)
+	cfg.Optim.LineSearch = optim.Set(1)
+	m := model.model(t)
+	result, err := Run(context.Background(), m, l, l, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(result.After.Loss < result.Before.Loss/2) {
+		t.Errorf("got loss %g after a loss of %g, want less than half", result.After.Loss, result.Before.Loss)
+	}
+}
+
 // TestDiverged makes each kind of number that is not finite in its own place.
 func TestDiverged(t *testing.T) {
 	const huge = 3e38

@@ -37,7 +37,9 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"finetune/internal/engine"
@@ -293,13 +295,30 @@ func (r *run) learn(ctx context.Context, batch []int) (float64, error) {
 		return loss, err
 	}
 	if r.optimizer.WantsClosure() {
-		return r.optimizer.StepClosure(r.scale(r.at.Step), gradients)
+		return r.optimizer.StepClosure(r.scale(r.at.Step), r.forgiven(gradients))
 	}
 	loss, err := gradients()
 	if err == nil {
 		r.update()
 	}
 	return loss, err
+}
+
+// forgiven is gradients for a rule that looks for the length of a step: it may try
+// some that lead too far, where the loss is not finite, but not where it stands.
+func (r *run) forgiven(gradients func() (float64, error)) func() (float64, error) {
+	if r.optimizer.Groups()[0].Hyper.LineSearch == 0 {
+		return gradients
+	}
+	trial := false
+	return func() (float64, error) {
+		loss, err := gradients()
+		if _, diverged := errors.AsType[*DivergedError](err); diverged && trial {
+			return math.NaN(), nil
+		}
+		trial = true
+		return loss, err
+	}
 }
 
 // update moves the weights.
