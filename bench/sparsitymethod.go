@@ -64,17 +64,19 @@ var methods = []method{
 	}}},
 	{name: "random", levels: []float64{0.5, 0.9}, way: along(train.Pruning{Score: optim.Random})},
 
-	{name: "PyTorch, global", often: onDigits, way: theirs{"global", train.GrownLR}},
-	{name: "PyTorch, global, rate 1e-3", often: onDigits, way: theirs{"global", plainRate}},
-	{name: "PyTorch, by layer", often: onColour, way: theirs{"layer", train.GrownLR}},
-	{name: "PyTorch, by layer, rate 1e-3", often: onColour, way: theirs{"layer", plainRate}},
+	{name: "PyTorch, global", often: onDigits, way: theirs{scope: "global", rate: train.GrownLR}},
+	{name: "PyTorch, global, rate 1e-3", often: onDigits, way: theirs{scope: "global", rate: plainRate}},
+	{name: "PyTorch, global, temperature", often: always, only: hasTemperature, way: theirs{scope: "global", rate: train.GrownLR, tempered: true}},
+	{name: "PyTorch, by layer", often: onColour, way: theirs{scope: "layer", rate: train.GrownLR}},
+	{name: "PyTorch, by layer, rate 1e-3", often: onColour, way: theirs{scope: "layer", rate: plainRate}},
 }
 
 // dense trains without pruning.
 const dense = "dense"
 
-func always(subject) bool         { return true }
-func hasBatchNorm(s subject) bool { return s.batchNorm }
+func always(subject) bool           { return true }
+func hasBatchNorm(s subject) bool   { return s.batchNorm }
+func hasTemperature(s subject) bool { return s.temperature > 0 }
 
 // What fails on a kind of model is tried once there.
 func onColour(s subject) bool { return s.test != "" }

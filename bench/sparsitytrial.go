@@ -62,16 +62,21 @@ func (o ours) try(s *study, sub subject, level float64, seed int) (trial, error)
 
 // theirs is a way of PyTorch: one shot, and as many epochs as ours.
 type theirs struct {
-	scope string                // "global" or "layer"
-	rate  func(float64) float64 // of learning, by the level
+	scope    string                // "global" or "layer"
+	rate     func(float64) float64 // of learning, by the level
+	tempered bool                  // with the subject's temperature
 }
 
 func (w theirs) try(s *study, sub subject, level float64, seed int) (trial, error) {
 	_, file, _, _ := runtime.Caller(0)
 	script := filepath.Join(filepath.Dir(file), "torch", "prune.py")
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	temperature := 1.0
+	if w.tempered {
+		temperature = sub.temperature
+	}
 	out, err := exec.Command(s.python.python, script, s.corpus, sub.name,
-		number(level), number(w.rate(level)), strconv.Itoa(sub.epochs), w.scope, strconv.Itoa(seed)).Output()
+		number(level), number(w.rate(level)), strconv.Itoa(sub.epochs), w.scope, strconv.Itoa(seed), number(temperature)).Output()
 	if err != nil {
 		return trial{}, err
 	}

@@ -1,12 +1,12 @@
 """Magnitude pruning with torch.nn.utils.prune, one shot, and then training.
 
-    python3 prune.py SHARED MODEL LEVEL LR EPOCHS global|layer SEED
+    python3 prune.py SHARED MODEL LEVEL LR EPOCHS global|layer SEED TEMPERATURE
 
 prunes one of the networks below, which takes its weights from the ONNX file, to a
 share of zeros, over all layers together or in each, and trains it: AdamW, batches
 of 64 in an order drawn by the seed, a rate that falls along a cosine, batch
-normalisation that trains. It prints the share of zeros and the accuracy on the test
-set.
+normalisation that trains, scores divided by the temperature. It prints the share of
+zeros and the accuracy on the test set.
 """
 
 import gzip
@@ -108,7 +108,7 @@ def accuracy(net, x, y):
     return right / len(y)
 
 
-def main(shared, model, level, lr, epochs, scope, seed):
+def main(shared, model, level, lr, epochs, scope, seed, temperature):
     torch.manual_seed(seed)
     net = load(shared, model)
     weights = [(m, "weight") for m in net.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
@@ -125,7 +125,7 @@ def main(shared, model, level, lr, epochs, scope, seed):
     for _ in range(epochs):
         for rows in torch.randperm(len(x)).split(64):
             rule.zero_grad()
-            F.cross_entropy(net(x[rows]), y[rows]).backward()
+            F.cross_entropy(net(x[rows]) / temperature, y[rows]).backward()
             rule.step()
             course.step()
     with torch.no_grad():
@@ -136,4 +136,4 @@ def main(shared, model, level, lr, epochs, scope, seed):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]), sys.argv[6], int(sys.argv[7]))
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]), sys.argv[6], int(sys.argv[7]), float(sys.argv[8]))
