@@ -19,6 +19,7 @@ const sparsityVerb = "sparsity"
 type study struct {
 	corpus, page string
 	only         string
+	seeds        int
 	trials       []trial
 	python       *torch
 	log          io.Writer
@@ -32,6 +33,7 @@ func runStudy(args []string, log io.Writer) error {
 	flags.StringVar(&s.corpus, "corpus", "../shared", "read models and data in this `FOLDER`")
 	flags.StringVar(&s.page, "page", "docs/sparsity.md", "write the page to `FILE`, and what was measured to the folder sparsity beside it")
 	flags.StringVar(&s.only, "only", "", "make trials of this `MODEL` only")
+	flags.IntVar(&s.seeds, "seeds", 3, "make `N` trials of the methods that the study is about, and one of others")
 	pageOnly := flags.Bool("page-only", false, "make no trials")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -54,17 +56,16 @@ func runStudy(args []string, log io.Writer) error {
 // tryAll makes the trials that are missing: all methods once, then those that are
 // tried more often.
 func (s *study) tryAll() error {
-	for seed := range seeds {
+	for seed := range s.seeds {
 		for _, sub := range subjects {
 			if s.only != "" && s.only != sub.name {
 				continue
 			}
 			for _, m := range methods {
-				if seed > 0 && !m.often || m.only != nil && !m.only(sub) || m.isTheirs() && s.python == nil {
-					continue
-				}
-				if err := s.try(sub, m, seed); err != nil {
-					return err
+				if m.triedOn(sub, seed) && (s.python != nil || !m.isTheirs()) {
+					if err := s.try(sub, m, seed); err != nil {
+						return err
+					}
 				}
 			}
 		}
