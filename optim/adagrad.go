@@ -22,9 +22,10 @@ func adagrad(c *chain, x *tensor) {
 func adagradLoop(b *block, k *factors) {
 	w, u, s, keep := b.w, b.gradient(), b.slot(0), b.mask()
 	for i := range w {
+		sum := s[i] // late, it would be waited for
 		x, g := k.enter(w[i], u[i])
 		live := all(keep[i])
-		sum := s[i] + float32(g*g)
+		sum += float32(g * g)
 		x -= float32(k.lr * (g / (sqrt(sum) + k.eps)))
 		w[i], s[i] = only(x, live), only(sum, live)
 	}

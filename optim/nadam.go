@@ -23,6 +23,7 @@ func nadam(c *chain, x *tensor) {
 	product := float64(x.slots[2][0])
 	_, root := x.corrections()
 	c.rule(nadamLoop, factors{
+		// In the step, mu is the share of the mean and lr that of the gradient.
 		mu:    float32(h.LR * root * next / (1 - product*next)),
 		lr:    float32(h.LR * root * (1 - now) / (1 - product)),
 		beta1: float32(h.Beta1), rest1: float32(1 - h.Beta1),

@@ -26,16 +26,51 @@
 //	Average.Step            the mean of the weights moves         average.go
 //
 // Some rules decay before their update, as PyTorch has them, or within it; all
-// else keeps this order. Rules that need to see a tensor as a whole are several
-// stages of chains: see stage in rule.go. Hyperparameters change with the steps by
-// a [Course], by which all schedules have names.
+// else keeps this order. Hyperparameters change with the steps by a [Course], by
+// which all schedules have names.
+//
+// # How a step runs
+//
+// State is plain data: slices by the name of what they are and of the parameter,
+// [State]. Behaviour is a chain of small links, built anew for each parameter and
+// step, because it too is data: which formulas, with which coefficients. To step is
+// to take all elements through it, a block at a time.
+//
+//	Step          has the chain of each parameter built, and runs tasks   step.go
+//	    build     puts penalties before the rule and the mask behind       step.go
+//	    task      is 16384 elements of one parameter, for one thread       chain.go
+//	    block     is 1024 of these, which stay in the fastest cache        chain.go
+//	    link      does one thing to every element of a block               loops.go, entry.go
+//
+// A rule is a row in a list, rule.go, and a file: what it remembers, its coefficients
+// at this step, and its formula. All of Adagrad but for its coefficients is
+//
+//	func adagradLoop(b *block, k *factors) {
+//		w, u, s, keep := b.w, b.gradient(), b.slot(0), b.mask()
+//		for i := range w {
+//			sum := s[i]
+//			x, g := k.enter(w[i], u[i])    // penalties are in g, decay is in x
+//			live := all(keep[i])
+//			sum += g * g
+//			x -= k.lr * g / (sqrt(sum) + k.eps)
+//			w[i], s[i] = only(x, live), only(sum, live)
+//		}
+//	}
+//
+// Steps of the rules that are used most, of SGD and Adam and their kin, are written
+// without a loop, as lists of operations that package kernel has in vector code:
+//
+//	c.add(meanGradient(beta1), meanSquare(beta2), adaptive(eps), descend(lr))
+//
+// A rule that has to see a tensor as a whole, as LAMB its norm, is several such
+// stages: see stage in rule.go.
 //
 // What is decided before the first step is plain data too: [Resolve] says for
 // each parameter what its hyperparameters are and which setting decided them,
 // and [Optimizer.Groups] which parameters share them.
 //
 // Results are those of PyTorch's optimizers, or of the papers, to the last digits
-// of a float32, and the same bits for any number of threads: the work is cut by the shapes of
-// the parameters alone. Products are rounded to float32 explicitly, so that a
-// compiler that fuses multiplication and addition cannot change them.
+// of a float32, and the same bits for any number of threads: the work is cut by the
+// shapes of the parameters alone. Products are rounded to float32 explicitly, so that
+// a compiler that fuses multiplication and addition cannot change them.
 package optim
