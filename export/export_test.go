@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -236,6 +237,12 @@ func TestWriteErrors(t *testing.T) {
 	if err := os.Mkdir(folder, 0o777); err != nil {
 		t.Fatal(err)
 	}
+	socket := filepath.Join(dir, "socket")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
 	for _, c := range []struct {
 		path  string
 		opt   Options
@@ -244,6 +251,7 @@ func TestWriteErrors(t *testing.T) {
 	}{
 		{taken, Options{}, nil, "file already exists"},
 		{folder, Options{Overwrite: true}, nil, "is a folder"},
+		{socket, Options{Overwrite: true}, nil, "is no regular file"},
 		{filepath.Join(dir, "no", "out.onnx"), Options{}, nil, "no such file or directory"},
 		{taken, Options{Overwrite: true}, func(m *onnxload.Model) { m.Params[2].Value[1] = 1e6 }, `parameter "f16 raw": element 1 is 1e+06, too large for float16`},
 		{taken, Options{Overwrite: true}, func(m *onnxload.Model) { m.Params[0].Value = m.Params[0].Value[:2] }, `parameter "raw": it has 2 elements, the file holds 12 bytes`},
@@ -257,7 +265,7 @@ func TestWriteErrors(t *testing.T) {
 			t.Errorf("got error %v, want one with %q and the path", err, c.want)
 		}
 	}
-	if got := list(t, dir); !slices.Equal(got, []string{"folder", "taken.onnx"}) {
+	if got := list(t, dir); !slices.Equal(got, []string{"folder", "socket", "taken.onnx"}) {
 		t.Errorf("got files %v after failures, want only those of before", got)
 	}
 	if got, err := os.ReadFile(taken); err != nil || string(got) != "mine" {

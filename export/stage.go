@@ -29,6 +29,8 @@ func (s *staging) create(target string) (*os.File, error) {
 	switch {
 	case err == nil && old.IsDir():
 		return nil, fmt.Errorf("%s: is a folder", target)
+	case err == nil && !old.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: is no regular file", target)
 	case err == nil:
 		mode = old.Mode().Perm()
 	case !errors.Is(err, fs.ErrNotExist):

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -92,6 +93,60 @@ func SaveCheckpoint(path string, tensors map[string]Tensor, state any) error {
 
 // statePath is the copy of a checkpoint's state for people.
 func statePath(path string) string { return strings.TrimSuffix(path, ".safetensors") + ".json" }
+
+// CheckpointPlace reports what keeps a checkpoint from being saved at path: a folder
+// that is not there, or a file that is something else and would be lost, for a run
+// replaces its checkpoint and deletes it in the end.
+func CheckpointPlace(path string) error {
+	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
+		return fmt.Errorf("%s: there is no folder %s", path, filepath.Dir(path))
+	}
+	if err := onlyOurs(path, isCheckpoint); err != nil {
+		return err
+	}
+	return onlyOurs(statePath(path), isState)
+}
+
+// onlyOurs reports a file at path that is not ours.
+func onlyOurs(path string, ours func(*os.File) bool) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().IsRegular() {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if ours(f) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: exists, and is no checkpoint", path)
+}
+
+// isCheckpoint looks at the header of a file.
+func isCheckpoint(f *os.File) bool {
+	const most = 1 << 28 // of a header
+	var size uint64
+	if binary.Read(f, binary.LittleEndian, &size) != nil || size > most {
+		return false
+	}
+	var header struct {
+		Metadata map[string]string `json:"__metadata__"`
+	}
+	return json.NewDecoder(io.LimitReader(f, int64(size))).Decode(&header) == nil && header.Metadata[metaFormat] == checkpointFormat
+}
+
+// isState reports whether a file is the copy of a state for people.
+func isState(f *os.File) bool {
+	var page map[string]json.RawMessage
+	return json.NewDecoder(f).Decode(&page) == nil && page["checkpoint"] != nil && page[metaHash] != nil
+}
 
 // LoadCheckpoint reads what SaveCheckpoint wrote: the tensors, and the state into
 // what the pointer state points to. It checks every size and the hash.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"math"
@@ -176,6 +177,48 @@ func TestCheckpointBad(t *testing.T) {
 	}
 	if err := SaveCheckpoint(filepath.Join(dir, "none", "run"), tensors, state); err == nil {
 		t.Error("got no error for a folder that does not exist, want one")
+	}
+}
+
+// TestCheckpointPlace keeps what is no checkpoint from being replaced by one.
+func TestCheckpointPlace(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "run.safetensors")
+	if err := CheckpointPlace(path); err != nil {
+		t.Fatal(err)
+	}
+	tensors, state := exampleCheckpoint()
+	if err := SaveCheckpoint(path, tensors, state); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckpointPlace(path); err != nil {
+		t.Errorf("its own checkpoint: got %v", err)
+	}
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("model.json", `{"layers": 3}`)
+	for path, want := range map[string]string{
+		write("data.csv", "x,y\n0.1,2\n"): "data.csv: exists, and is no checkpoint",
+		write("weights.safetensors", "\x20\x00\x00\x00\x00\x00\x00\x00"+`{"__metadata__":{"format":"pt"}}`): "weights.safetensors: exists, and is no checkpoint",
+		write("empty", ""):                      "empty: exists, and is no checkpoint",
+		filepath.Join(dir, "model.safetensors"): "model.json: exists, and is no checkpoint",
+		filepath.Join(dir, "none", "run"):       "there is no folder",
+		dir:                                     "exists, and is no checkpoint",
+		os.DevNull:                              "exists, and is no checkpoint",
+	} {
+		if err := CheckpointPlace(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error with %q", path, err, want)
+		}
+	}
+	cfg := DefaultConfig()
+	cfg.Checkpoint = filepath.Join(dir, "data.csv")
+	if _, err := Run(context.Background(), mlp().model(t), labelled(20, 3, 6).loader(t), nil, cfg); err == nil || !strings.Contains(err.Error(), "is no checkpoint") {
+		t.Errorf("got %v, want an error of Run too", err)
 	}
 }
 

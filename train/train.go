@@ -141,6 +141,11 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
+	if cfg.Checkpoint != "" && !cfg.Resume {
+		if err := CheckpointPlace(cfg.Checkpoint); err != nil {
+			return nil, err
+		}
+	}
 	r := &run{cfg: cfg, model: m, training: training, held: held, started: time.Now(), saved: time.Now()}
 	r.steps = cfg.Epochs * r.stepsFor(training.Len())
 	var err error

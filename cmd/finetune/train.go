@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -193,10 +193,26 @@ func (t *trainCommand) prepare(c *console, m *onnxload.Model, cfg train.Config) 
 	if err := m.Supported(); err != nil {
 		return explain(err, "")
 	}
-	switch _, err := os.Stat(cfg.Checkpoint); {
-	case errors.Is(err, fs.ErrNotExist) && t.resume:
+	return t.checkCheckpoint(c, cfg)
+}
+
+// checkCheckpoint finds out whether there is a checkpoint to go on from, or a place
+// for one.
+func (t *trainCommand) checkCheckpoint(c *console, cfg train.Config) error {
+	_, err := os.Stat(cfg.Checkpoint)
+	there := err == nil
+	switch {
+	case filepath.Clean(cfg.Checkpoint) == filepath.Clean(t.out):
+		return &usageError{what: fmt.Sprintf("--checkpoint and -o are both %s", t.out)}
+	case t.resume && !there:
 		return explain(&train.ResumeError{Path: cfg.Checkpoint, Err: errors.New("there is no checkpoint to resume from")}, "")
-	case err == nil && !t.resume:
+	case t.resume:
+		return nil
+	}
+	if err := train.CheckpointPlace(cfg.Checkpoint); err != nil {
+		return withHint(err, "--checkpoint FILE names another place to save the state of the run")
+	}
+	if there {
 		c.notef("%s is of a run that was interrupted; --resume would go on from it, this run starts anew", cfg.Checkpoint)
 	}
 	return nil

@@ -42,6 +42,9 @@ func (f *outputFlags) check(input string) error {
 	if info.IsDir() {
 		return fmt.Errorf("cannot write %s: it is a folder", f.out)
 	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("cannot write %s: it is no regular file", f.out)
+	}
 	if f.force {
 		return nil
 	}
