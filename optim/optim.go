@@ -36,11 +36,11 @@
 // step, because it too is data: which formulas, with which coefficients. To step is
 // to take all elements through it, a block at a time.
 //
-//	Step          has the chain of each parameter built, and runs tasks   step.go
+//	Step          has the chain of each parameter built, and runs tasks    step.go
 //	    build     puts penalties before the rule and the mask behind       step.go
-//	    task      is 16384 elements of one parameter, for one thread       chain.go
-//	    block     is 1024 of these, which stay in the fastest cache        chain.go
-//	    link      does one thing to every element of a block               loops.go, entry.go
+//	    task      takes 16384 elements of a parameter through it           task.go
+//	    block     is 1024 of these, which stay in the fastest cache        task.go
+//	    link      does one thing to every element of a block               chain.go, entry.go
 //
 // A rule is a row in a list, rule.go, and a file: what it remembers, its coefficients
 // at this step, and its formula. All of Adagrad but for its coefficients is
