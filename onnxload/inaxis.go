@@ -1,6 +1,10 @@
 package onnxload
 
-import "finetune/optim"
+import (
+	"strings"
+
+	"finetune/optim"
+)
 
 // inFirst reports whether the inputs of a weight lie along its first axis: see
 // optim.Param.InFirst. Each Transpose between the weight and the node that reads
@@ -19,10 +23,23 @@ func (u *uses) inFirst(t *optim.Param, by *Node) bool {
 			first = slot == 1 && by.Attrs.Int("transB", 0) == 0 || slot == 0 && by.Attrs.Int("transA", 0) != 0
 		case "ConvTranspose":
 			first = slot == 1
+		case "Einsum":
+			first = sumsOverFirst(by.Attrs.String("equation", ""), slot)
 		}
 		return first != turned
 	}
 	return false
+}
+
+// sumsOverFirst reports whether an equation sums over the first axis of an operand,
+// and not over its second.
+func sumsOverFirst(equation string, slot int) bool {
+	left, right, explicit := strings.Cut(strings.ReplaceAll(equation, " ", ""), "->")
+	terms := strings.Split(left, ",")
+	if !explicit || slot >= len(terms) || len(terms[slot]) < 2 {
+		return false
+	}
+	return !strings.Contains(right, terms[slot][:1]) && strings.Contains(right, terms[slot][1:2])
 }
 
 // mostTurns is through how many nodes a weight is looked for.

@@ -19,6 +19,9 @@ func TestInAxis(t *testing.T) {
 		{"MatMul from the left", nodes{apply("MatMul", "w", "x", "→", "y")}, 1},
 		{"transposed", nodes{apply("Transpose", "w", "→", "t"), apply("MatMul", "x", "t", "→", "y")}, 1},
 		{"transposed twice", nodes{apply("Transpose", "w", "→", "t"), apply("Identity", "t", "→", "i"), apply("Transpose", "i", "→", "u"), apply("MatMul", "x", "u", "→", "y")}, 0},
+		{"Einsum", nodes{einsum("ab,bc->ac", "x", "w")}, 0},
+		{"Einsum of a transpose", nodes{einsum("ab, cb -> ac", "x", "w")}, 1},
+		{"Einsum from the left", nodes{einsum("ba,cb->ac", "w", "x")}, 0},
 		{"Gemm", nodes{apply("Gemm", "x", "w", "→", "y")}, 0},
 	} {
 		m := parse(t, network(test.nodes, floats("w", []int64{8, 8})))
@@ -29,6 +32,12 @@ func TestInAxis(t *testing.T) {
 			t.Errorf("%s: got outputs along axis %d, want %d", test.name, got, 1-test.want)
 		}
 	}
+}
+
+func einsum(equation string, operands ...string) *onnxpb.NodeProto {
+	n := apply("Einsum", append(operands, "→", "y")...)
+	n.Attribute = append(n.Attribute, attr("equation", equation))
+	return n
 }
 
 // TestGroups: the weights of a ConvTranspose lie group by group along its inputs.

@@ -9,6 +9,7 @@ package optim
 //	Gemm; with transB                   (K, N); (N, K)              1; 0     0; 1
 //	MatMul, right; left                 (…, K, N); (…, M, K)        last; last but one
 //	RNN, GRU, LSTM                      (directions, gates·H, I)    1        2
+//	Einsum that sums over axis 0        (K, N…)                     1 and on  0
 //
 // All else that has outputs and inputs has them in this order along its first two
 // axes. A vector has outputs only.
@@ -62,6 +63,8 @@ func (p *Param) linear() linear {
 		switch {
 		case i < min(out, in):
 			l.parts *= d
+		case i > out && l.inFirst && p.Op == "Einsum":
+			l.outputs *= d
 		case i > max(out, in):
 			l.kernel *= d
 		}

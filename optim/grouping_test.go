@@ -22,6 +22,9 @@ func outputsOf(p *Param) []string {
 			group = at[in] / (p.Shape[in] / p.Groups)
 		}
 		names[k] = fmt.Sprint(at[:min(in, out)], group, at[out])
+		if p.Op == "Einsum" {
+			names[k] = fmt.Sprint(at[out:])
+		}
 	}
 	return names
 }
@@ -45,6 +48,7 @@ func TestFilters(t *testing.T) {
 		{weight("MatMul", true, 2, 5, 8), 2, 1, 16},
 		{weight("MatMul", false, 2, 5, 8), 1, 2, 10},
 		{weight("LSTM", false, 2, 12, 5), 1, 2, 24},
+		{weight("Einsum", true, 5, 3, 4), 1, 0, 12},
 	} {
 		p := test.p
 		if p.OutAxis() != test.out || p.InAxis() != test.in {
