@@ -8,8 +8,8 @@ package main
 //     capitalized initials and without periods at the end.
 //   - An error is one "finetune: error:" line, then "finetune: hint:" lines
 //     that say what would help.
-//   - A progress bar is drawn only where standard error is a terminal, and is
-//     gone when the work is done.
+//   - A progress bar is drawn only where standard error is a terminal that can, and
+//     is gone when the work is done.
 //   - NO_COLOR is honoured by never using colour.
 
 import (
@@ -32,7 +32,7 @@ import (
 // console is where a command writes, and the flags that all verbs share.
 type console struct {
 	out, err io.Writer
-	terminal bool // err is one
+	terminal bool // err is one, which can draw a bar
 	json     bool
 	quiet    bool
 	threads  int
@@ -43,11 +43,15 @@ type console struct {
 
 func newConsole(stdout, stderr io.Writer) *console {
 	f, isFile := stderr.(*os.File)
-	return &console{
-		out:      stdout,
-		err:      stderr,
-		terminal: isFile && term.IsTerminal(int(f.Fd())),
-	}
+	return &console{out: stdout, err: stderr, terminal: isFile && drawsBar(f)}
+}
+
+// drawsBar reports whether f is a terminal that can go back to the start of a line,
+// and whose lines are long enough for a bar.
+func drawsBar(f *os.File) bool {
+	const bar = 72
+	width, _, err := term.GetSize(int(f.Fd()))
+	return err == nil && (width == 0 || width >= bar) && os.Getenv("TERM") != "dumb"
 }
 
 func (c *console) addFlags(flags *pflag.FlagSet) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -61,7 +60,7 @@ func (p *progress) observe(e train.Event) {
 }
 
 func (p *progress) startBar(e train.Event) {
-	if !p.console.terminal || p.console.quiet || os.Getenv("TERM") == "dumb" {
+	if !p.console.terminal || p.console.quiet {
 		return
 	}
 	p.bar = progressbar.NewOptions(e.Steps,
