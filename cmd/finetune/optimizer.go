@@ -198,6 +198,10 @@ A step: gradients are clipped and centralised; L2, L1 and the penalties of the
 way from the start join them; then the rule, decay, proximal L1, the mask of
 what is pruned, group lasso. With lamb and lars, decay is part of the rule; with
 adamw, adafactor, lion, muon and sophia it comes before.
+
+Proximal L1 takes lr·λ from the size of each weight in a step, group lasso from
+the root mean square of each group. There are zeros once that adds up to the
+size of weights: 1,000 steps with lr 1e-3 and λ 0.05 take up to 0.05.
 `)
 	return b.String()
 }
