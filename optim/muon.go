@@ -51,7 +51,7 @@ func muonSlots(p *Param, h Hyper) []slot {
 func muonMomentum(c *chain, x *tensor) {
 	mu := x.h.Momentum
 	switch {
-	case !muons(x.Param, x.h):
+	case !muons(x.Param, x.plan.Hyper):
 	case x.h.Nesterov == 1:
 		// Sizes do not matter here: g + μ/(1−μ)·b is u divided by 1−μ.
 		c.add(meanGradient(mu), nesterov(mu/(1-mu)))
@@ -61,7 +61,7 @@ func muonMomentum(c *chain, x *tensor) {
 }
 
 func muonDescent(c *chain, x *tensor) {
-	if !muons(x.Param, x.h) {
+	if !muons(x.Param, x.plan.Hyper) {
 		adam(c, x)
 		return
 	}
@@ -71,7 +71,7 @@ func muonDescent(c *chain, x *tensor) {
 
 // orthogonalizeAll makes each matrix of the update orthogonal.
 func orthogonalizeAll(x *tensor) {
-	if !muons(x.Param, x.h) {
+	if !muons(x.Param, x.plan.Hyper) {
 		return
 	}
 	l := x.linear()

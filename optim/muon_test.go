@@ -90,6 +90,17 @@ func TestMuonScope(t *testing.T) {
 		}
 		o.Step(1)
 	}
+	// What a matrix remembers is decided before the first step.
+	cfg := Default("muon")
+	var err error
+	if cfg.NSSteps, err = ParseSettings("5@step:every=1,gamma=0"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Run = Run{Steps: 3, PerEpoch: 3}
+	o := mustNew(t, params(), cfg)
+	for range 3 {
+		o.Step(1)
+	}
 	// A model of one layer has no hidden ones, and that one is made orthogonal.
 	one := params()[:1]
 	if o := mustNew(t, one, Default("muon")); o.tensors[0].kinds[0].name != "momentum" {
