@@ -32,9 +32,12 @@ const advised = "LAMP"
 var methods = []method{
 	{name: dense, levels: []float64{0}, often: always, way: ours{}},
 	{name: advised, often: always, way: along(train.Pruning{Global: true, Score: optim.LAMP})},
+	{name: "LAMP, at once", often: always, way: ours{change: func(c *train.Config, level float64) {
+		c.Prune = train.Pruning{Sparsity: optim.Set(level), Global: true, Score: optim.LAMP}
+	}}},
 	{name: "magnitude, cubic", often: always, way: along(train.Pruning{Global: true})},
 	{name: "movement", often: always, way: along(train.Pruning{Global: true, Score: optim.Movement})},
-	{name: "threshold", often: always, way: ours{before: oneThreshold, change: func(c *train.Config, level float64) {
+	{name: "threshold", way: ours{before: oneThreshold, change: func(c *train.Config, level float64) {
 		c.Prune.KeepZeros = true
 		c.Optim.LR = optim.Set(train.GrownLR(level))
 	}}},
