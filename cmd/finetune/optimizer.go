@@ -91,7 +91,20 @@ func (f *optimFlags) config() (optim.Config, error) {
 		to := field.Settings(&cfg)
 		*to = append(*to, list...)
 	}
-	return cfg, nil
+	return cfg, checkAbsolute(cfg)
+}
+
+// checkAbsolute wants to be told how much absolute decay takes: the default of a
+// rule is meant to be multiplied by a learning rate.
+func checkAbsolute(cfg optim.Config) error {
+	for _, r := range optim.Rules() {
+		if decay := r.Defaults.WeightDecay; r.Name == cfg.Rule && decay > 0 && cfg.DecayMode == optim.Absolute && len(cfg.WeightDecay) == 0 {
+			return &usageError{what: "--decay-mode absolute wants a --weight-decay", hints: []string{
+				fmt.Sprintf("the default of %s, %g, would take %g %% of every weight at each step", r.Name, decay, 100*decay),
+			}}
+		}
+	}
+	return nil
 }
 
 // ofRule reads what stands behind the name of a rule: KEY=VALUE,….
