@@ -13,8 +13,9 @@ import (
 )
 
 // explain adds what would help to an error of a run or of its data. saved is the
-// checkpoint that the run has left, if any.
-func explain(err error, saved string) error {
+// checkpoint that the run has left, if any, and steadier is what would help more than
+// anything else a run that diverges.
+func explain(err error, saved string, steadier ...string) error {
 	if interrupted, ok := errors.AsType[*train.InterruptedError](err); ok && interrupted.Checkpoint != "" {
 		return withHint(err, fmt.Sprintf("the run is saved in %s; the same command with --resume goes on", interrupted.Checkpoint))
 	}
@@ -25,7 +26,7 @@ func explain(err error, saved string) error {
 		if diverged.Step == 0 {
 			return withHint(err, "the model or the examples hold numbers that are too large, or none at all; --scale, --mean and --std bring inputs nearer to 0…1")
 		}
-		hints := []string{"a lower --lr, --clip-norm 1, or inputs nearer to 0…1 (--scale, --mean, --std) may help", "no model was written"}
+		hints := append(steadier, "a lower --lr, --clip-norm 1, or inputs nearer to 0…1 (--scale, --mean, --std) may help", "no model was written")
 		if saved != "" {
 			hints = append(hints, "the last good state of the run is in "+saved)
 		}

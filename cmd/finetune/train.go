@@ -119,13 +119,21 @@ func (t *trainCommand) run(ctx context.Context, c *console, args []string) error
 	result, err := train.Run(ctx, m, training, held, cfg)
 	p.close()
 	if err != nil {
-		return explain(err, p.saved)
+		return explain(err, p.saved, t.steadier()...)
 	}
 	if err := finish(c, t.outputFlags, m, cfg, result, training.Source().Target().Names...); err != nil {
 		return err
 	}
 	if t.profile && !c.json { // the last object has it
 		c.profile(result.Profile, measurePeak())
+	}
+	return nil
+}
+
+// steadier are what would keep the rule from going too far.
+func (t *trainCommand) steadier() []string {
+	if rule, keys, _ := strings.Cut(t.rule, ":"); rule == "lbfgs" && !strings.Contains(keys, "line-search=1") {
+		return []string{"--optimizer lbfgs:line-search=1 looks how far to go along each direction"}
 	}
 	return nil
 }
