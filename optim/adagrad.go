@@ -1,5 +1,7 @@
 package optim
 
+import "finetune/internal/kernel"
+
 // Adagrad divides by the root of the sum of all squared gradients so far, so that
 // rates of coordinates that have moved much become small:
 //
@@ -16,20 +18,16 @@ func adagradSlots(_ *Param, h Hyper) []slot {
 
 func adagrad(c *chain, x *tensor) {
 	r := adagradRates(x)
-	c.rule(adagradLoop, factors{lr: float32(r.lr), eps: float32(r.eps)})
+	c.add(gatherSquares(1, 1), divide(r.eps), descend(r.lr))
 }
 
-func adagradLoop(b *block, k *factors) {
-	w, u, s, keep := b.w, b.gradient(), b.slot(0), b.mask()
-	for i := range w {
-		sum := s[i] // late, it would be waited for
-		x, g := k.enter(w[i], u[i])
-		live := all(keep[i])
-		sum += float32(g * g)
-		x -= float32(k.lr * (g / (sqrt(sum) + k.eps)))
-		w[i], s[i] = only(x, live), only(sum, live)
-	}
+// gatherSquares keeps squares in place of a mean gradient: s ← keep·s + add·u².
+func gatherSquares(keep, add float64) kernel.Link {
+	return kernel.Link{Kind: kernel.GatherSquares, A: float32(keep), B: float32(add)}
 }
+
+// divide makes rates of them: u ← u / (√s + ε).
+func divide(eps float64) kernel.Link { return kernel.Link{Kind: kernel.Divide, A: float32(eps)} }
 
 func adagradRates(x *tensor) rates {
 	return rates{slot: 0, lr: x.h.LR / (1 + float64(float64(x.step-1)*x.h.LRDecay)), eps: x.h.Eps}

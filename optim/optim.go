@@ -43,24 +43,23 @@
 //	    link      does one thing to every element of a block               chain.go, entry.go
 //
 // A rule is a row in a list, rule.go, and a file: what it remembers, its coefficients
-// at this step, and its formula. All of Adagrad but for its coefficients is
+// at this step, and its formula. That of Lion is
 //
-//	func adagradLoop(b *block, k *factors) {
-//		w, u, s, keep := b.w, b.gradient(), b.slot(0), b.mask()
+//	func lionLoop(b *block, k *factors) {
+//		w, u, m, keep := b.w, b.gradient(), b.slot(0), b.mask()
 //		for i := range w {
-//			sum := s[i]
-//			x, g := k.enter(w[i], u[i])    // penalties are in g, decay is in x
+//			x, g := k.enter(w[i], u[i]) // penalties are in g, decay is in x
 //			live := all(keep[i])
-//			sum += g * g
-//			x -= k.lr * g / (sqrt(sum) + k.eps)
-//			w[i], s[i] = only(x, live), only(sum, live)
+//			x -= k.lr * sign(k.beta1*m[i]+k.rest1*g)
+//			mi := k.beta2*m[i] + k.rest2*g
+//			w[i], m[i] = only(x, live), only(mi, live)
 //		}
 //	}
 //
-// Steps of the rules that are used most, of SGD and Adam and their kin, are written
-// without a loop, as lists of operations that package kernel has in vector code:
+// Rules that are used most are written without a loop, as lists of operations that
+// package kernel has in vector code. This is Adagrad:
 //
-//	c.add(meanGradient(beta1), meanSquare(beta2), adaptive(eps), descend(lr))
+//	c.add(gatherSquares(1, 1), divide(eps), descend(lr))
 //
 // A rule that has to see a tensor as a whole, as LAMB its norm, is several such
 // stages: see stage in rule.go.

@@ -23,32 +23,21 @@ func rmspropSlots(_ *Param, h Hyper) []slot {
 }
 
 func rmsprop(c *chain, x *tensor) {
-	k := factors{
-		lr:    float32(x.h.LR),
-		mu:    float32(x.h.Momentum),
-		beta2: float32(x.h.Alpha), rest2: float32(1 - x.h.Alpha),
-		eps: float32(x.h.Eps),
-	}
+	h := x.h
 	if len(x.slots) == 1 {
-		c.rule(rmspropLoop, k)
-	} else {
-		c.rule(rmspropVariantLoop, k)
+		c.add(gatherSquares(h.Alpha, 1-h.Alpha), divide(h.Eps), descend(h.LR))
+		return
 	}
+	c.rule(rmspropLoop, factors{
+		lr:    float32(h.LR),
+		mu:    float32(h.Momentum),
+		beta2: float32(h.Alpha), rest2: float32(1 - h.Alpha),
+		eps: float32(h.Eps),
+	})
 }
 
+// rmspropLoop is for what is centered, gathers momentum, or both.
 func rmspropLoop(b *block, k *factors) {
-	w, u, v, keep := b.w, b.gradient(), b.slot(0), b.mask()
-	for i := range w {
-		x, g := k.enter(w[i], u[i])
-		live := all(keep[i])
-		vi := float32(k.beta2*v[i]) + float32(float32(k.rest2*g)*g)
-		x -= float32(k.lr * (g / (sqrt(vi) + k.eps)))
-		w[i], v[i] = only(x, live), only(vi, live)
-	}
-}
-
-// rmspropVariantLoop is centered, gathers momentum, or both.
-func rmspropVariantLoop(b *block, k *factors) {
 	w, u, v, keep := b.w, b.gradient(), b.slot(0), b.mask()
 	a, m := v, v
 	centered, gathers := b.x.h.Centered == 1, b.x.h.Momentum != 0

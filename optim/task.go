@@ -116,7 +116,8 @@ func (t *task) vectors(links []kernel.Link, lo, hi int, in, out []float32) {
 func needsMoments(links []kernel.Link) bool {
 	for _, l := range links {
 		switch l.Kind {
-		case kernel.Average, kernel.AverageSquares, kernel.TakeAverage, kernel.AddAverage, kernel.Normalize, kernel.Drop:
+		case kernel.Average, kernel.AverageSquares, kernel.GatherSquares, kernel.TakeAverage, kernel.AddAverage,
+			kernel.Normalize, kernel.Divide, kernel.Drop:
 			return true
 		}
 	}

@@ -18,7 +18,7 @@ func (u *Update) check() {
 	grad, s, t, out := false, len(u.S) > 0, len(u.T) > 0, false
 	for _, l := range u.Links {
 		switch l.Kind {
-		case AddWeights, AddSigns, AddAverage, AverageSquares, Average, Descend, Store:
+		case AddWeights, AddSigns, AddAverage, AverageSquares, Average, GatherSquares, Divide, Descend, Store:
 			grad = true
 		}
 		switch l.Kind {
@@ -26,7 +26,7 @@ func (u *Update) check() {
 			t = true
 		}
 		switch l.Kind {
-		case Average, TakeAverage, AddAverage, Normalize:
+		case Average, GatherSquares, TakeAverage, AddAverage, Normalize, Divide:
 			s = true
 		}
 		out = out || l.Kind == Store

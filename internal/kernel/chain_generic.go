@@ -125,6 +125,7 @@ func init() {
 	endsStep[[always | 1<<Descend | momentum | 1<<TakeAverage]byte]()
 	endsStep[[always | 1<<Descend | momentum | 1<<AddAverage]byte]()
 	endsStep[[always | 1<<Descend | moments]byte]()
+	endsStep[[always | 1<<Descend | 1<<GatherSquares | 1<<Divide | hasS]byte]()
 	endsStep[[always | 1<<Descend | hasS]byte]()
 	endsStep[[always | 1<<Descend | hasS | hasT]byte]()
 	beginsStep[[always | 1<<Store]byte]()
@@ -160,10 +161,7 @@ type both[A, B any] struct {
 type unknown struct{}
 
 // sizeOf is the set that a type stands for: that of its size.
-func sizeOf[Set any]() linkSet {
-	var s Set
-	return linkSet(unsafe.Sizeof(s))
-}
+func sizeOf[Set any]() linkSet { return linkSet(unsafe.Sizeof(*(*Set)(nil))) }
 
 // take takes all elements through p, one by one. Each link is a line or two here, and
 // a chain has only some of them. Which ones, a type says: for each type the compiler
@@ -184,7 +182,8 @@ func take[Set any](u *Update, p *lap, update []float32) {
 	weight, sign, factor := p.links[AddWeights].A, math.Float32bits(p.links[AddSigns].A), p.links[Multiply].A
 	sOld, sNew := p.links[Average].A, p.links[Average].B
 	tOld, tNew := p.links[AverageSquares].A, p.links[AverageSquares].B
-	ahead, eps := p.links[AddAverage].A, p.links[Normalize].A
+	mOld, mNew := p.links[GatherSquares].A, p.links[GatherSquares].B
+	ahead, eps, small := p.links[AddAverage].A, p.links[Normalize].A, p.links[Divide].A
 	rate, second, by := p.links[Descend].A, p.second.A, p.links[Shrink].A
 	for i, x := range w {
 		g, m, v := grad[i], s[i], t[i]
@@ -201,6 +200,9 @@ func take[Set any](u *Update, p *lap, update []float32) {
 		if has&(1<<AverageSquares) != 0 {
 			v = float32(tOld*v) + float32(float32(tNew*g)*g)
 		}
+		if has&(1<<GatherSquares) != 0 {
+			m = float32(mOld*m) + float32(float32(mNew*g)*g)
+		}
 		if has&(1<<TakeAverage) != 0 {
 			g = m
 		}
@@ -209,6 +211,9 @@ func take[Set any](u *Update, p *lap, update []float32) {
 		}
 		if has&(1<<Normalize) != 0 {
 			g = m / (float32(math.Sqrt(float64(v))) + eps)
+		}
+		if has&(1<<Divide) != 0 {
+			g /= float32(math.Sqrt(float64(m))) + small
 		}
 		if has&(1<<Descend) != 0 {
 			x -= float32(rate * g)

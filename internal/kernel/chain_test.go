@@ -15,7 +15,8 @@ var chains = map[string][]Link{
 	"momentum": {{Average, 0.9, 0.8}, {TakeAverage, 0, 0}, {Descend, 0.3, 0}, {Multiply, 0.5, 0}, {Shrink, 0.7, 0}, {End, 0, 0}},
 	"adamw": {{AddWeights, 0.1, 0}, {AddSigns, 0.2, 0}, {Multiply, 0.99, 0}, {Average, 0.9, 0.1},
 		{AverageSquares, 0.999, 0.001}, {Normalize, 1e-3, 0}, {Descend, 0.3, 0}, {Drop, 0, 0}, {End, 0, 0}},
-	"out of order": {{Drop, 0, 0}, {Shrink, 0.1, 0}, {Multiply, 2, 0}, {Average, 0.5, 0.5}, {AddAverage, 3, 0},
+	"rmsprop": {{AddSigns, 0.2, 0}, {GatherSquares, 0.9, 0.1}, {Divide, 1e-3, 0}, {Descend, 0.3, 0}, {Drop, 0, 0}, {End, 0, 0}},
+	"out of order": {{Drop, 0, 0}, {Divide, 2, 0}, {GatherSquares, 0.5, 2}, {Shrink, 0.1, 0}, {Multiply, 2, 0}, {Average, 0.5, 0.5}, {AddAverage, 3, 0},
 		{Normalize, 1, 0}, {AddSigns, 1, 0}, {AddWeights, -1, 0}, {AverageSquares, 0.9, 0.1}, {TakeAverage, 0, 0},
 		{Descend, 0.1, 0}, {Multiply, 0.5, 0}, {Drop, 0, 0}, {Multiply, 3, 0}, {End, 0, 0}},
 	"thrice": {{Multiply, 3, 0}, {Multiply, 5, 0}, {Multiply, 7, 0}, {Average, 0.5, 0.5}, {Multiply, 2, 0}, {End, 0, 0}},
@@ -45,6 +46,10 @@ func naiveChain(links []Link, w, u, s, t float32, keep bool) [4]float32 {
 			u += float32(l.A * s)
 		case Normalize:
 			u = s / (float32(math.Sqrt(float64(t))) + l.A)
+		case GatherSquares:
+			s = float32(l.A*s) + float32(float32(l.B*u)*u)
+		case Divide:
+			u /= float32(math.Sqrt(float64(s))) + l.A
 		case Descend:
 			w -= float32(l.A * u)
 		case Shrink:
@@ -177,6 +182,7 @@ func TestChainPanics(t *testing.T) {
 		"no End":           {W: w, Links: []Link{{Multiply, 1, 0}}},
 		"an unknown link":  {W: w, Links: []Link{{linkKinds, 1, 0}, {Kind: End}}},
 		"no gradient":      {W: w, Links: []Link{{Descend, 1, 0}, {Kind: End}}},
+		"no gathered":      {W: w, Grad: w, Links: []Link{{Divide, 1, 0}, {Kind: End}}},
 		"a short average":  {W: w, S: w[:3], Links: []Link{{Multiply, 1, 0}, {Kind: End}}},
 		"no average":       {W: w, T: w, Links: []Link{{Normalize, 1, 0}, {Kind: End}}},
 		"no room":          {W: w, Grad: w, Links: []Link{{Store, 1, 0}, {Kind: End}}},

@@ -37,9 +37,11 @@ const (
 	Multiply                // w ← A·w
 	Average                 // s ← A·s + B·u
 	AverageSquares          // t ← A·t + B·u·u
+	GatherSquares           // s ← A·s + B·u·u
 	TakeAverage             // u ← s
 	AddAverage              // u ← u + A·s
 	Normalize               // u ← s / (√t + A)
+	Divide                  // u ← u / (√s + A)
 	Descend                 // w ← w - A·u
 	Shrink                  // w ← sign(w)·max(|w| - A, 0), positive zeros
 	Drop                    // w, s, t ← 0 where not kept

@@ -114,16 +114,32 @@ notAverage7:
 	MOVL         (R11), R12
 
 notAverageSquares8:
-	CMPL    R12, $0x06
-	JNE     notTakeAverage9
+	CMPL         R12, $0x06
+	JNE          notGatherSquares9
+	VBROADCASTSS 4(R11), Y8
+	VBROADCASTSS 8(R11), Y9
+	VMULPS       Y8, Y4, Y4
+	VMULPS       Y9, Y2, Y10
+	VMULPS       Y2, Y10, Y10
+	VADDPS       Y10, Y4, Y4
+	VMULPS       Y8, Y5, Y5
+	VMULPS       Y9, Y3, Y8
+	VMULPS       Y3, Y8, Y8
+	VADDPS       Y8, Y5, Y5
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
+
+notGatherSquares9:
+	CMPL    R12, $0x07
+	JNE     notTakeAverage10
 	VMOVAPS Y4, Y2
 	VMOVAPS Y5, Y3
 	ADDQ    $0x0c, R11
 	MOVL    (R11), R12
 
-notTakeAverage9:
-	CMPL         R12, $0x07
-	JNE          notAddAverage10
+notTakeAverage10:
+	CMPL         R12, $0x08
+	JNE          notAddAverage11
 	VBROADCASTSS 4(R11), Y8
 	VMULPS       Y8, Y4, Y9
 	VADDPS       Y9, Y2, Y2
@@ -132,9 +148,9 @@ notTakeAverage9:
 	ADDQ         $0x0c, R11
 	MOVL         (R11), R12
 
-notAddAverage10:
-	CMPL         R12, $0x08
-	JNE          notNormalize11
+notAddAverage11:
+	CMPL         R12, $0x09
+	JNE          notNormalize12
 	VBROADCASTSS 4(R11), Y3
 	VSQRTPS      Y6, Y2
 	VADDPS       Y3, Y2, Y2
@@ -145,9 +161,22 @@ notAddAverage10:
 	ADDQ         $0x0c, R11
 	MOVL         (R11), R12
 
-notNormalize11:
-	CMPL         R12, $0x09
-	JNE          notDescend12
+notNormalize12:
+	CMPL         R12, $0x0a
+	JNE          notDivide13
+	VBROADCASTSS 4(R11), Y8
+	VSQRTPS      Y4, Y9
+	VADDPS       Y8, Y9, Y9
+	VDIVPS       Y9, Y2, Y2
+	VSQRTPS      Y5, Y9
+	VADDPS       Y8, Y9, Y8
+	VDIVPS       Y8, Y3, Y3
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
+
+notDivide13:
+	CMPL         R12, $0x0b
+	JNE          notDescend14
 	VBROADCASTSS 4(R11), Y8
 	VMULPS       Y8, Y2, Y9
 	VSUBPS       Y9, Y0, Y0
@@ -156,18 +185,18 @@ notNormalize11:
 	ADDQ         $0x0c, R11
 	MOVL         (R11), R12
 
-notDescend12:
+notDescend14:
 	CMPL         R12, $0x03
-	JNE          notMultiply13
+	JNE          notMultiply15
 	VBROADCASTSS 4(R11), Y8
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
 	ADDQ         $0x0c, R11
 	MOVL         (R11), R12
 
-notMultiply13:
-	CMPL         R12, $0x0a
-	JNE          notShrink14
+notMultiply15:
+	CMPL         R12, $0x0c
+	JNE          notShrink16
 	VBROADCASTSS 4(R11), Y8
 	VANDPS       lanes_7fffffff<>+0(SB), Y0, Y9
 	VSUBPS       Y8, Y9, Y9
@@ -186,11 +215,11 @@ notMultiply13:
 	ADDQ         $0x0c, R11
 	MOVL         (R11), R12
 
-notShrink14:
-	CMPL      R12, $0x0b
-	JNE       notDrop15
+notShrink16:
+	CMPL      R12, $0x0d
+	JNE       notDrop17
 	TESTQ     R8, R8
-	JZ        skip16
+	JZ        skip18
 	VPMOVZXBD (R8)(R10*1), Y8
 	VPCMPGTD  lanes_00000000<>+0(SB), Y8, Y8
 	VANDPS    Y0, Y8, Y0
@@ -208,35 +237,35 @@ notShrink14:
 	VANDPS    Y7, Y8, Y7
 	VMOVAPS   Y7, Y7
 
-skip16:
+skip18:
 	ADDQ $0x0c, R11
 	MOVL (R11), R12
 
-notDrop15:
-	CMPL    R12, $0x0c
-	JNE     notStore17
+notDrop17:
+	CMPL    R12, $0x0e
+	JNE     notStore19
 	VMOVUPS Y2, (AX)(R10*4)
 	VMOVUPS Y3, 32(AX)(R10*4)
 	ADDQ    $0x0c, R11
 	MOVL    (R11), R12
 
-notStore17:
+notStore19:
 	CMPL    R12, $0x00
 	JNE     sweep
 	VMOVUPS Y0, (DX)(R10*4)
 	VMOVUPS Y1, 32(DX)(R10*4)
 	TESTQ   SI, SI
-	JZ      skip18
+	JZ      skip20
 	VMOVUPS Y4, (SI)(R10*4)
 	VMOVUPS Y5, 32(SI)(R10*4)
 
-skip18:
+skip20:
 	TESTQ   DI, DI
-	JZ      skip19
+	JZ      skip21
 	VMOVUPS Y6, (DI)(R10*4)
 	VMOVUPS Y7, 32(DI)(R10*4)
 
-skip19:
+skip21:
 	ADDQ $0x00000010, R10
 	CMPQ R10, R9
 	JNE  round

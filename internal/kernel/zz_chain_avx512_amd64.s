@@ -154,8 +154,32 @@ notAverage7:
 	MOVL         (R11), R12
 
 notAverageSquares8:
-	CMPL    R12, $0x06
-	JNE     notTakeAverage9
+	CMPL         R12, $0x06
+	JNE          notGatherSquares9
+	VBROADCASTSS 4(R11), Z18
+	VBROADCASTSS 8(R11), Z19
+	VMULPS       Z18, Z10, Z10
+	VMULPS       Z19, Z6, Z20
+	VMULPS       Z6, Z20, Z20
+	VADDPS       Z20, Z10, Z10
+	VMULPS       Z18, Z11, Z11
+	VMULPS       Z19, Z7, Z20
+	VMULPS       Z7, Z20, Z20
+	VADDPS       Z20, Z11, Z11
+	VMULPS       Z18, Z12, Z12
+	VMULPS       Z19, Z8, Z20
+	VMULPS       Z8, Z20, Z20
+	VADDPS       Z20, Z12, Z12
+	VMULPS       Z18, Z13, Z13
+	VMULPS       Z19, Z9, Z18
+	VMULPS       Z9, Z18, Z18
+	VADDPS       Z18, Z13, Z13
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
+
+notGatherSquares9:
+	CMPL    R12, $0x07
+	JNE     notTakeAverage10
 	VMOVAPS Z10, Z6
 	VMOVAPS Z11, Z7
 	VMOVAPS Z12, Z8
@@ -163,9 +187,9 @@ notAverageSquares8:
 	ADDQ    $0x0c, R11
 	MOVL    (R11), R12
 
-notTakeAverage9:
-	CMPL         R12, $0x07
-	JNE          notAddAverage10
+notTakeAverage10:
+	CMPL         R12, $0x08
+	JNE          notAddAverage11
 	VBROADCASTSS 4(R11), Z18
 	VMULPS       Z18, Z10, Z19
 	VADDPS       Z19, Z6, Z6
@@ -178,9 +202,9 @@ notTakeAverage9:
 	ADDQ         $0x0c, R11
 	MOVL         (R11), R12
 
-notAddAverage10:
-	CMPL         R12, $0x08
-	JNE          notNormalize11
+notAddAverage11:
+	CMPL         R12, $0x09
+	JNE          notNormalize12
 	VBROADCASTSS 4(R11), Z9
 	VSQRTPS      Z14, Z6
 	VADDPS       Z9, Z6, Z6
@@ -197,9 +221,28 @@ notAddAverage10:
 	ADDQ         $0x0c, R11
 	MOVL         (R11), R12
 
-notNormalize11:
-	CMPL         R12, $0x09
-	JNE          notDescend12
+notNormalize12:
+	CMPL         R12, $0x0a
+	JNE          notDivide13
+	VBROADCASTSS 4(R11), Z18
+	VSQRTPS      Z10, Z19
+	VADDPS       Z18, Z19, Z19
+	VDIVPS       Z19, Z6, Z6
+	VSQRTPS      Z11, Z19
+	VADDPS       Z18, Z19, Z19
+	VDIVPS       Z19, Z7, Z7
+	VSQRTPS      Z12, Z19
+	VADDPS       Z18, Z19, Z19
+	VDIVPS       Z19, Z8, Z8
+	VSQRTPS      Z13, Z19
+	VADDPS       Z18, Z19, Z18
+	VDIVPS       Z18, Z9, Z9
+	ADDQ         $0x0c, R11
+	MOVL         (R11), R12
+
+notDivide13:
+	CMPL         R12, $0x0b
+	JNE          notDescend14
 	VBROADCASTSS 4(R11), Z18
 	VMULPS       Z18, Z6, Z19
 	VSUBPS       Z19, Z2, Z2
@@ -212,9 +255,9 @@ notNormalize11:
 	ADDQ         $0x0c, R11
 	MOVL         (R11), R12
 
-notDescend12:
+notDescend14:
 	CMPL         R12, $0x03
-	JNE          notMultiply13
+	JNE          notMultiply15
 	VBROADCASTSS 4(R11), Z18
 	VMULPS       Z18, Z2, Z2
 	VMULPS       Z18, Z3, Z3
@@ -223,9 +266,9 @@ notDescend12:
 	ADDQ         $0x0c, R11
 	MOVL         (R11), R12
 
-notMultiply13:
-	CMPL         R12, $0x0a
-	JNE          notShrink14
+notMultiply15:
+	CMPL         R12, $0x0c
+	JNE          notShrink16
 	VBROADCASTSS 4(R11), Z18
 	VANDPS       Z1, Z2, Z19
 	VSUBPS       Z18, Z19, Z19
@@ -258,11 +301,11 @@ notMultiply13:
 	ADDQ         $0x0c, R11
 	MOVL         (R11), R12
 
-notShrink14:
-	CMPL      R12, $0x0b
-	JNE       notDrop15
+notShrink16:
+	CMPL      R12, $0x0d
+	JNE       notDrop17
 	TESTQ     R8, R8
-	JZ        skip16
+	JZ        skip18
 	VMOVDQU8  (R8)(R10*1), X18
 	VPTESTMB  X18, X18, K1
 	VMOVAPS.Z Z2, K1, Z2
@@ -296,13 +339,13 @@ notShrink14:
 	VMOVAPS.Z Z17, K1, Z17
 	VMOVAPS   Z17, Z17
 
-skip16:
+skip18:
 	ADDQ $0x0c, R11
 	MOVL (R11), R12
 
-notDrop15:
-	CMPL    R12, $0x0c
-	JNE     notStore17
+notDrop17:
+	CMPL    R12, $0x0e
+	JNE     notStore19
 	VMOVUPS Z6, (AX)(R10*4)
 	VMOVUPS Z7, 64(AX)(R10*4)
 	VMOVUPS Z8, 128(AX)(R10*4)
@@ -310,7 +353,7 @@ notDrop15:
 	ADDQ    $0x0c, R11
 	MOVL    (R11), R12
 
-notStore17:
+notStore19:
 	CMPL    R12, $0x00
 	JNE     sweep
 	VMOVUPS Z2, (DX)(R10*4)
@@ -318,21 +361,21 @@ notStore17:
 	VMOVUPS Z4, 128(DX)(R10*4)
 	VMOVUPS Z5, 192(DX)(R10*4)
 	TESTQ   SI, SI
-	JZ      skip18
+	JZ      skip20
 	VMOVUPS Z10, (SI)(R10*4)
 	VMOVUPS Z11, 64(SI)(R10*4)
 	VMOVUPS Z12, 128(SI)(R10*4)
 	VMOVUPS Z13, 192(SI)(R10*4)
 
-skip18:
+skip20:
 	TESTQ   DI, DI
-	JZ      skip19
+	JZ      skip21
 	VMOVUPS Z14, (DI)(R10*4)
 	VMOVUPS Z15, 64(DI)(R10*4)
 	VMOVUPS Z16, 128(DI)(R10*4)
 	VMOVUPS Z17, 192(DI)(R10*4)
 
-skip19:
+skip21:
 	ADDQ $0x00000040, R10
 	CMPQ R10, R9
 	JNE  round

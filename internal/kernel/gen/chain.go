@@ -9,7 +9,7 @@ func init() { vectors("chain", chain) }
 
 // links has the kinds of link in the order of package kernel.
 var links = []string{"End", "AddWeights", "AddSigns", "Multiply", "Average", "AverageSquares",
-	"TakeAverage", "AddAverage", "Normalize", "Descend", "Shrink", "Drop", "Store"}
+	"GatherSquares", "TakeAverage", "AddAverage", "Normalize", "Divide", "Descend", "Shrink", "Drop", "Store"}
 
 // chain writes the interpreter of optimizer chains. A round takes some vectors
 // through all links. The code of the links lies in the order in which chains
@@ -109,13 +109,15 @@ func chain(m *machine) {
 			m.VADDPS(m.mul(U[i], b), S[i], S[i])
 		})
 	})
-	when("AverageSquares", func() {
+	squares := func(moment []vec) {
 		a, b := a(), b()
 		each(func(i int) {
-			m.VMULPS(a, T[i], T[i])
-			m.VADDPS(m.mul(m.mul(U[i], b), U[i]), T[i], T[i])
+			m.VMULPS(a, moment[i], moment[i])
+			m.VADDPS(m.mul(m.mul(U[i], b), U[i]), moment[i], moment[i])
 		})
-	})
+	}
+	when("AverageSquares", func() { squares(T) })
+	when("GatherSquares", func() { squares(S) })
 	when("TakeAverage", func() { each(func(i int) { m.VMOVAPS(S[i], U[i]) }) })
 	when("AddAverage", func() {
 		a := a()
@@ -124,6 +126,10 @@ func chain(m *machine) {
 	when("Normalize", func() {
 		a := a()
 		each(func(i int) { m.VDIVPS(m.add(m.sqrt(T[i]), a), S[i], U[i]) })
+	})
+	when("Divide", func() {
+		a := a()
+		each(func(i int) { m.VDIVPS(m.add(m.sqrt(S[i]), a), U[i], U[i]) })
 	})
 	when("Descend", func() {
 		a := a()
