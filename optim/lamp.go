@@ -18,14 +18,14 @@ import (
 // Lee, Park, Mo, Ahn and Shin, "Layer-adaptive Sparsity for the Magnitude-based
 // Pruning", ICLR 2021, https://arxiv.org/abs/2010.07611, here under a root.
 func lampScores(p *Param) []float32 {
-	// Size above, position below: one number to sort by.
+	// Size above, position below.
 	order := make([]uint64, 0, len(p.Value)-p.Pruned())
 	for i, w := range p.Value {
 		if p.kept(i) {
 			order = append(order, uint64(math.Float32bits(w)&^signBit)<<32|uint64(i))
 		}
 	}
-	slices.Sort(order)
+	order = bySize(order)
 	scores := make([]float32, len(p.Value))
 	squares := 0.0
 	for _, key := range slices.Backward(order) {
@@ -35,4 +35,26 @@ func lampScores(p *Param) []float32 {
 		}
 	}
 	return scores
+}
+
+// bySize sorts numbers by their upper half, those of equal ones as they came: a
+// stable sort by 11, 11 and 10 of its bits, the lowest first. It uses list as room.
+func bySize(list []uint64) []uint64 {
+	sorted := make([]uint64, len(list))
+	for _, shift := range []uint{32, 43, 54} {
+		var places [1<<11 + 1]int // the first place of each digit, once added up
+		for _, key := range list {
+			places[key>>shift%(1<<11)+1]++
+		}
+		for i := range places[1:] {
+			places[i+1] += places[i]
+		}
+		for _, key := range list {
+			place := &places[key>>shift%(1<<11)]
+			sorted[*place] = key
+			*place++
+		}
+		list, sorted = sorted, list
+	}
+	return list
 }

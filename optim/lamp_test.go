@@ -3,6 +3,8 @@ package optim
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -36,5 +38,20 @@ func TestLAMPForgetsScale(t *testing.T) {
 	}
 	if got, same := zeros(Magnitude, 1e-3), zeros(Magnitude, 1); got == same {
 		t.Errorf("got zeros %s by magnitude, scaled or not, so the test shows nothing", got)
+	}
+}
+
+// TestBySize holds the sort against that of the standard library. Positions rise
+// with the index, as they do in a parameter, so that sizes may be equal.
+func TestBySize(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 1000} {
+		list := make([]uint64, n)
+		for i := range list {
+			list[i] = uint64(rand.Uint32()>>(i%30))<<32 | uint64(i)
+		}
+		want := slices.Sorted(slices.Values(list))
+		if got := bySize(list); !slices.Equal(got, want) {
+			t.Errorf("%d numbers: got another order than that of slices.Sorted", n)
+		}
 	}
 }
