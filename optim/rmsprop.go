@@ -40,12 +40,13 @@ func rmsprop(c *chain, x *tensor) {
 func rmspropLoop(b *block, k *factors) {
 	w, u, v, keep := b.w, b.gradient(), b.slot(0), b.mask()
 	a, m := v, v
-	centered, gathers := b.x.h.Centered == 1, b.x.h.Momentum != 0
+	last := len(b.x.kinds) - 1
+	centered, gathers := b.x.kinds[1].name == "grad_avg", b.x.kinds[last].name == "momentum"
 	if centered {
 		a = b.slot(1)
 	}
 	if gathers {
-		m = b.slot(len(b.x.slots) - 1)
+		m = b.slot(last)
 	}
 	for i := range w {
 		x, g := k.enter(w[i], u[i])
