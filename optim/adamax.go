@@ -29,7 +29,7 @@ func adamaxLoop(b *block, k *factors) {
 		x, g := k.enter(w[i], u[i])
 		live := all(keep[i])
 		mi := float32(k.beta1*m[i]) + float32(k.rest1*g)
-		top := max(k.beta2*largest[i], size(g)+k.eps)
+		top := larger(k.beta2*largest[i], size(g)+k.eps)
 		x -= float32(k.lr * (mi / top))
 		w[i], m[i], largest[i] = only(x, live), only(mi, live), only(top, live)
 	}

@@ -31,7 +31,7 @@ func amsgradLoop(b *block, k *factors) {
 		live := all(keep[i])
 		mi := float32(k.beta1*m[i]) + float32(k.rest1*g)
 		vi := float32(k.beta2*v[i]) + float32(float32(k.rest2*g)*g)
-		top := max(most[i], vi)
+		top := larger(most[i], vi)
 		x -= float32(k.lr * (mi / (sqrt(top) + k.eps)))
 		w[i], m[i], v[i], most[i] = only(x, live), only(mi, live), only(vi, live), only(top, live)
 	}

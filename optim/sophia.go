@@ -27,7 +27,7 @@ func sophiaLoop(b *block, k *factors) {
 		x, g := k.enter(w[i], u[i])
 		live := all(keep[i])
 		mi := float32(k.beta1*m[i]) + float32(k.rest1*g)
-		x -= float32(k.lr * max(-1, min(1, mi/max(float32(k.beta2*h[i]), k.eps))))
+		x -= float32(k.lr * max(-1, min(1, mi/larger(float32(k.beta2*h[i]), k.eps))))
 		w[i], m[i], h[i] = only(x, live), only(mi, live), only(h[i], live)
 	}
 }
