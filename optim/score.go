@@ -79,7 +79,7 @@ func (pr *Pruner) Observe() {
 			continue
 		}
 		for i, g := range plan.Param.Grad {
-			sum[i] *= movementMemory
+			sum[i] = float32(sum[i] * movementMemory)
 			if w := plan.Param.Value[i]; w != 0 { // the gradient of what is pruned is not computed
 				sum[i] += float32(math.Abs(float64(w) * float64(g)))
 			}
