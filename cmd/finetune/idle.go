@@ -64,3 +64,28 @@ func has(flags *pflag.FlagSet, need string) bool {
 
 // given reports whether f has another value than without it.
 func given(f *pflag.Flag) bool { return f != nil && f.Changed && f.Value.String() != f.DefValue }
+
+// warnUnreached tells of settings that no parameter gets, as where all that they are
+// for is frozen.
+func (c *console) warnUnreached(plans []optim.Plan, pruned []optim.PrunePlan) {
+	reached := map[string]bool{}
+	for _, plan := range plans {
+		for _, why := range plan.Why {
+			reached[why.Field] = reached[why.Field] || why.From != "default"
+		}
+	}
+	for _, plan := range pruned {
+		for _, why := range plan.Why {
+			reached[why.Field] = reached[why.Field] || why.Value > 0
+		}
+	}
+	names := []string{"sparsity", "prune-threshold", "prune-deviations"}
+	for _, f := range optim.Fields() {
+		names = append(names, f.Name)
+	}
+	for _, name := range names {
+		if f := c.flags.Lookup(name); given(f) && !reached[name] {
+			c.warnf("--%s does nothing: it is for no parameter that is trained; `finetune params --why` shows what is", name)
+		}
+	}
+}

@@ -81,7 +81,7 @@ func (p *paramsCommand) run(_ context.Context, c *console, args []string) error 
 	if err != nil {
 		return err
 	}
-	lines, err := p.resolve(m)
+	lines, err := p.resolve(c, m)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (p *paramsCommand) run(_ context.Context, c *console, args []string) error 
 }
 
 // resolve works out what the flags do to each parameter.
-func (p *paramsCommand) resolve(m *onnxload.Model) ([]paramLine, error) {
+func (p *paramsCommand) resolve(c *console, m *onnxload.Model) ([]paramLine, error) {
 	chosen, err := p.selectFlags.apply(m.Params)
 	if err != nil {
 		return nil, err
@@ -111,6 +111,7 @@ func (p *paramsCommand) resolve(m *onnxload.Model) ([]paramLine, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.warnUnreached(plans, pruner.Plans())
 	var lines []paramLine
 	for i, plan := range plans {
 		q, pr := plan.Param, pruner.Plans()[i]

@@ -192,12 +192,15 @@ func (t *trainCommand) prepare(c *console, m *onnxload.Model, cfg train.Config) 
 	if _, err := t.selectFlags.apply(m.Params); err != nil {
 		return err
 	}
-	if _, err := t.plans(m.Params); err != nil {
+	plans, err := t.plans(m.Params)
+	if err != nil {
 		return err
 	}
-	if _, err := t.pruner(m.Params, t.seed); err != nil {
+	pruner, err := t.pruner(m.Params, t.seed)
+	if err != nil {
 		return err
 	}
+	c.warnUnreached(plans, pruner.Plans())
 	if err := m.Supported(); err != nil {
 		return explain(err, "")
 	}
