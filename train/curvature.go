@@ -58,3 +58,15 @@ func (p *pass) drawTargets(r *rand.Rand, temperature float64, perItem int) {
 		target.I[i] = int64(best)
 	}
 }
+
+// estimateCurvature tells the optimizer about the curvature, when it is due.
+func (r *run) estimateCurvature(ctx context.Context, batch []int) error {
+	if !r.optimizer.NeedsCurvature() {
+		return nil
+	}
+	if err := r.network.drawnGradients(ctx, batch, r.at.Step+1); err != nil {
+		return err
+	}
+	r.optimizer.Curvature(len(batch))
+	return nil
+}

@@ -43,3 +43,20 @@ const (
 	Noted     EventKind = "note"       // Text is something the user should know
 	Warned    EventKind = "warning"    // Text is something that may be wrong
 )
+
+// tell reports an event with all that is known now.
+func (r *run) tell(kind EventKind, held *Metrics) {
+	if r.cfg.Observe == nil {
+		return
+	}
+	e := Event{
+		Kind: kind, Epoch: r.at.Epoch + 1, Epochs: r.cfg.Epochs, Step: r.at.Step, Steps: r.steps,
+		Loss: r.meanLoss(), Held: held, Elapsed: time.Since(r.started),
+	}
+	if kind == EpochDone {
+		e.Penalty = r.optimizer.Penalty()
+		e.Sparsity = optim.Sparsity(r.prunable)
+		e.LearningRate = r.optimizer.LearningRate()
+	}
+	r.cfg.Observe(e)
+}
