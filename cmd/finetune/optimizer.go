@@ -171,7 +171,7 @@ func (f *gradientFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.average, "average", "", "`HOW` weights are averaged over the steps: ema (exponential) or swa (equal shares); the mean is measured and written")
 	flags.Float64Var(&f.averageDecay, "average-decay", d.Average.Decay, "memory of ema, `X` below 1")
 	flags.Float64Var(&f.averageFrom, "average-from", d.Average.From, "average after this `SHARE` of the run")
-	flags.StringVar(&f.averageEvery, "average-every", "1ep", "`LENGTH` between two weights of swa: steps, or epochs such as 1ep")
+	flags.StringVar(&f.averageEvery, "average-every", "1ep", "swa takes the weights at the end of each `LENGTH`: steps, or epochs such as 1ep")
 	heading(flags, "Training")
 }
 
