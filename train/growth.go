@@ -37,12 +37,16 @@ func (c Config) grows() bool {
 	return c.Prune.gradually() && !given && (c.Optim.Rule == "adam" || c.Optim.Rule == "adamw")
 }
 
-// density is the share of the weights that are not pruned, of those that count.
-func (r *run) density() float64 {
+// density is the share of the weights that are not pruned, of those that count; 1
+// without any.
+func density(params []*optim.Param) float64 {
 	kept, total := 0, 0
-	for _, p := range r.prunable {
+	for _, p := range params {
 		kept += len(p.Value) - p.Pruned()
 		total += len(p.Value)
+	}
+	if total == 0 {
+		return 1
 	}
 	return float64(kept) / float64(total)
 }

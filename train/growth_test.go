@@ -46,3 +46,9 @@ func TestPruningGrowsTheLearningRate(t *testing.T) {
 		}
 	}
 }
+
+func TestDensityOfNothing(t *testing.T) {
+	if got := density(nil); got != 1 {
+		t.Errorf("got %v, want 1", got)
+	}
+}

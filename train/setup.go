@@ -67,6 +67,7 @@ func newRun(ctx context.Context, m *onnxload.Model, training, held *data.Loader,
 	}
 	pruners := []*optim.Pruner{r.gradual, r.last}
 	r.prunable = prunable(m.Params, pruners)
+	r.density = density(r.prunable)
 	for i, p := range m.Params {
 		if p.Trainable || p.Role == optim.Running || planned(i, pruners) {
 			r.changing = append(r.changing, p)

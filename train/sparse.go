@@ -62,6 +62,7 @@ func (n *network) denseGradients(ctx context.Context, idx []int, step int) error
 }
 
 func (r *run) masksChanged() {
+	r.density = density(r.prunable)
 	r.network.masksChanged()
 	if r.judge != nil {
 		r.judge.masksChanged()

@@ -78,7 +78,7 @@ func (r *run) scale(step int) float64 {
 		s *= r.plateau.Scale()
 	}
 	if r.cfg.grows() {
-		s *= growth(r.density())
+		s *= growth(r.density)
 	}
 	return s
 }

@@ -126,6 +126,7 @@ type run struct {
 	gradual    *optim.Pruner
 	last       *optim.Pruner
 	prunable   []*optim.Param
+	density    float64        // of those, after the last change of masks
 	changing   []*optim.Param // what the run may change, so what a checkpoint holds
 	origin     origin
 	schedule   optim.Schedule
