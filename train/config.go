@@ -103,7 +103,7 @@ type Average struct {
 	Kind  optim.AverageKind
 	Decay float64 // of EMA, [0, 1)
 	From  float64 // share of the run after which weights count, [0, 1]
-	Every string  // an optim.Length between two that count, of SWA; "" is an epoch
+	Every string  // an optim.Length at whose end weights count, each time, of SWA; "" is an epoch
 }
 
 // averaging is c in steps.
@@ -208,18 +208,6 @@ func (c Config) Check() error {
 		return nil
 	}
 	return fmt.Errorf("batch normalisation: %q is not one of %s, %s", c.BatchNorm, onnxload.BatchNormFrozen, onnxload.BatchNormTrain)
-}
-
-// checkSchedule reports a Schedule that is none, or does not fall.
-func (c Pruning) checkSchedule() error {
-	if c.Schedule == "" {
-		return nil
-	}
-	shape, err := optim.ParseCourse(c.Schedule)
-	if err != nil {
-		return fmt.Errorf("prune %w", err)
-	}
-	return optim.Ramp{Shape: shape}.Check()
 }
 
 // schedule is the course of the learning rates over a run, and what it has to be

@@ -69,6 +69,18 @@ func (c Pruning) Spec(seed uint64) (gradual, last optim.Pruning) {
 	return gradual, last
 }
 
+// checkSchedule reports a Schedule that is none, or does not fall.
+func (c Pruning) checkSchedule() error {
+	if c.Schedule == "" {
+		return nil
+	}
+	shape, err := optim.ParseCourse(c.Schedule)
+	if err != nil {
+		return fmt.Errorf("prune %w", err)
+	}
+	return optim.Ramp{Shape: shape}.Check()
+}
+
 // checkRegrow reports what weights cannot grow again with.
 func (c Pruning) checkRegrow(rule string) error {
 	way, _ := c.Spec(0)
