@@ -24,7 +24,10 @@
 //	products.go     the speed of matrix products
 //	parts.go        what the page is made of; results.go keeps what was measured
 //	report.go       the page; chart.go its pictures
-//	sparsity.go     the study of pruning, with torch/prune.py; sparsitypage.go its page
+//	sparsity.go     the study of pruning; sparsitysubject.go its models,
+//	                sparsitymethod.go what they are pruned by, sparsitytrial.go a
+//	                run of ours or of torch/prune.py, sparsitycell.go the mean of
+//	                some, sparsitypage.go its page
 package main
 
 import (
