@@ -24,12 +24,12 @@ From 80 % zeros on, rank all layers together by LAMP:
     finetune train model.onnx --data photos/ --sparsity 0.9 --global --prune-score lamp -o small.onnx
 
 It is the best or close to it on all three networks, and fails on none, as magnitude does
-over all layers where these differ in scale, and by layer where few weights are left. Up to 50 % add ` + "`--prune-end 0`" + `, which prunes before the first
-step: little has to be made up for, and the learning rate has the whole run to fall. A
-network that has many more weights than it needs gains from that at more zeros, too; try
-it where the accuracy at the end is what matters. Nothing is gained here by a mean of
-the weights, or by letting batch normalisation learn. Filters and 2:4 cost more than
-single weights; take them if what runs the model makes use of them.
+over all layers where these differ in scale, and by layer where few weights are left. Up
+to 50 % add ` + "`--prune-end 0`" + `, which prunes at the first step: little has to be made up for,
+and the learning rate has the whole run to fall. A network that has many more weights
+than it needs gains from that at more zeros, too. Nothing is gained here by a mean of the
+weights, or by letting batch normalisation learn. Filters and 2:4 cost more than single
+weights; take them if what runs the model makes use of them.
 
 ## What was compared
 
@@ -42,7 +42,7 @@ single weights; take them if what runs the model makes use of them.
   ours grows to, or 1e-3, along a cosine; batch normalisation trains.
 - *LAMP*, *magnitude*, *movement*, *proximal L1* (λ = 1e-3) and *RigL* and *SET*, which let
   weights come back, rank all layers together, with a floor under what each keeps.
-  *LAMP, at once* prunes before the first step, and the rate falls from then on; so does
+  *LAMP, at once* prunes at the first step, and the rate falls from then on; so does
   *SNIP*. *Threshold* is one for all layers, before training, which is what PyTorch's
   global pruning does. *EMA* writes a mean of the weights. *Erdős–Rényi* gives layers
   densities by their shapes. *2:4* leaves layers of one input as they are. *Filters*
@@ -52,9 +52,10 @@ single weights; take them if what runs the model makes use of them.
 Figures with a ± are means of several runs, whose order of examples differs; the ± is
 the standard deviation of one run. The others are single runs. The best mean of ours and
 the best of PyTorch are bold, of several runs where there are any, and the last two rows
-are distances: where they are within the ±, take them for none. All runs share their test images, of which there are few: another
-thousand of CIFAR-10 would move a whole column by a point or two. Settings were chosen by
-training images that were held back, not by these tables.
+are distances: where they are within the ±, take them for none. All runs share their test
+images, of which there are few: another thousand of CIFAR-10 would move a whole column by
+a point or two. The default rate was chosen by training images that were held back, not
+by these tables.
 `
 
 // write makes the page and its pictures.
@@ -87,7 +88,7 @@ func (s *study) section(b *bytes.Buffer, sub subject) error {
 		fmt.Fprintf(b, " %g %% |", level*100)
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---:|", len(levels)) + "\n")
-	picture := chart{title: sub.name, x: axis{label: "zeros, %", marks: []float64{50, 80, 90, 95, 98}}, y: axis{label: "errors, %", log: true}}
+	picture := chart{title: sub.name, x: axis{label: "zeros, %", marks: []float64{50, 80, 90, 95, 98}}, y: axis{label: "errors, %", log: true, marks: []float64{1, 2, 3, 5, 10, 20, 30, 50, 70, 90}}}
 	own, other := s.best(sub.name, false), s.best(sub.name, true)
 	for _, m := range methods {
 		line := curve{name: m.name}
