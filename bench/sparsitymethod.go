@@ -67,10 +67,10 @@ var methods = []method{
 	}}},
 	{name: "random", levels: []float64{0.5, 0.9}, way: along(train.Pruning{Score: optim.Random})},
 
-	{name: "PyTorch, global", often: onDigits, way: theirs{scope: "global", rate: train.GrownLR}},
+	{name: "PyTorch, global", often: onDigits, way: theirs{scope: "global", rate: grownRate}},
 	{name: "PyTorch, global, rate 1e-3", often: onDigits, way: theirs{scope: "global", rate: plainRate}},
-	{name: "PyTorch, global, temperature", often: always, only: hasTemperature, way: theirs{scope: "global", rate: train.GrownLR, tempered: true}},
-	{name: "PyTorch, by layer", often: onColour, way: theirs{scope: "layer", rate: train.GrownLR}},
+	{name: "PyTorch, global, temperature", often: always, only: hasTemperature, way: theirs{scope: "global", rate: grownRate, tempered: true}},
+	{name: "PyTorch, by layer", often: onColour, way: theirs{scope: "layer", rate: grownRate}},
 	{name: "PyTorch, by layer, rate 1e-3", often: onColour, way: theirs{scope: "layer", rate: plainRate}},
 }
 
@@ -85,7 +85,9 @@ func hasTemperature(s subject) bool { return s.temperature > 0 }
 func onColour(s subject) bool { return s.test != "" }
 func onDigits(s subject) bool { return s.test == "" }
 
-func plainRate(float64) float64 { return 1e-3 }
+// The rates for PyTorch.
+func plainRate(float64) float64       { return 1e-3 }
+func grownRate(level float64) float64 { return 1e-3 * math.Pow(1-level, -0.25) }
 
 // at are the levels that a method is tried at.
 func (m method) at() []float64 {

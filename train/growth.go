@@ -12,19 +12,20 @@ import (
 // Frankle and Carbin, "Comparing Rewinding and Fine-tuning in Neural Network
 // Pruning", ICLR 2020; Le and Hua, "Network Pruning That Matters", ICLR 2021. A
 // rate that is right for that destroys what a network knows that has lost little.
-// So the rate grows with the pruning,
+// So while weights are pruned the rate is
 //
-//	η/density^¼
+//	1.4·η/density^¼
 //
-// 1.2 times at 50 % zeros, 1.8 at 90 %, 2.7 at 98 %. A square root in its place,
-// as the scale of weights grows that have fewer neighbours (He, Zhang, Ren and Sun,
-// "Delving Deep into Rectifiers", ICCV 2015), is better for some networks and too
-// much for others. On four small ones, at 50 to 98 % zeros, judged by training examples
-// that were held back, the fourth root did as well as a fixed rate of 2e-3 or better.
-const growthExponent = 0.25
+// 1.7 η at 50 % zeros, 2.1 η at 80 %, 3.7 η at 98 %. A square root in its place, as the
+// scale of weights grows that have fewer neighbours (He, Zhang, Ren and Sun, "Delving
+// Deep into Rectifiers", ICCV 2015), is better for some networks and too much for
+// others. On four small ones, at 50 to 98 % zeros, judged by training examples that
+// were held back, this did as well as a fixed rate of 2η or better; 1.4 was chosen from
+// 1, 1.4 and 1.8.
+const growthFactor, growthExponent = 1.4, 0.25
 
 // growth is the factor of learning rates at a density.
-func growth(density float64) float64 { return math.Pow(density, -growthExponent) }
+func growth(density float64) float64 { return growthFactor * math.Pow(density, -growthExponent) }
 
 // GrownLR is what the default learning rate of adam and adamw, 1e-3, has grown to
 // once this share of the weights is pruned, in [0, 1).
