@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -152,7 +153,8 @@ func (s *study) lead(b *bytes.Buffer, name string, others []float64, mean func(l
 	fmt.Fprintf(b, "| %s |", name)
 	for i, other := range others {
 		if mean := mean(i); mean > 0 && other > 0 {
-			fmt.Fprintf(b, " %+.2f", 100*(mean-other))
+			points := math.Round(1e4*(mean-other)) / 100
+			fmt.Fprintf(b, " %+.2f", points+0) // no -0
 		}
 		b.WriteString(" |")
 	}
