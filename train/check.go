@@ -163,7 +163,7 @@ func (t *trial) forward(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if t.slopeError = slope; slope <= mostSlopeError || t.rounds() && !math.IsInf(slope, 1) {
+		if t.slopeError = slope; slope <= mostSlopeError {
 			break
 		}
 	}
@@ -173,14 +173,14 @@ func (t *trial) forward(ctx context.Context) error {
 		return t.blame(ctx)
 	case math.IsInf(t.slopeError, 1):
 		return errors.New("all gradients are zero on random inputs")
-	case t.slopeError > mostSlopeError && !t.rounds():
+	case t.slopeError > mostSlopeError:
 		return fmt.Errorf("the loss changes along the gradient by another rate than the gradient says: off by %.2g", t.slopeError)
 	}
 	return nil
 }
 
 // rounds reports whether the model rounds what is trained or computed, as quantized
-// ones do: gradients pass as if it did not, so they are no slopes.
+// ones do.
 func (t *trial) rounds() bool {
 	return slices.ContainsFunc(t.model.Nodes, (*onnxload.Node).StraightThrough)
 }

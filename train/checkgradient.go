@@ -125,7 +125,7 @@ func compareAlone(ctx context.Context, node *onnxload.Node, alone *onnxload.Isol
 		return nil, nil
 	case node.StraightThrough():
 		r.Elements, r.Error, r.Beyond = 0, 0, 0
-		r.Reason = "handed on as if there were no rounding"
+		r.Reason = passedOn
 	case r.Elements == 0 && kinks > 0:
 		r.Reason = "it bends at all elements that were looked at"
 	}

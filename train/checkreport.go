@@ -76,6 +76,11 @@ type StepReport struct {
 	After  float64 `json:"loss_after"`
 	Moved  int     `json:"moved"` // parameters that changed
 	// Slope is how far the loss, along the gradient of all parameters, is from
-	// falling as fast as the gradient says; as a share of that.
-	Slope float64 `json:"slope_error"`
+	// falling as fast as the gradient says; as a share of that. Reason says why this
+	// was not looked at.
+	Slope  float64 `json:"slope_error"`
+	Reason string  `json:"reason,omitempty"`
 }
+
+// passedOn is the Reason where gradients are no slopes.
+const passedOn = "handed on as if there were no rounding"

@@ -27,6 +27,9 @@ const stepRate = 1e-4
 // step takes a step with AdamW.
 func (t *trial) step(ctx context.Context) error {
 	report := &StepReport{Before: t.loss(), Slope: t.slopeError}
+	if t.rounds() {
+		report.Reason = passedOn
+	}
 	t.report.Step = report
 	cfg := optim.Default("adamw")
 	cfg.LR = optim.Set(stepRate)
@@ -67,7 +70,8 @@ const (
 // slope compares how fast the loss changes along the gradient, each parameter's
 // scaled by the size of the parameter, with central differences, of which the
 // closest counts; one that is close enough ends the search. It is infinite where
-// all gradients are zero.
+// all gradients are zero, and 0 in a model that rounds: gradients pass as if it did
+// not, so they are no slopes.
 func (t *trial) slope(ctx context.Context) (float64, error) {
 	scales, rate := make([]float64, len(t.trained)), 0.0
 	for i, p := range t.trained {
@@ -78,6 +82,9 @@ func (t *trial) slope(ctx context.Context) (float64, error) {
 	}
 	if rate == 0 {
 		return math.Inf(1), nil
+	}
+	if t.rounds() {
+		return 0, nil
 	}
 	defer t.restore()
 	at := func(h float64) (float64, error) {

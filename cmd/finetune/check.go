@@ -173,19 +173,23 @@ func (c *console) checkPorts(r *train.Report) {
 func (c *console) checkGradients(r *train.Report) {
 	var rows []table.Row
 	for _, g := range r.Gradients {
-		off := fmt.Sprintf("%.1e", g.Error)
-		if g.Reason != "" {
-			off = g.Reason
-		}
-		rows = append(rows, table.Row{g.Op, g.Nodes, off, g.Elements, shorten(g.Node, 40)})
+		rows = append(rows, table.Row{g.Op, g.Nodes, offBy(g.Error, g.Reason), g.Elements, shorten(g.Node, 40)})
 	}
 	if r.Step != nil {
-		rows = append(rows, table.Row{"all parameters", "", fmt.Sprintf("%.1e", r.Step.Slope), "", ""})
+		rows = append(rows, table.Row{"all parameters", "", offBy(r.Step.Slope, r.Step.Reason), "", ""})
 	}
 	if len(rows) > 0 {
 		c.table(table.Row{"gradient of", "nodes", "off by", "elements", "at node"}, rows, "nodes", "elements")
 		c.printf("\n")
 	}
+}
+
+// offBy is an error, or the reason why there is none.
+func offBy(share float64, reason string) string {
+	if reason != "" {
+		return reason
+	}
+	return fmt.Sprintf("%.1e", share)
 }
 
 // checkParameters prints how many parameters can be trained, and why others not.
