@@ -16,6 +16,7 @@ import (
 //	multistep:at=0.5+0.75,gamma=0.1    × gamma at these steps
 //	exponential:every=1ep,gamma=0.9    the same, a little at each step
 //	polynomial:power=2,floor=0
+//	cubic:floor=0                      the same of power 3
 //	cosine:floor=0,cycles=1,stretch=1
 //	onecycle:peak=0.3,start=0.04,end=4e-6
 //	inverse-root:scale=0               √(scale/(scale + step)); 0 is the warm-up
@@ -67,7 +68,7 @@ func (l Length) Steps(run Run) int {
 }
 
 // courseNames are the names of all courses.
-var courseNames = []string{"constant", "linear", "step", "multistep", "exponential", "polynomial",
+var courseNames = []string{"constant", "linear", "step", "multistep", "exponential", "polynomial", "cubic",
 	"cosine", "onecycle", "inverse-root", "stable", "plateau"}
 
 // ParseCourse reads a course.
@@ -123,6 +124,8 @@ func (k *keys) body(c *Course) func(run Run, warmup int) Schedule {
 		}
 	case "polynomial":
 		return plain(Polynomial(k.number("power", 2, nonNegative), k.number("floor", 0, nonNegative)))
+	case "cubic":
+		return plain(Polynomial(3, k.number("floor", 0, nonNegative)))
 	case "cosine":
 		return plain(Restarts(k.count("cycles", 1, 1, 100), k.number("stretch", 1, span{lo: 1, hi: 10}), k.number("floor", 0, nonNegative)))
 	case "onecycle":

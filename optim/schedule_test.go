@@ -62,6 +62,7 @@ func TestCourses(t *testing.T) {
 		{"exponential", map[int]float64{0: 1, 10: 0.9, 20: 0.81, 99: math.Pow(0.9, 9.9)}},
 		{"exponential:every=1,gamma=0.99", map[int]float64{0: 1, 1: 0.99, 99: math.Pow(0.99, 99)}},
 		{"polynomial", map[int]float64{0: 1, 50: 0.25, 99: 1e-4}},
+		{"cubic:floor=0.5", map[int]float64{0: 1, 50: 0.5625, 100: 0.5}},
 		{"polynomial:power=3,floor=0.5", map[int]float64{0: 1, 50: 0.5625, 100: 0.5}},
 		{"cosine", map[int]float64{0: 1, 50: 0.5, 99: last(0.99)}},
 		{"cosine:floor=0.1,warmup=0.5", map[int]float64{0: 0, 50: 1, 75: 0.55, 100: 0.1}},
@@ -128,7 +129,7 @@ func FuzzCourse(f *testing.F) {
 
 func TestCourseErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"cosin":               `schedule: "cosin" is not one of constant, linear, step, multistep, exponential, polynomial, cosine, onecycle, inverse-root, stable, plateau`,
+		"cosin":               `schedule: "cosin" is not one of constant, linear, step, multistep, exponential, polynomial, cubic, cosine, onecycle, inverse-root, stable, plateau`,
 		"cosine:cycle=2":      `schedule "cosine:cycle=2": cosine has no "cycle"`,
 		"cosine:cycles=0":     `schedule "cosine:cycles=0": cycles: 0 is not in [1, 100] without fractions`,
 		"cosine:cycles=1.5":   `schedule "cosine:cycles=1.5": cycles: 1.5 is not in [1, 100] without fractions`,

@@ -39,7 +39,7 @@ func TestParseSetting(t *testing.T) {
 		"layer:fc*":   `setting "layer:fc*": want VALUE or SELECTOR=VALUE, and "layer:fc*" is not a number`,
 		"layer:fc*=x": `setting "layer:fc*=x": want VALUE or SELECTOR=VALUE, and "x" is not a number`,
 		"=1":          `selector "": empty part ""`,
-		"a=1@cosin":   `setting "a=1@cosin": schedule: "cosin" is not one of constant, linear, step, multistep, exponential, polynomial, cosine, onecycle, inverse-root, stable, plateau`,
+		"a=1@cosin":   `setting "a=1@cosin": schedule: "cosin" is not one of constant, linear, step, multistep, exponential, polynomial, cubic, cosine, onecycle, inverse-root, stable, plateau`,
 	} {
 		if _, err := ParseSetting(text); err == nil || err.Error() != want {
 			t.Errorf("%q: got error %v, want %s", text, err, want)

@@ -240,6 +240,7 @@ rates: --l1 1e-4@linear:from=0,to=1. A schedule is a factor of the value.
   multistep:at=0.5+0.75,gamma=0.1     times gamma at these steps
   exponential:every=1ep,gamma=0.9     the same as step, a little at each step
   polynomial:power=2,floor=0
+  cubic:floor=0                       the same of power 3
   cosine:floor=0,cycles=1,stretch=1   restarts, each stretch times as long
   onecycle:peak=0.3,start=0.04,end=4e-6
   inverse-root:scale=0                with warmup=N, Noam's

@@ -81,7 +81,7 @@ func (f *rampFlags) addFlags(flags *pflag.FlagSet) {
 	flags.Float64Var(&f.begin, "prune-begin", d.Begin, "begin to prune after this `SHARE` of the run")
 	flags.Float64Var(&f.end, "prune-end", d.End, "have pruned all after this `SHARE` of the run")
 	flags.IntVar(&f.every, "prune-every", d.Every, "prune every `N` steps; 0 is a hundredth of the run")
-	flags.StringVar(&f.schedule, "prune-schedule", "", "`COURSE` of what is left to prune, from 1 to 0: linear, cosine, …; without it polynomial:power=3")
+	flags.StringVar(&f.schedule, "prune-schedule", "", "`COURSE` of what is left to prune, from 1 to 0: linear, cosine, …; without it cubic")
 	flags.StringVar(&f.regrow, "regrow", "", "each time, let weights come back in place of others, as `WAY` says: rigl, by the largest gradients, or set, at random")
 	flags.Float64Var(&f.share, "regrow-fraction", optim.DefaultRegrowFraction, "exchange this `SHARE` of the weights that are left; with rigl it falls to 0 until all is pruned")
 	flags.IntVar(&f.calibration, "prune-examples", train.DefaultCalibration, "make the scores snip and wanda from `N` examples")
