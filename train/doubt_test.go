@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"finetune/onnxload"
 	"finetune/optim"
 )
 
@@ -17,6 +18,7 @@ func TestDoubt(t *testing.T) {
 	}{
 		{"", func(*Config) {}},
 		{"", func(c *Config) { c.Warmup = 5 }},
+		{"no batch normalisation to train", func(c *Config) { c.BatchNorm = onnxload.BatchNormTrain }},
 		{"warm-up takes 6 steps and the run has 6", func(c *Config) { c.Warmup = 6 }},
 		{"", func(c *Config) { c.Average = Average{Kind: optim.SWA} }},
 		{"", func(c *Config) { c.Average = Average{Kind: optim.EMA, Decay: 0.9} }},
