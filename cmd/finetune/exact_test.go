@@ -29,6 +29,7 @@ var prunings = []struct {
 	{"--sparsity 0.7 --optimizer sgd --momentum 0.9", eachWeight(0.7)},
 	{"--sparsity 0.7 --global", allWeights(0.7)},
 	{"--sparsity 0.7 --global --prune-score movement", allWeights(0.7)},
+	{"--sparsity 0.7 --global --prune-score lamp", allWeights(0.7)},
 	{"--sparsity 0.7 --erdos-renyi", allWeights(0.7)},
 	{"--sparsity 0.7 --regrow rigl", eachWeight(0.7)},
 	{"--sparsity 0.7 --regrow rigl --prune-end 1", eachWeight(0.7)},
