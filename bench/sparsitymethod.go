@@ -60,6 +60,9 @@ var methods = []method{
 	{name: "LAMP, RigL", levels: []float64{0.5, 0.9, 0.98}, way: along(train.Pruning{Global: true, Score: optim.LAMP, Regrow: optim.RigL})},
 	{name: "LAMP, SET", levels: []float64{0.9}, way: along(train.Pruning{Global: true, Score: optim.LAMP, Regrow: optim.SET})},
 	{name: "magnitude, by layer", way: along(train.Pruning{})},
+	{name: "magnitude, by layer, at once", levels: []float64{0.5, 0.8}, often: always, way: ours{change: func(c *train.Config, level float64) {
+		c.Prune = train.Pruning{Sparsity: optim.Set(level)}
+	}}},
 	{name: "magnitude, Erdős–Rényi", levels: []float64{0.5, 0.9, 0.98}, way: along(train.Pruning{Kernel: true})},
 	{name: "Wanda, by layer", levels: []float64{0.5, 0.9}, way: along(train.Pruning{Score: optim.Wanda})},
 	{name: "SNIP", levels: []float64{0.5, 0.9}, way: ours{change: func(c *train.Config, level float64) {

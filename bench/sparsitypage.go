@@ -44,7 +44,7 @@ weights; take them if what runs the model makes use of them.
   normalisation trains.
 - *LAMP*, *magnitude*, *movement*, *proximal L1* (λ = 1e-3) and *RigL* and *SET*, which let
   weights come back, rank all layers together, with a floor under what each keeps.
-  *LAMP, at once* prunes at the first step, and the rate falls from then on; so does
+  *At once* is at the first step, and the rate falls from then on; so with
   *SNIP*. *Threshold* is one for all layers, before training, which is what PyTorch's
   global pruning does. *EMA* writes a mean of the weights. *Erdős–Rényi* gives layers
   densities by their shapes. *2:4* leaves layers of one input as they are. *Filters*
