@@ -27,9 +27,12 @@ type Pattern string
 // neighbours are N and M of a pattern N:M.
 func (pt Pattern) neighbours() (n, m int, ok bool) {
 	left, right, found := strings.Cut(string(pt), ":")
+	if !found {
+		return 0, 0, false
+	}
 	n, errN := strconv.Atoi(left)
 	m, errM := strconv.Atoi(right)
-	return n, m, found && errN == nil && errM == nil && 0 < n && n < m
+	return n, m, errN == nil && errM == nil && 0 < n && n < m
 }
 
 // Sparsity is the share of zeros that the pattern means, 0 if it means none.

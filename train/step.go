@@ -10,19 +10,27 @@ import (
 
 // learn makes a step on a batch and returns the loss before it.
 func (r *run) learn(ctx context.Context, batch []int) (float64, error) {
-	gradients := func() (float64, error) {
-		loss, err := r.network.gradients(ctx, batch, r.at.Step+1)
-		if err == nil {
-			r.clip()
-		}
-		return loss, err
-	}
 	if r.optimizer.WantsClosure() {
-		return r.optimizer.StepClosure(r.scale(r.at.Step), r.forgiven(gradients))
+		return r.search(ctx, batch)
 	}
-	loss, err := gradients()
+	loss, err := r.gradients(ctx, batch)
 	if err == nil {
 		r.update()
+	}
+	return loss, err
+}
+
+// search makes a step of a rule that asks for gradients as often as it needs them.
+func (r *run) search(ctx context.Context, batch []int) (float64, error) {
+	gradients := func() (float64, error) { return r.gradients(ctx, batch) }
+	return r.optimizer.StepClosure(r.scale(r.at.Step), r.forgiven(gradients))
+}
+
+// gradients leaves those of a batch in Param.Grad, clipped, and returns the loss.
+func (r *run) gradients(ctx context.Context, batch []int) (float64, error) {
+	loss, err := r.network.gradients(ctx, batch, r.at.Step+1)
+	if err == nil {
+		r.clip()
 	}
 	return loss, err
 }
