@@ -32,9 +32,7 @@ const advised = "LAMP"
 var methods = []method{
 	{name: dense, levels: []float64{0}, often: always, way: ours{}},
 	{name: advised, often: always, way: along(train.Pruning{Global: true, Score: optim.LAMP})},
-	{name: "LAMP, at once", often: always, way: ours{change: func(c *train.Config, level float64) {
-		c.Prune = train.Pruning{Sparsity: optim.Set(level), Global: true, Score: optim.LAMP}
-	}}},
+	{name: "LAMP, at once", often: always, way: atOnce(train.Pruning{Global: true, Score: optim.LAMP})},
 	{name: "magnitude, cubic", often: always, way: along(train.Pruning{Global: true})},
 	{name: "movement", often: always, way: along(train.Pruning{Global: true, Score: optim.Movement})},
 	{name: "threshold", way: ours{before: oneThreshold, change: func(c *train.Config, level float64) {
@@ -60,14 +58,10 @@ var methods = []method{
 	{name: "LAMP, RigL", levels: []float64{0.5, 0.9, 0.98}, way: along(train.Pruning{Global: true, Score: optim.LAMP, Regrow: optim.RigL})},
 	{name: "LAMP, SET", levels: []float64{0.9}, way: along(train.Pruning{Global: true, Score: optim.LAMP, Regrow: optim.SET})},
 	{name: "magnitude, by layer", way: along(train.Pruning{})},
-	{name: "magnitude, by layer, at once", levels: []float64{0.5, 0.8}, often: always, way: ours{change: func(c *train.Config, level float64) {
-		c.Prune = train.Pruning{Sparsity: optim.Set(level)}
-	}}},
+	{name: "magnitude, by layer, at once", levels: []float64{0.5, 0.8}, often: always, way: atOnce(train.Pruning{})},
 	{name: "magnitude, Erdős–Rényi", levels: []float64{0.5, 0.9, 0.98}, way: along(train.Pruning{Kernel: true})},
 	{name: "Wanda, by layer", levels: []float64{0.5, 0.9}, way: along(train.Pruning{Score: optim.Wanda})},
-	{name: "SNIP", levels: []float64{0.5, 0.9}, way: ours{change: func(c *train.Config, level float64) {
-		c.Prune = train.Pruning{Sparsity: optim.Set(level), Global: true, Score: optim.SNIP}
-	}}},
+	{name: "SNIP", levels: []float64{0.5, 0.9}, way: atOnce(train.Pruning{Global: true, Score: optim.SNIP})},
 	{name: "random", levels: []float64{0.5, 0.9}, way: along(train.Pruning{Score: optim.Random})},
 
 	{name: "PyTorch, global", often: onDigits, way: theirs{scope: "global", rate: grownRate}},
@@ -120,6 +114,14 @@ func pruning(p train.Pruning, level float64) train.Pruning {
 // along prunes on the way.
 func along(p train.Pruning) ours {
 	return ours{change: func(c *train.Config, level float64) { c.Prune = pruning(p, level) }}
+}
+
+// atOnce prunes at the first step.
+func atOnce(p train.Pruning) ours {
+	return ours{change: func(c *train.Config, level float64) {
+		p.Sparsity = optim.Set(level)
+		c.Prune = p
+	}}
 }
 
 // oneThreshold zeroes the weights of all layers below one threshold, the one that

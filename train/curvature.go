@@ -21,17 +21,13 @@ func (c Config) wantsCurvature() bool {
 // them, whose likelihood their mean squared error is.
 func (n *network) drawnGradients(ctx context.Context, idx []int, step int) error {
 	_, err := n.overChunks(idx, func(part []int, start int) (float64, error) {
-		draw := uint64(step)<<32 | uint64(start)
+		draw := drawOf(step, start)
 		p, _, err := n.run(ctx, part, step, draw)
 		if err != nil {
 			return 0, err
 		}
 		p.drawTargets(rand.New(rand.NewPCG(n.cfg.Seed, draw)), n.temperature(), n.task.perItem)
-		if err := p.machine.Run(ctx); err != nil {
-			return 0, err
-		}
-		loss := float64(p.machine.Buffer(p.head.loss).F[0])
-		return loss, n.checkFinite(ctx, p, step, loss)
+		return n.compute(ctx, p, step)
 	})
 	return err
 }

@@ -245,25 +245,39 @@ func (n *network) run(ctx context.Context, idx []int, step int, draw uint64) (*p
 	}
 	n.costs.add("examples", start)
 	p.machine.SetStep(draw)
+	loss, err := n.compute(ctx, p, step)
+	return p, loss, err
+}
+
+// compute runs p on the examples that are in it.
+func (n *network) compute(ctx context.Context, p *pass, step int) (float64, error) {
 	if err := p.machine.Run(ctx); err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	loss := float64(p.machine.Buffer(p.head.loss).F[0])
 	defer n.costs.add("checked", n.costs.start())
-	return p, loss, n.checkFinite(ctx, p, step, loss)
+	return loss, n.checkFinite(ctx, p, step, loss)
 }
 
 // gradients leaves the gradient of the mean loss over the examples in Param.Grad
 // and returns that loss. Batches beyond the chunk are added up.
 func (n *network) gradients(ctx context.Context, idx []int, step int) (float64, error) {
+	return n.gradientsAnd(ctx, idx, step, (*pass).updateStatistics)
+}
+
+// gradientsAnd is gradients with something else to do after each pass.
+func (n *network) gradientsAnd(ctx context.Context, idx []int, step int, after func(*pass)) (float64, error) {
 	return n.overChunks(idx, func(part []int, start int) (float64, error) {
-		p, loss, err := n.run(ctx, part, step, uint64(step)<<32|uint64(start))
+		p, loss, err := n.run(ctx, part, step, drawOf(step, start))
 		if err == nil {
-			p.updateStatistics()
+			after(p)
 		}
 		return loss, err
 	})
 }
+
+// drawOf decides what is random in the chunk of a step that starts there.
+func drawOf(step, start int) uint64 { return uint64(step)<<32 | uint64(start) }
 
 // overChunks calls run for chunks of the examples, with where each starts, and
 // leaves the mean of the gradients in Param.Grad. It returns that of the losses.

@@ -54,10 +54,7 @@ func (n *network) denseGradients(ctx context.Context, idx []int, step int) error
 			pruned.Set(nil)
 		}
 	}
-	_, err := n.overChunks(idx, func(part []int, start int) (float64, error) {
-		_, loss, err := n.run(ctx, part, step, uint64(step)<<32|uint64(start))
-		return loss, err
-	})
+	_, err := n.gradientsAnd(ctx, idx, step, func(*pass) {}) // statistics move with the step itself
 	return err
 }
 
