@@ -160,13 +160,8 @@ func (e *ending) store() {
 	case e.cols > 0 || e.wide():
 		e.each("c", masked)
 	default: // with AVX2, masked stores are slow
-		cols := e.load("cols")
-		e.CMPQ(cols, operand.Imm(uint64(e.vectors*e.lanes)))
-		e.JNE(operand.LabelRef("masked"))
-		e.each("c", full)
-		e.JMP(operand.LabelRef("stored"))
-		e.Label("masked")
-		e.each("c", masked)
-		e.Label("stored")
+		e.byWidth(e.vectors, "masked", "stored",
+			func() { e.each("c", full) },
+			func() { e.each("c", masked) })
 	}
 }

@@ -125,14 +125,9 @@ func (g *product) function(rows, vectors int) {
 	if g.wide() {
 		g.terms("", true)
 	} else {
-		cols := g.load("cols")
-		g.CMPQ(cols, operand.Imm(uint64(vectors*g.lanes)))
-		g.JNE(operand.LabelRef("part"))
-		g.terms("full", false)
-		g.JMP(operand.LabelRef("summed"))
-		g.Label("part")
-		g.terms("masked", true)
-		g.Label("summed")
+		g.byWidth(vectors, "part", "summed",
+			func() { g.terms("full", false) },
+			func() { g.terms("masked", true) })
 	}
 	g.finish()
 	g.ADDQ(operand.Imm(uint64(rows)), g.field("i"))
@@ -140,6 +135,19 @@ func (g *product) function(rows, vectors int) {
 	g.JNZ(operand.LabelRef("tile"))
 	g.VZEROUPPER()
 	g.RET()
+}
+
+// byWidth does full where a tile has all columns of so many vectors, else masked,
+// which begins at the label part. Both go on at the label done.
+func (g *product) byWidth(vectors int, part, done string, full, masked func()) {
+	cols := g.load("cols")
+	g.CMPQ(cols, operand.Imm(uint64(vectors*g.lanes)))
+	g.JNE(operand.LabelRef(part))
+	full()
+	g.JMP(operand.LabelRef(done))
+	g.Label(part)
+	masked()
+	g.Label(done)
 }
 
 // setMask makes the mask for the columns of the last vector.
